@@ -1,0 +1,1 @@
+"""Commands: input, output, exit codes, nothing else."""

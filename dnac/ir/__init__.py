@@ -1,0 +1,1 @@
+"""The typed graph (standard library only; knows nothing of syntax)."""

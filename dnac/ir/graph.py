@@ -1,0 +1,236 @@
+"""The typed graph of one network: declared weights, and the nodes that use them in order.
+
+One residual stream `h` of shape [B, T, D] runs through the nodes. Each node names the value it
+reads and is itself the name of the value it makes, so the graph is in single-assignment form.
+A node that changes the stream makes `h + increment`; a kind returns the increment alone
+(`docs/numerics.md`, rule 5).
+
+Names: a set of weights has a canonical name such as `nodes.block`, `hop[17]`, `experts[3].ffn`.
+A member is one module: `Member("nodes.block", 3)` prints `nodes.block[3]`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from dnac.ir.form import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where in a `.dna` file a thing was declared; left out of equality and of the printed form."""
+
+    path: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+# --- sets of weights -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One branch of a module: a leaf kind (attention, mlp, ...) with complete params."""
+
+    name: str
+    kind: Form
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSet:
+    """`count` modules of one make, or a single one where `count` is None. No parts: identity."""
+
+    name: str
+    count: int | None
+    parts: tuple[Part, ...]
+    origin: Origin | None = field(default=None, compare=False)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the module leaves the stream as it is."""
+        return not self.parts
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSet:
+    """One router: form `router{read, score, gate, choose, ...}` over `size` scored candidates."""
+
+    name: str
+    size: int
+    fields: Form
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSet:
+    """Weights of an embed, a head or a pool's own norm: role, canonical name, kind."""
+
+    role: Literal["embed", "head", "norm"]
+    name: str
+    kind: Form
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One module of a set; `index` is None where the set is a single module."""
+
+    set: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.set if self.index is None else f"{self.set}[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Modules of one make that run as one grouped product: positions in the route's candidates."""
+
+    parts: tuple[Part, ...]
+    slots: tuple[int, ...]
+
+
+# --- nodes -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Inputs to the first stream value."""
+
+    id: str
+    weights: str
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A pool's own norm of `x`; not a stream value, read by a route and its members."""
+
+    id: str
+    x: str
+    weights: str
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Every token through one module: `x + f(view)`; `view` is `x` unless a pool owns the norm.
+
+    `gate` = (router, candidate slot) where a folded fixed choice keeps its weight.
+    """
+
+    id: str
+    x: str
+    view: str
+    module: Member
+    gate: tuple[str, int] | None = None
+    site: str = ""
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One routing step: the router scores `candidates` on `view`, chosen modules change `x`.
+
+    `candidates` are scored, in order of declaration. `always` are modules that run for every token
+    with weight one and are not scored. `runs` are candidate slots that can be chosen and have work
+    to do, `skips` those that are identity. `banks` cover `runs` once `stack_same_kind` has run.
+    `site` is the label with its turns (`hop[17]`), `step` the routing step counted from 0.
+    """
+
+    id: str
+    x: str
+    view: str
+    site: str
+    step: int
+    router: str
+    candidates: tuple[Member, ...]
+    always: tuple[Member, ...] = ()
+    runs: tuple[int, ...] = ()
+    skips: tuple[int, ...] = ()
+    banks: tuple[Bank, ...] = ()
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """`parallel`: `x + sum of the increments` of all nodes named in the branches."""
+
+    id: str
+    x: str
+    branches: tuple[tuple[str, ...], ...]
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Stream to outputs; `table` names an embed whose table it shares (tied), else None."""
+
+    id: str
+    x: str
+    weights: str
+    table: str | None = None
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Equal turns rolled into one: `body` is the first turn and reads `x`; the last node's value
+    feeds the next turn. `renames[t]` maps each name of the first turn (weights, sites) to that of
+    turn t; `steps[t]` is the first routing step of turn t.
+    """
+
+    id: str
+    x: str
+    body: tuple[Node, ...]
+    renames: tuple[tuple[tuple[str, str], ...], ...]
+    steps: tuple[int, ...]
+    origin: Origin | None = field(default=None, compare=False)
+
+
+Node = Embed | Norm | Apply | Route | Join | Head | Region
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One network. Weight tables never change through passes (state-dict names must not depend on
+    the pass level); only `nodes` do.
+    """
+
+    name: str
+    input: Form
+    """`text{context, vocabulary, ...}` or `image{size, channels, classes}`."""
+    width: int
+    """D, the width of the residual stream."""
+    tokens: int
+    """T, tokens per sequence: the context, or the patches (and a class token)."""
+    shared: tuple[SharedSet, ...]
+    modules: tuple[ModuleSet, ...]
+    routers: tuple[RouterSet, ...]
+    nodes: tuple[Node, ...]
+    asserts: tuple[str, ...] = ()
+
+    @cached_property
+    def module(self) -> dict[str, ModuleSet]:
+        """Module sets by name."""
+        return {m.name: m for m in self.modules}
+
+    @cached_property
+    def router(self) -> dict[str, RouterSet]:
+        """Router sets by name."""
+        return {r.name: r for r in self.routers}
+
+    @cached_property
+    def weights(self) -> dict[str, SharedSet]:
+        """Embeds, heads and pool norms by name."""
+        return {s.name: s for s in self.shared}
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the tokens are in a causal order."""
+        return self.input.name == "text"

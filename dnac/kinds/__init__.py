@@ -1,0 +1,1 @@
+"""What modules, routers and their fields are, declared without torch."""

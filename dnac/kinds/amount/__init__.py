@@ -1,0 +1,1 @@
+"""The words of the `amount` catalogue, one a file."""

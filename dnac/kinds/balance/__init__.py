@@ -1,0 +1,1 @@
+"""The words of the `balance` catalogue, one a file."""

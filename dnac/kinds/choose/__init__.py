@@ -1,0 +1,1 @@
+"""The words of the `choose` catalogue, one a file."""

@@ -1,0 +1,1 @@
+"""The words of the `combine` catalogue, one a file."""

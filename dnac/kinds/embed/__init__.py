@@ -1,0 +1,1 @@
+"""The words of the `embed` catalogue, one a file."""

@@ -1,0 +1,1 @@
+"""The words of the `gate` catalogue, one a file."""

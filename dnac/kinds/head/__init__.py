@@ -1,0 +1,1 @@
+"""The words of the `head` catalogue, one a file."""

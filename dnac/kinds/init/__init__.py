@@ -1,0 +1,1 @@
+"""The words of the `init` catalogue, one a file."""

@@ -1,0 +1,1 @@
+"""The words of the `input` catalogue, one a file."""

@@ -1,0 +1,1 @@
+"""The words of the `module` catalogue, one a file."""

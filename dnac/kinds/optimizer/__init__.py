@@ -1,0 +1,1 @@
+"""The words of the `optimizer` catalogue, one a file."""

@@ -1,0 +1,1 @@
+"""The words of the `precision` catalogue, one a file."""

@@ -1,0 +1,1 @@
+"""The words of the `read` catalogue, one a file."""

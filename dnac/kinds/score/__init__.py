@@ -1,0 +1,1 @@
+"""The words of the `score` catalogue, one a file."""

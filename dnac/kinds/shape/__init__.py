@@ -1,0 +1,1 @@
+"""The words of the `shape` catalogue, one a file."""

@@ -1,0 +1,1 @@
+"""The words of the `weight` catalogue, one a file."""

@@ -1,0 +1,96 @@
+"""What a lowering takes and gives. A lowering turns a schedule into a program: a pure function of
+weights and inputs. Torch begins in this layer.
+
+Shapes: B sequences, T tokens, D width, M candidates, K chosen, S routing steps (in order of `step`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dnac.ir.graph import Graph
+from dnac.schedule.instructions import Schedule
+
+
+class StepStats(NamedTuple):
+    """What every routing step reports, inside the graph, without a host sync."""
+
+    counts: Tensor
+    """[M + 1] choices per candidate slot (int64); the last is the number of empty slots."""
+    probs: Tensor
+    """[M] mean gate per candidate (detached)."""
+    weight: Tensor
+    """Mean weight over filled slots (detached scalar)."""
+    entropy: Tensor
+    """Mean entropy of the gates of a token, nats (detached scalar)."""
+    finite: Tensor
+    """Whether all scores were finite (bool scalar)."""
+
+
+class StepRecord(NamedTuple):
+    """The routing record of one step: `forward(..., record=True)`."""
+
+    ids: Tensor
+    """[B, T, K] candidate slots, -1 for empty."""
+    gates: Tensor
+    """[B, T, M] gates over all candidates (float32 or wider)."""
+    weights: Tensor
+    """[B, T, K] what multiplied the increments."""
+
+
+class Output(NamedTuple):
+    """The result of a forward pass."""
+
+    logits: Tensor
+    """[B, T, V] (text) or [B, classes] (image)."""
+    router_loss: Tensor
+    """Sum over routers of their balance losses (scalar, 0 where there are none)."""
+    stats: tuple[StepStats, ...]
+    """One per routing step."""
+    record: tuple[StepRecord, ...]
+    """One per routing step; empty unless asked for."""
+
+
+class Call(NamedTuple):
+    """Everything a forward pass is given besides weights. All tensors, so values never recompile."""
+
+    inputs: Tensor
+    """[B, T] token ids (int64) or [B, height, width, channels] images (float)."""
+    routes: tuple[Tensor, ...] | None = None
+    """Forced choices: one [B, T, K] of candidate slots per routing step (-1: empty), or None."""
+    route_masks: tuple[Tensor, ...] | None = None
+    """Added to gates before selection: one [M] per routing step (-inf forbids a candidate)."""
+    module_gates: tuple[Tensor, ...] | None = None
+    """Multiplies each candidate's increment: one [M] per routing step."""
+    seeds: Tensor | None = None
+    """[2] int64: (routing seed, train step). At evaluation the step is 0. None: (0, 0)."""
+    samples: Tensor | None = None
+    """[B] int64: global sample index, for random draws. None: 0..B-1."""
+    knobs: Tensor | None = None
+    """[n] float64: current values of the scheduled numbers inside the graph, in `Graph` order."""
+
+
+class Program(NamedTuple):
+    """A lowered network."""
+
+    run: Callable[[Mapping[str, Tensor], Call, bool, bool], Output]
+    """(weights and states by state-dict name, call, training, record) -> Output. Pure."""
+    lowering: str
+    notes: tuple[str, ...] = ()
+    """What could not be lowered as asked, each with its spec line."""
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """One strategy. `dtypes` it serves; `devices` it serves; `lower(graph, schedule) -> Program`."""
+
+    name: str
+    summary: str
+    devices: tuple[str, ...]
+    dtypes: tuple[torch.dtype, ...]
+    lower: Callable[[Graph, Schedule], Program]

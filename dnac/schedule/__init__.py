@@ -1,0 +1,1 @@
+"""Graph to a list of instructions, and what they cost."""

@@ -1,0 +1,148 @@
+"""The routing schedule: what runs, in order. Every lowering interprets these instructions.
+
+Values are named by the instruction that makes them (`out`). Kinds of value: a *stream* [B,T,D], a
+*view* (normed stream, [B,T,D]), a *routing* (scores, gates, ids, weights of one routing step), an
+*order* (the routed rows sorted by module), *rows* of one bank, and an *increment* [B,T,D].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dnac.ir.graph import Bank, Member, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What all instructions have: the name of the value they make, and where it was declared."""
+
+    out: str
+    origin: Origin | None = field(default=None, compare=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Embed(Instruction):
+    """inputs -> stream"""
+
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class Norm(Instruction):
+    """stream -> view, by a pool's own norm"""
+
+    x: str
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dense(Instruction):
+    """view -> increment: every token through one module.
+
+    `site` names the place for dropout and for run-time faults. `gate` = (routing value, slot)
+    multiplies the increment by that candidate's weight (a folded fixed choice).
+    """
+
+    x: str
+    module: Member
+    site: str
+    gate: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Instruction):
+    """view -> routing: score, gate, select, weigh."""
+
+    x: str
+    router: str
+    site: str
+    step: int
+    candidates: tuple[Member, ...]
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Instruction):
+    """routing -> order: one stable sort of the T*K rows by (slot, sequence); `skips`, unreachable
+    slots and empty choices last. `runs` in the order of the banks.
+    """
+
+    routing: str
+    runs: tuple[int, ...]
+    skips: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gather(Instruction):
+    """view, order -> rows of one bank, its live rows first."""
+
+    x: str
+    order: str
+    bank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Instruction):
+    """rows -> rows: each row's increment by its own module of the bank."""
+
+    rows: str
+    routing: str
+    order: str
+    bank: int
+    modules: tuple[Member, ...]
+    make: Bank
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Combine(Instruction):
+    """routing, order, rows of all banks -> increment: weigh, bring back to token order, sum over K."""
+
+    routing: str
+    order: str
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Instruction):
+    """stream + increments -> stream"""
+
+    x: str
+    increments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head(Instruction):
+    """stream -> logits"""
+
+    x: str
+    weights: str
+    table: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat(Instruction):
+    """A region: `body` once per turn, reading `x` and giving the next turn's `x`.
+
+    `result` is the value of the body that goes on. `renames[t]` maps names of the first turn
+    (members, routers, sites, norms) to those of turn t; `steps[t]` is its first routing step.
+    Modules of a pool outside the repeat keep their names.
+    """
+
+    x: str
+    body: tuple[AnyInstruction, ...]
+    result: str
+    renames: tuple[tuple[tuple[str, str], ...], ...]
+    steps: tuple[int, ...]
+
+
+AnyInstruction = Embed | Norm | Dense | Route | Sort | Gather | Run | Combine | Add | Head | Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """All instructions of one network; `result` is the logits' name."""
+
+    name: str
+    instructions: tuple[AnyInstruction, ...]
+    result: str

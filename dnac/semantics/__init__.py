@@ -1,0 +1,1 @@
+"""The meaning of a spec: names, params, shapes, routing; AST to Graph."""

@@ -1,0 +1,45 @@
+"""What checking a file gives: nets with their graphs, verdicts and training settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dnac.ir.form import Form
+from dnac.ir.graph import Graph
+from dnac.text.diagnostic import Bag
+from dnac.text.source import Source
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Two proven facts about one program of a net (the train or the generate program)."""
+
+    causal: bool | None
+    """Whether an output depends on earlier tokens only; None for images."""
+    row_independent: bool
+    """Whether a sequence's outputs do not depend on the other sequences of the batch."""
+    breaks: tuple[str, ...] = ()
+    """The constructs that break a fact, in words, with their places."""
+
+
+@dataclass(frozen=True)
+class CheckedNet:
+    """One net that passed all checks."""
+
+    name: str
+    graph: Graph
+    train: Form | None
+    """`train{data, valid, ...}` with all defaults filled (`kinds.train.TrainParams`), or None."""
+    verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    """Keys `train` and `generate`."""
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """All nets of one file, and what was found. `nets` is complete only without errors."""
+
+    source: Source
+    used: tuple[Source, ...]
+    """Files brought in by `use`, presets of `std/` included."""
+    nets: tuple[CheckedNet, ...]
+    bag: Bag
