@@ -1,0 +1,72 @@
+# `make demo` and `make test` do all the set-up that they need on a fresh machine.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# A CPU build is enough for everything here. On a machine without a local or CPU wheel of torch:
+#   make test PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+TORCH  ?= torch>=2.11,<2.14
+PYTEST_FLAGS ?=
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+
+# Each worker of the tests gets one thread; training in the demo uses all of them.
+TEST_ENV := OMP_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help install graphviz demo test test-slow test-gpu check format goldens build clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## make .venv with dnac and all that tests and demo need
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dnac needs Python 3.11 or newer; try: make PYTHON=python3.12 install")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e ".[dev]"
+	@touch $@
+
+graphviz: # `dot` draws SVG and PNG; everything else works without it
+	@command -v dot >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq graphviz; } >/dev/null 2>&1 \
+	    || echo "graphviz could not be installed: pictures will be Mermaid, DOT and HTML only"; \
+	else echo "graphviz (the program dot) is not installed: pictures will be Mermaid, DOT and HTML only"; fi
+
+demo: install graphviz ## check, plan, train, eval, generate and draw a small language and vision model (CPU, < 5 min)
+	@$(BIN)/python examples/demo.py
+
+test: install graphviz ## the fast suite
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q $(PYTEST_FLAGS)
+
+test-slow: install graphviz ## what takes longer: learning, whole runs, many seeds
+	$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not gpu" -q $(PYTEST_FLAGS)
+
+test-gpu: install ## what needs a CUDA device
+	$(BIN)/python -m pytest -m gpu -q $(PYTEST_FLAGS)
+
+check: install ## format, lint, types, layers and the tests that need no torch (under a minute)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/pyright --warnings | tail -20
+	$(BIN)/lint-imports --no-cache | tail -12
+	$(TEST_ENV) $(BIN)/python -m pytest -m "torchfree and not slow" -n $(JOBS) -q $(PYTEST_FLAGS)
+
+format: install ## rewrite all Python files in the one style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+goldens: install ## accept what the tests print now as the goldens, and show the difference
+	-$(TEST_ENV) $(BIN)/python -m pytest -q --update-goldens tests
+	git diff --stat -- tests/golden
+
+build: install ## source distribution and wheel in dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## remove what was built; keeps runs/
+	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .hypothesis

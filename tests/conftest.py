@@ -1,0 +1,34 @@
+"""What all tests share: golden files, Hypothesis profiles, and marks that follow from the folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import golden
+
+TESTS = Path(__file__).parent
+TORCH_FREE = ("text", "syntax", "ir", "catalogue", "semantics", "passes", "schedule", "front")
+"""Folders of `tests/unit` whose tests run without torch (`make check` runs them)."""
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="write what the tests print as the new goldens")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    golden.UPDATE = bool(config.getoption("--update-goldens")) and not os.environ.get("CI")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parts = item.path.relative_to(TESTS).parts
+        if parts[0] == "architecture" or (parts[0] == "unit" and parts[1] in TORCH_FREE):
+            item.add_marker("torchfree")
