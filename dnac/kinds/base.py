@@ -209,13 +209,33 @@ class CombineKind(Kind):
     scales: Callable[[Tensor, int], tuple[Tensor | None, Tensor]] | None = None
 
 
+@dataclass(frozen=True)
+class BalanceContext:
+    """What `update` of a balance term may know about one train step of one router.
+
+    Counts are sums over micro-batches, ranks and all routing steps of the router (a shared router
+    pools its turns). M candidates.
+    """
+
+    counts: Tensor
+    """[M] int64: choices per candidate."""
+    empty: Tensor
+    """int64 scalar: choice slots that stayed empty."""
+    member: Tensor
+    """[M] bool: candidates of the member that the term names (none where it names none)."""
+    network: Tensor
+    """[2] int64: choices on `member`, and all choices, over all routers with an equal term."""
+    value: Callable[[float | Form], float]
+    """The present value of a number that may be a schedule."""
+
+
 @dataclass(frozen=True, eq=False)
 class BalanceKind(Kind):
     """One term that shapes a router's load.
 
     loss(params, scores, gates, ids, valid) -> scalar: added to the training loss (None: no loss).
-    update(params, context) -> bias change: called once per train step, outside autograd, with
-        counts summed over micro-batches and ranks (`train.balance.Counts`); None: no bias.
+    update(params, context: BalanceContext) -> bias change [M] float32: called once per train step,
+        outside autograd (`train.balance`); None: no bias.
     target(params) -> declared share of skipped choices, or None.
     """
 
