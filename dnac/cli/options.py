@@ -1,0 +1,56 @@
+"""Options that commands share, so that one word means one thing everywhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TextIO
+
+
+def add_common(parser: ArgumentParser) -> None:
+    """`--format`, `--json`, `--kinds`, `--color`: every command has them."""
+    group = parser.add_argument_group("common options")
+    group.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
+    group.add_argument("--json", dest="format", action="store_const", const="json", help="short for --format json")
+    group.add_argument(
+        "--kinds", metavar="DIR", action="append", type=Path, default=[], help="a folder with kinds of your own"
+    )
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="coloured messages")
+
+
+def add_target(parser: ArgumentParser, what: str = "a .dna file, and which of its nets") -> None:
+    """`FILE[:net]` and `--set name=value`."""
+    parser.add_argument("target", metavar="FILE[:NET]", help=what)
+    add_settings(parser)
+
+
+def add_settings(parser: ArgumentParser) -> None:
+    """`--set a.b=value`, any number of times."""
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="change a setting of the file, e.g. --set width=512 --set hop.choose='top(1)'",
+    )
+
+
+def wants_json(args: Namespace) -> bool:
+    """Whether the result goes to stdout as JSON."""
+    return getattr(args, "format", "text") == "json"
+
+
+def wants_colour(args: Namespace | None, stream: TextIO) -> bool:
+    """Whether to colour what goes to `stream`: asked for, or a terminal without NO_COLOR."""
+    choice = getattr(args, "color", "auto")
+    if choice != "auto":
+        return choice == "always"
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def status(text: str) -> None:
+    """One line for the person at the terminal; never part of a result."""
+    print(text, file=sys.stderr, flush=True)
