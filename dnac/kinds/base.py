@@ -8,67 +8,30 @@ Functions that compute import torch inside, so that the front end never loads it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dnac.ir.form import Form
+from dnac.kinds.ops import Ops as Ops
+from dnac.kinds.ops import RouterOps as RouterOps
+from dnac.kinds.params import EmbedName as EmbedName
+from dnac.kinds.params import From as From
+from dnac.kinds.params import MemberName as MemberName
+from dnac.kinds.params import NoParams as NoParams
+from dnac.kinds.params import Params as Params
+from dnac.kinds.params import Real as Real
+from dnac.kinds.params import Scheduled as Scheduled
+from dnac.kinds.params import ShareUnit as ShareUnit
+from dnac.kinds.params import Size as Size
+from dnac.kinds.params import SizeUnit as SizeUnit
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
-
-# --- how a Params field is read from the text -------------------------------------------------
-
-
-@dataclass(frozen=True)
-class From:
-    """The field holds a word of this catalogue, as a `Form`."""
-
-    catalogue: str
-
-
-@dataclass(frozen=True)
-class SizeUnit:
-    """An integer that may be written `4x`: times the width of the stream."""
-
-
-@dataclass(frozen=True)
-class ShareUnit:
-    """A fraction that may be written `30%`; `of` says of what, for messages and docs."""
-
-    of: str
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """A real number that may be `schedule(start, shape(target, until), ...)`."""
-
-
-@dataclass(frozen=True)
-class MemberName:
-    """The name of a member (group) of the pool that is routed, as text."""
-
-
-Size = Annotated[int, SizeUnit()]
-Real = Annotated[float | Form, Scheduled()]
-
-
-class Params(BaseModel):
-    """Arguments of a word: frozen, strict, nothing extra. Positional arguments follow field order."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
-
-    def form(self, name: str) -> Form:
-        """These params as the form `name{...}`, complete."""
-        return Form(name, tuple((k, getattr(self, k)) for k in type(self).model_fields))
-
-
-class NoParams(Params):
-    """A word without arguments."""
+Weights: TypeAlias = "Mapping[str, Tensor]"
+"""The weights of one part, embed, head or score, by the name of their `WeightSpec`."""
 
 
 @lru_cache(maxsize=4096)
@@ -90,7 +53,7 @@ class Site:
     """T per sequence."""
     causal: bool
     """Whether tokens are in a causal order (text) or not (image)."""
-    positions: Form = Form("none")
+    positions: Form = field(default_factory=lambda: Form("none"))
     """Positions that the embed hands to attention (`rope{...}`), else `none`."""
 
 
@@ -113,6 +76,24 @@ class Fault:
     field: str
     message: str
     help: str = ""
+
+
+@dataclass(frozen=True)
+class RouteFacts:
+    """What a field of a router may know of the route it serves, to find faults."""
+
+    members: tuple[str, ...]
+    """The pool's own name of each candidate (`block`, `block`, `skip`), in order of the slots."""
+    identities: tuple[int, ...]
+    """Slots of the candidates that are identities."""
+    k: int
+    """Slots per token."""
+    gate: str
+    """The word of the gate."""
+
+    def slots(self, member: str) -> tuple[int, ...]:
+        """Candidate slots that a member's name stands for."""
+        return tuple(i for i, name in enumerate(self.members) if name == member)
 
 
 # --- kinds ------------------------------------------------------------------------------------
@@ -150,25 +131,40 @@ class ModuleKind(Kind):
     """Whether a token's increment depends on other tokens (attention)."""
     is_causal: Callable[[Any], bool] = lambda params: True
     """Whether it looks only at earlier tokens."""
+    keys: Callable[[Any, int], float] = lambda params, tokens: 0.0
+    """Mean number of keys a token sees among `tokens` tokens that all run here (0: sees none)."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreKind(Kind):
-    """How a router scores: `scores(params, weights, view, ops) -> [B, T, M]` in the gate's dtype.
+    """How a router scores: `scores(params, weights, view, ops) -> [B, T, M]` in the gate's dtype,
+    which is the wider of float32 and the view's.
 
-    `learns`: whether weights of it take part in training unless frozen.
+    `learns(params)`: whether it has weights that training should reach (unless `frozen`).
     """
 
     weights: Callable[[Any, int, int], tuple[WeightSpec, ...]] = lambda params, width, size: ()
     """(params, width of the view, candidates) to declared weights."""
     scores: Callable[[Any, Any, Tensor, RouterOps], Tensor] | None = None
     flops: Callable[[Any, int, int], float] = lambda params, width, size: 0.0
-    learns: bool = True
+    learns: Callable[[Any], bool] = lambda params: True
+    check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
+    """(params, candidates) to faults."""
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseKind(Kind):
+    """Noise while training only: `perturb(params, view [B,T,D], ops) -> [B,T,D]` on what is read."""
+
+    perturb: Callable[[Any, Tensor, RouterOps], Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class GateKind(Kind):
-    """How scores become gates: `gate(params, scores [B,T,M]) -> [B,T,M]`, over all candidates."""
+    """How scores become gates: `gate(params, scores [B,T,M]) -> [B,T,M]`, over all candidates.
+
+    Scores are divided by tau already, and NaN is -inf already; softmax and sigmoid give those 0.
+    """
 
     gate: Callable[[Any, Tensor], Tensor] | None = None
 
@@ -176,6 +172,8 @@ class GateKind(Kind):
 @dataclass(frozen=True, eq=False)
 class ChooseKind(Kind):
     """Which candidates: `choose(params, gates + bias [B,T,M]) -> ids [B,T,K]`, -1 for an empty slot.
+
+    A candidate whose score was NaN or -inf comes as -inf, and is never chosen.
 
     `k(params, size)` is static. `fixed(params, size)` gives the slots if the choice never varies.
     """
@@ -197,6 +195,19 @@ class WeightKind(Kind):
 
     weigh: Callable[[Tensor, Tensor], Tensor] | None = None
     trains_router: Callable[[int], bool] = lambda k: True
+
+
+@dataclass(frozen=True, eq=False)
+class GradKind(Kind):
+    """How the choice is trained: `through(weights, gates, valid) -> weights`, all [B,T,K]: the same
+    values, with the gradient that the word says. Applied after `weigh`, before `scale`.
+
+    `needs_weight`: whether the router learns through the weight only, so that a weight that does
+    not depend on the gates is an error.
+    """
+
+    through: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    needs_weight: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +235,8 @@ class BalanceContext:
     member: Tensor
     """[M] bool: candidates of the member that the term names (none where it names none)."""
     network: Tensor
-    """[2] int64: choices on `member`, and all choices, over all routers with an equal term."""
+    """[2] int64: choices on `member`, and all choices (empty ones too), over all routers with an
+    equal term."""
     value: Callable[[float | Form], float]
     """The present value of a number that may be a schedule."""
 
@@ -234,28 +246,34 @@ class BalanceKind(Kind):
     """One term that shapes a router's load.
 
     loss(params, scores, gates, ids, valid) -> scalar: added to the training loss (None: no loss).
-    update(params, context: BalanceContext) -> bias change [M] float32: called once per train step,
-        outside autograd (`train.balance`); None: no bias.
+        A scheduled number in `params` has been replaced by a scalar tensor.
+    update(params, context) -> bias change [M] float32: called once per train step, outside
+        autograd (`train.balance`); None: no bias.
     target(params) -> declared share of skipped choices, or None.
+    check(params, facts) -> faults.
     """
 
-    loss: Callable[..., Tensor] | None = None
-    update: Callable[..., Any] | None = None
+    loss: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
+    update: Callable[[Any, BalanceContext], Tensor] | None = None
     target: Callable[[Any], float | None] = lambda params: None
     member: Callable[[Any], str | None] = lambda params: None
-    check: Callable[[Any, Any], Iterable[Fault]] = lambda params, route: ()
+    check: Callable[[Any, RouteFacts], Iterable[Fault]] = lambda params, facts: ()
 
 
 @dataclass(frozen=True, eq=False)
 class ShapeKind(Kind):
-    """A piece of a schedule: `value(params, start, x) -> float`, x in [0, 1] within the piece."""
+    """A piece of a schedule: `value(params, start, x) -> float`, x in [0, 1] within the piece.
+
+    `start` is the end value of the piece before. A piece covers [its begin, `until`); at `until`
+    the next one begins, with `value(params, start, 1)`, and after the last one that value stays.
+    """
 
     value: Callable[[Any, float, float], float] = lambda params, start, x: start
 
 
 @dataclass(frozen=True, eq=False)
 class InputKind(Kind):
-    """What comes in. `tokens(params, embed form)` is T; `causal`: whether order is causal."""
+    """What comes in. `causal`: whether tokens are in a causal order."""
 
     causal: bool = False
     outputs: Callable[[Any], int] = lambda params: 0
@@ -264,7 +282,9 @@ class InputKind(Kind):
 
 @dataclass(frozen=True, eq=False)
 class EmbedKind(Kind):
-    """Inputs to the stream. forward(params, weights, inputs, input_params) -> [B, T, D]."""
+    """Inputs to the stream. forward(params, weights, inputs, source, ops) -> [B, T, D], with
+    `source` the params of the input (context and vocabulary, or size, channels and classes).
+    """
 
     accepts: str = "text"
     width: Callable[[Any], int] = lambda params: 0
@@ -273,9 +293,9 @@ class EmbedKind(Kind):
     """Positions that attention takes over (rope), else `none`."""
     check: Callable[[Any, Any], Iterable[Fault]] = lambda params, source: ()
     weights: Callable[[Any, Any], tuple[WeightSpec, ...]] = lambda params, source: ()
-    forward: Callable[[Any, Any, Tensor, Any], Tensor] | None = None
+    forward: Callable[[Any, Weights, Tensor, Any, Ops], Tensor] | None = None
     flops: Callable[[Any, Any], float] = lambda params, source: 0.0
-    """Per token."""
+    """Per token of the stream."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,57 +304,61 @@ class HeadKind(Kind):
 
     accepts: str = "text"
     ties: Callable[[Any], bool] = lambda params: False
+    check: Callable[[Any, Form], Iterable[Fault]] = lambda params, embed: ()
+    """(params, the embed's form) to faults."""
     weights: Callable[[Any, int, int], tuple[WeightSpec, ...]] = lambda params, width, outputs: ()
     """(params, width, number of outputs) to declared weights."""
-    forward: Callable[..., Tensor] | None = None
+    forward: Callable[[Any, Weights, Tensor, Ops, Tensor | None], Tensor] | None = None
     flops: Callable[[Any, int, int, int], float] = lambda params, width, outputs, tokens: 0.0
     """(params, width, outputs, T) to FLOPs per token."""
 
 
-# --- what a lowering gives to kinds ------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class PositionsKind(Kind):
+    """How a token knows where it stands: on the embed, or on queries and keys.
 
-
-class Ops(Protocol):
-    """Operations on rows, given by a lowering. Kinds use these and nothing else of a lowering, so
-    one `forward` serves one module on every token (reference) and a bank of modules on sorted rows.
+    weights(tokens, width): weights of the embed, named `positions`.
+    add(weights, tokens, like) -> [T, D] added to the embedding, in the dtype and device of `like`.
+    rotate(form, x [..., H, E], positions [...]) -> x turned by its position.
     """
 
-    training: bool
-
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """[..., I] times the row's own module's weight [I, O], plus its bias."""
-        ...
-
-    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
-        """Layer, rms or no norm over the last axis, times the row's own module's gain."""
-        ...
-
-    def attend(self, x: Tensor, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
-               *, causal: bool, window: int | None) -> Tensor:
-        """The one seam through which tokens mix. `project(rows, ops) -> q [...,H,E], k, v [...,G,E]`.
-        The lowering decides which rows give keys and values (`sees`, a cache) and returns
-        [..., H, E] for the rows of x.
-        """
-        ...
-
-    def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
-        """Drop features while training; drawn per (seed, step, site, module, sample, position)."""
-        ...
-
-    def positions(self) -> Tensor:
-        """Position in its sequence of each row: int64, shape of the rows without features."""
-        ...
+    weights: Callable[[int, int], tuple[WeightSpec, ...]] = lambda tokens, width: ()
+    add: Callable[[Weights, int, Tensor], Tensor] | None = None
+    rotate: Callable[[Form, Tensor, Tensor], Tensor] | None = None
 
 
-class RouterOps(Protocol):
-    """What a score may use besides the view: token ids, and counter-based random numbers."""
+@dataclass(frozen=True, eq=False)
+class ActivationKind(Kind):
+    """`activate(x) -> x` after the up-projection; gated ones take [..., 2 hidden], gate half first."""
 
-    training: bool
+    activate: Callable[[Tensor], Tensor] | None = None
+    is_gated: bool = False
 
-    def token_ids(self) -> Tensor:
-        """Token id (text) or position (image) of each token: [B, T] int64."""
-        ...
 
-    def uniform(self, last: int, purpose: str) -> Tensor:
-        """[B, T, last] in (0, 1), float64-exact, drawn per (seed, train step, router, sample, position)."""
-        ...
+@dataclass(frozen=True, eq=False)
+class NormKind(Kind):
+    """`normalise(x) -> x` over the last axis, before the gain; None: x as it is, and no gain."""
+
+    normalise: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class InitKind(Kind):
+    """Initial values: `draw(params, shape, generator) -> [shape] float32 on the CPU`."""
+
+    draw: Callable[[Any, tuple[int, ...], Generator], Tensor] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class OptimizerKind(Kind):
+    """`make(params, groups) -> torch.optim.Optimizer`; a group's own lr and weight_decay win."""
+
+    make: Callable[[Any, Any], Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PrecisionKind(Kind):
+    """Types by their torch names: of weights and optimiser state, and of autocast if any."""
+
+    dtype: str = "float32"
+    autocast: str | None = None

@@ -1,0 +1,59 @@
+"""What a lowering gives to kinds: operations on rows, and what a score may use besides the view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from dnac.ir.form import Form
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Ops(Protocol):
+    """Operations on rows, given by a lowering. Kinds use these and nothing else of a lowering, so
+    one `forward` serves one module on every token (reference) and a bank of modules on sorted rows.
+    """
+
+    training: bool
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """[..., I] times the row's own module's weight [I, O], plus its bias."""
+        ...
+
+    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
+        """Layer, rms or no norm over the last axis, times the row's own module's gain."""
+        ...
+
+    def attend(self, x: Tensor, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+               *, causal: bool, window: int | None) -> Tensor:
+        """The one seam through which tokens mix. `project(rows, ops) -> q [...,H,E], k, v [...,G,E]`.
+        The lowering decides which rows give keys and values (`sees`, a cache) and returns
+        [..., H, E] for the rows of x.
+        """
+        ...
+
+    def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
+        """Drop features while training; drawn per (seed, step, site, module, sample, position)."""
+        ...
+
+    def positions(self) -> Tensor:
+        """Position in its sequence of each row: int64, shape of the rows without features."""
+        ...
+
+
+class RouterOps(Protocol):
+    """What a score may use besides the view: token ids, and counter-based random numbers."""
+
+    training: bool
+    candidates: int
+    """M, the number of scored candidates."""
+
+    def token_ids(self) -> Tensor:
+        """Token id (text) or position (image) of each token: [B, T] int64."""
+        ...
+
+    def uniform(self, last: int, purpose: str) -> Tensor:
+        """[B, T, last] in (0, 1), drawn per (seed, train step, router, sample, position)."""
+        ...

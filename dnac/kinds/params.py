@@ -1,0 +1,66 @@
+"""How the arguments of a word are declared: a frozen pydantic model, and marks for its fields.
+
+The marks say how `semantics.bind` reads a field from the text: `4x`, `30%`, a word of a catalogue, a
+schedule, a name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict
+
+from dnac.ir.form import Form
+
+
+@dataclass(frozen=True)
+class From:
+    """The field holds a word of this catalogue, as a `Form`."""
+
+    catalogue: str
+
+
+@dataclass(frozen=True)
+class SizeUnit:
+    """An integer that may be written `4x`: times the width of the stream."""
+
+
+@dataclass(frozen=True)
+class ShareUnit:
+    """A fraction that may be written `30%`; `of` says of what, for messages and docs."""
+
+    of: str
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A real number that may be `schedule(start, shape(target, until), ...)`."""
+
+
+@dataclass(frozen=True)
+class MemberName:
+    """The name of a member (group) of the pool that is routed, as text."""
+
+
+@dataclass(frozen=True)
+class EmbedName:
+    """The name of the net's embed, whose table is shared, as text."""
+
+
+Size = Annotated[int, SizeUnit()]
+Real = Annotated[float | Form, Scheduled()]
+
+
+class Params(BaseModel):
+    """Arguments of a word: frozen, strict, nothing extra. Positional arguments follow field order."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def form(self, name: str) -> Form:
+        """These params as the form `name{...}`, complete."""
+        return Form(name, tuple((k, getattr(self, k)) for k in type(self).model_fields))
+
+
+class NoParams(Params):
+    """A word without arguments."""
