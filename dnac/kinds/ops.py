@@ -50,6 +50,12 @@ class RouterOps(Protocol):
     candidates: int
     """M, the number of scored candidates."""
 
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """[..., I] times [I, O] in the full precision of its dtype: no autocast, no TF32. Scores use
+        this and never `@`.
+        """
+        ...
+
     def token_ids(self) -> Tensor:
         """Token id (text) or position (image) of each token: [B, T] int64."""
         ...
