@@ -1,0 +1,120 @@
+"""What passes, reports and the schedule may ask about nodes, without knowing any kind.
+
+Each function matches the closed set of nodes, so that a new sort of node breaks the type check in
+every place that must know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Region, Route
+
+
+def inputs(node: Node) -> tuple[str, ...]:
+    """The values that a node reads, the stream first."""
+    match node:
+        case Embed():
+            return ()
+        case Norm() | Head() | Region():
+            return (node.x,)
+        case Apply() | Route():
+            return (node.x, node.view)
+        case Join():
+            return (node.x, *(value for branch in node.branches for value in branch))
+        case _:
+            assert_never(node)
+
+
+def reading(node: Node, values: Mapping[str, str]) -> Node:
+    """The same node, reading `values[v]` wherever it read `v`."""
+
+    def new(value: str) -> str:
+        return values.get(value, value)
+
+    match node:
+        case Embed():
+            return node
+        case Norm() | Head() | Region():
+            return replace(node, x=new(node.x))
+        case Apply() | Route():
+            return replace(node, x=new(node.x), view=new(node.view))
+        case Join():
+            return replace(node, x=new(node.x), branches=tuple(tuple(map(new, b)) for b in node.branches))
+        case _:
+            assert_never(node)
+
+
+def names(node: Node) -> tuple[str, ...]:
+    """Weights, routers and sites that a node names, in a fixed order, each once."""
+    match node:
+        case Embed() | Norm():
+            found = (node.weights,)
+        case Head():
+            found = (node.weights, *((node.table,) if node.table else ()))
+        case Apply():
+            found = (node.module.set, *((node.gate[0],) if node.gate else ()), *((node.site,) if node.site else ()))
+        case Route():
+            found = (node.router, node.site, *(m.set for m in (*node.candidates, *node.always)))
+        case Join():
+            found = ()
+        case Region():
+            found = tuple(name for inner in node.body for name in names(inner))
+        case _:
+            assert_never(node)
+    return tuple(dict.fromkeys(found))
+
+
+def renamed(node: Node, new: Mapping[str, str], steps: int = 0) -> Node:
+    """The node with other weights, routers and sites, its routing step moved on by `steps`."""
+
+    def member(old: Member) -> Member:
+        return Member(new.get(old.set, old.set), old.index)
+
+    match node:
+        case Embed() | Norm() | Head():
+            return replace(node, weights=new.get(node.weights, node.weights))
+        case Apply():
+            gate = (new.get(node.gate[0], node.gate[0]), node.gate[1]) if node.gate else None
+            return replace(node, module=member(node.module), gate=gate, site=new.get(node.site, node.site))
+        case Route():
+            return replace(
+                node, router=new.get(node.router, node.router), site=new.get(node.site, node.site),
+                step=node.step + steps, candidates=tuple(map(member, node.candidates)),
+                always=tuple(map(member, node.always)),
+            )
+        case Join():
+            return node
+        case Region():
+            raise TypeError("regions are not nested")
+        case _:
+            assert_never(node)
+
+
+def turns(region: Region) -> Iterator[tuple[Node, ...]]:
+    """The body of each turn with that turn's weights, sites and routing steps; values keep their names."""
+    for new, step in zip(region.renames, region.steps, strict=True):
+        table = dict(new)
+        yield tuple(renamed(node, table, step - region.steps[0]) for node in region.body)
+
+
+def unrolled(nodes: Iterable[Node]) -> Iterator[Node]:
+    """All nodes as they run, each turn of a region written out (values keep the first turn's names)."""
+    for node in nodes:
+        if isinstance(node, Region):
+            for body in turns(node):
+                yield from body
+        else:
+            yield node
+
+
+def parts(graph: Graph, member: Member) -> tuple[Part, ...]:
+    """The parts of one module; none: identity."""
+    return graph.module[member.set].parts
+
+
+def is_identity(graph: Graph, member: Member) -> bool:
+    """Whether a module leaves the stream as it is."""
+    return graph.module[member.set].is_identity

@@ -1,0 +1,148 @@
+"""Graph to schedule: what runs, in order, with every intermediate value named.
+
+A node `h2` becomes values `h2.routing`, `h2.order`, `h2.rows0`, `h2.run0`, `h2.increment` and at
+last the stream `h2`. A stream that nobody reads (inside a branch of a join) is not made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from dnac import catalogue
+from dnac.ir import traits
+from dnac.ir.form import Form
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Region, Route
+from dnac.kinds.base import ChooseKind, params_of
+from dnac.passes.rewrites.stack_same_kind import banks_of
+from dnac.schedule import instructions as do
+from dnac.schedule.verify import verify_schedule
+from dnac.text.diagnostic import InternalError
+
+
+def build_schedule(graph: Graph) -> do.Schedule:
+    """All instructions of a graph; routes without banks are stacked on the way.
+
+    Raises:
+        InternalError: the schedule breaks one of its own rules.
+    """
+    builder = _Builder(graph)
+    builder.nodes(graph.nodes)
+    schedule = do.Schedule(graph.name, tuple(builder.made), graph.nodes[-1].id)
+    verify_schedule(schedule)
+    return schedule
+
+
+def chosen_per_token(graph: Graph, router: str) -> int:
+    """K of a router: how many choices each token makes."""
+    entry = graph.router[router]
+    choose = entry.fields["choose"]
+    if not isinstance(choose, Form):
+        raise InternalError("schedule.build", f"router {router} has no choice")
+    kind: ChooseKind = catalogue.get("choose", choose.name)
+    return kind.k(params_of(kind, choose), entry.size)
+
+
+class _Builder:
+    def __init__(self, graph: Graph, streams: dict[str, str] | None = None) -> None:
+        self.graph = graph
+        self.made: list[do.AnyInstruction] = []
+        self.streams = streams or {}
+        """Node id to the value that holds its stream (a route without work makes none)."""
+        self.increments: dict[str, tuple[str, ...]] = {}
+        self.routings: dict[str, str] = {}
+        """Router to its last routing value."""
+
+    def nodes(self, nodes: tuple[Node, ...]) -> None:
+        read = _read_as_stream(nodes)
+        for node in nodes:
+            self._node(node, node.id in read)
+
+    def _node(self, node: Node, is_read: bool) -> None:
+        at = node.origin
+        match node:
+            case Embed():
+                self.made.append(do.Embed(node.id, node.weights, origin=at))
+            case Norm():
+                self.made.append(do.Norm(node.id, self._value(node.x), node.weights, origin=at))
+            case Head():
+                self.made.append(do.Head(node.id, self._value(node.x), node.weights, node.table, origin=at))
+            case Apply():
+                self._change(node, self._apply(node), is_read)
+            case Route():
+                self._change(node, self._route(node), is_read)
+            case Join():
+                found = (self.increments[value] for branch in node.branches for value in branch)
+                self._change(node, tuple(name for names in found for name in names), is_read)
+            case Region():
+                self._region(node)
+            case _:
+                assert_never(node)
+
+    def _value(self, node: str) -> str:
+        return self.streams.get(node, node)
+
+    def _change(self, node: Apply | Route | Join, increments: tuple[str, ...], is_read: bool) -> None:
+        self.increments[node.id] = increments
+        if not increments:
+            self.streams[node.id] = self._value(node.x)
+        elif is_read:
+            self.made.append(do.Add(node.id, self._value(node.x), increments, origin=node.origin))
+
+    def _apply(self, node: Apply) -> tuple[str, ...]:
+        if traits.is_identity(self.graph, node.module):
+            return ()
+        gate = (self.routings[node.gate[0]], node.gate[1]) if node.gate else None
+        out = f"{node.id}.increment"
+        self.made.append(do.Dense(out, self._value(node.view), node.module, node.site, gate, origin=node.origin))
+        return (out,)
+
+    def _route(self, node: Route) -> tuple[str, ...]:
+        view = self._value(node.view)
+        out = self.routings[node.router] = f"{node.id}.routing"
+        k = chosen_per_token(self.graph, node.router)
+        self.made.append(
+            do.Route(out, view, node.router, node.site, node.step, node.candidates, k, origin=node.origin)
+        )
+        shared = tuple(self._always(node, i) for i in range(len(node.always)))
+        return (*shared, self._dispatch(node, view, out)) if node.runs else shared
+
+    def _always(self, node: Route, i: int) -> str:
+        out = f"{node.id}.always{i}"
+        self.made.append(do.Dense(out, self._value(node.view), node.always[i], node.site, origin=node.origin))
+        return out
+
+    def _dispatch(self, node: Route, view: str, routing: str) -> str:
+        at, order = node.origin, f"{node.id}.order"
+        banks = node.banks or banks_of(self.graph, node)
+        runs = tuple(slot for bank in banks for slot in bank.slots)
+        self.made.append(do.Sort(order, routing, runs, node.skips, origin=at))
+        done: list[str] = []
+        for i, bank in enumerate(banks):
+            rows, out = f"{node.id}.rows{i}", f"{node.id}.run{i}"
+            modules = tuple(node.candidates[slot] for slot in bank.slots)
+            self.made.append(do.Gather(rows, view, order, i, origin=at))
+            self.made.append(do.Run(out, rows, routing, order, i, modules, bank, node.site, origin=at))
+            done.append(out)
+        increment = f"{node.id}.increment"
+        self.made.append(do.Combine(increment, routing, order, tuple(done), origin=at))
+        return increment
+
+    def _region(self, node: Region) -> None:
+        x = self._value(node.x)
+        inner = _Builder(self.graph, {node.x: x})
+        inner.nodes((*node.body,))
+        last = node.body[-1]
+        result = inner._value(last.id)
+        self.made.append(
+            do.Repeat(node.id, x, tuple(inner.made), result, node.renames, node.steps, origin=node.origin)
+        )
+
+
+def _read_as_stream(nodes: Iterable[Node]) -> set[str]:
+    """Nodes whose stream somebody reads; the last one's is the result."""
+    listed = list(nodes)
+    read = {listed[-1].id}
+    for node in listed:
+        read.update(traits.inputs(node)[:1] if isinstance(node, Join) else traits.inputs(node))
+    return read

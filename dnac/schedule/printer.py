@@ -1,0 +1,96 @@
+"""Schedule to text: one instruction per line, `value = instruction(inputs) what`.
+
+Used by goldens, `dnac plan` and `dnac compile`; equal schedules print equal text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from dnac.ir.graph import Member
+from dnac.ir.printer import print_members, print_slots
+from dnac.schedule.instructions import (
+    Add,
+    AnyInstruction,
+    Combine,
+    Dense,
+    Embed,
+    Gather,
+    Head,
+    Norm,
+    Repeat,
+    Route,
+    Run,
+    Schedule,
+    Sort,
+)
+
+
+def print_schedule(schedule: Schedule) -> str:
+    """The whole schedule as text, ending in a line break."""
+    return "\n".join([f"schedule {schedule.name} -> {schedule.result}", *schedule_lines(schedule)]) + "\n"
+
+
+def schedule_lines(schedule: Schedule) -> list[str]:
+    """The instructions alone, one line each, bodies of repeats indented."""
+    rows = [row for i in schedule.instructions for row in _rows(i, "")]
+    left = max((len(name) for name, _ in rows), default=0)
+    return [f"{name:<{left}} {text}".rstrip() for name, text in rows]
+
+
+def _rows(instruction: AnyInstruction, indent: str) -> list[tuple[str, str]]:
+    if not isinstance(instruction, Repeat):
+        return [(f"{indent}{instruction.out}", f"= {_text(instruction)}")]
+    steps = " ".join(map(str, instruction.steps))
+    keys = [key for key, _ in instruction.renames[0]]
+    return [
+        (f"{indent}{instruction.out}", f"= repeat({instruction.x}) {len(instruction.renames)} turns, steps {steps} {{"),
+        *(
+            (f"{indent}  {key}", f"-> {' '.join(turn[i][1] for turn in instruction.renames)}")
+            for i, key in enumerate(keys)
+        ),
+        *(row for inner in instruction.body for row in _rows(inner, f"{indent}  ")),
+        (f"{indent}}}", f"-> {instruction.result}"),
+    ]
+
+
+def _text(i: Embed | Norm | Dense | Route | Sort | Gather | Run | Combine | Add | Head) -> str:
+    match i:
+        case Embed():
+            return f"embed(inputs) by {i.weights}"
+        case Norm():
+            return f"norm({i.x}) by {i.weights}"
+        case Head():
+            return f"head({i.x}) by {i.weights}" + (f" table {i.table}" if i.table else "")
+        case Dense():
+            gate = f" gate {i.gate[0]} slot {i.gate[1]}" if i.gate else ""
+            return f"dense({i.x}) by {i.module}{gate}" + (f" at {i.site}" if i.site else "")
+        case Add():
+            return f"add({', '.join((i.x, *i.increments))})"
+        case _:
+            return _routed(i)
+
+
+def _routed(i: Route | Sort | Gather | Run | Combine) -> str:
+    match i:
+        case Route():
+            return f"route({i.x}) by {i.router} at {i.site} step {i.step}: {i.k} of {_members(i.candidates)}"
+        case Sort():
+            return f"sort({i.routing}) runs {print_slots(i.runs)} skips {print_slots(i.skips)}"
+        case Gather():
+            return f"gather({i.x}, {i.order}) bank {i.bank}"
+        case Run():
+            return f"run({i.rows}) bank {i.bank} by {_members(i.modules)}: {_make(i)}"
+        case Combine():
+            return f"combine({i.routing}, {', '.join(i.rows)})"
+        case _:
+            assert_never(i)
+
+
+def _members(members: Sequence[Member]) -> str:
+    return print_members(members, ())
+
+
+def _make(run: Run) -> str:
+    return " + ".join(part.kind.name for part in run.make.parts)
