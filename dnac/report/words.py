@@ -1,0 +1,84 @@
+"""Short phrases for people: a form, a number, a share."""
+
+from __future__ import annotations
+
+from dnac.ir.form import Form, Value
+from dnac.ir.graph import ModuleSet, Part
+
+_QUIET = {"init", "causal", "width", "bias", "dropout"}
+"""Arguments that a picture leaves out where they have their usual value."""
+
+
+def count(number: float) -> str:
+    """12345678 is `12.3M`."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:g}"
+
+
+def percent(share: float) -> str:
+    """0.3012 is `30 %`, 0.0042 is `0.4 %`."""
+    return f"{100 * share:.{0 if share >= 0.0995 or share == 0 else 1}f} %"
+
+
+def module(entry: ModuleSet) -> tuple[str, ...]:
+    """One phrase per part of a module; empty for an identity."""
+    return tuple(part(p) for p in entry.parts)
+
+
+def part(entry: Part) -> str:
+    """`attention, 12 heads`, `mlp, gelu 3072`."""
+    kind = entry.kind
+    match kind.name:
+        case "attention":
+            words = [f"{kind['heads']} heads"]
+            if kind.get("kv_heads") not in (None, kind["heads"]):
+                words.append(f"{kind['kv_heads']} kv")
+            positions = kind.get("positions")
+            if isinstance(positions, Form) and positions.name != "none":
+                words.append(positions.name)
+            if kind.get("window") is not None:
+                words.append(f"window {kind['window']}")
+            return ", ".join(["attention", *words])
+        case "mlp":
+            activation = kind["activation"]
+            return f"mlp, {phrase(activation)}" if isinstance(activation, Form) else "mlp"
+        case _:
+            return phrase(kind)
+
+
+def phrase(value: Value) -> str:
+    """A form in few words: its name and its plain arguments, `skip_target skip 30 %` rather than all of it."""
+    match value:
+        case Form(name, args):
+            shown = [(k, v) for k, v in args if k not in _QUIET and isinstance(v, (int, float, str)) and v is not False]
+            return " ".join([name, *(phrase(v) for _, v in shown[:3])])
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ", ".join(phrase(v) for v in value)
+        case _:
+            return str(value)
+
+
+def choice(chosen: Form, size: int) -> str:
+    """`top 2 of 74`, `all 8`."""
+    match chosen.name:
+        case "top":
+            return f"top {phrase(chosen['k'])} of {size}"
+        case "all":
+            return f"all {size}"
+        case "fixed":
+            return f"fixed, {size}"
+        case _:
+            return f"{chosen.name} of {size}"
+
+
+def balance(term: Form) -> str:
+    """`skip 30 % per step`, `aux 0.01`."""
+    if term.name == "skip_target":
+        share, per = term.get("share"), term.get("per")
+        text = f"skip {percent(share)}" if isinstance(share, float) else "skip target"
+        return f"{text} per {per}" if per else text
+    return phrase(term)
