@@ -34,6 +34,8 @@ class Number(Node):
 
     value: int | float
     unit: str = ""
+    written: str = field(default="", compare=False, repr=False)
+    """The text of the number, which the formatter keeps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""A private folder for things that are quick to load and slow to make.
+
+The grammar tables are stored as a pickle, which runs code when it is read. So nothing is read from a
+folder or file that another user owns or can write to, and a shared temporary folder is never used.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+
+def private_file(name: str) -> Path | None:
+    """A path in the user's own cache folder (mode 0700), or None where there is no safe place.
+
+    The file may or may not exist; if it does, only this user can have written it.
+    """
+    if not hasattr(os, "getuid"):  # ownership cannot be checked: do without
+        return None
+    folder = _base() / "dnac"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_own(folder, stat.S_ISDIR):
+            return None
+        path = folder / name
+        return path if not os.path.lexists(path) or _is_own(path, stat.S_ISREG) else None
+    except OSError:
+        return None
+
+
+def _base() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+
+
+def _is_own(path: Path, sort: object) -> bool:
+    status = path.lstat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022 and callable(sort) and bool(sort(status.st_mode))
