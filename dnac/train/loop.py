@@ -1,0 +1,146 @@
+"""The train step, written to be read aloud, and the loop around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Optimizer
+
+from dnac.data.base import Batch
+from dnac.ir.form import Form
+from dnac.ir.graph import Graph
+from dnac.lowering.base import Output, StepStats
+from dnac.text.diagnostic import Faults
+from dnac.train import balance, errors
+from dnac.train.guard import Readings, require_finite
+from dnac.train.losses import counted, task_loss
+from dnac.train.optim import held, idle_modules, set_lr
+from dnac.train.settings import Settings
+
+
+@dataclass
+class Training:
+    """Everything one run trains with. `step` counts finished updates."""
+
+    network: nn.Module
+    graph: Graph
+    optimizer: Optimizer
+    settings: Settings
+    knobs: tuple[float | Form, ...] = ()
+    """Scheduled numbers inside the graph, in the network's order."""
+    autocast: torch.dtype | None = None
+    dtype: torch.dtype = torch.float32
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    step: int = 0
+
+    @property
+    def position(self) -> int:
+        """Samples consumed since the start of the run."""
+        return self.step * self.settings.batch
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one train step made. `loss` is the task loss alone."""
+
+    step: int
+    loss: float
+    router_loss: float
+    gradient_norm: float
+    lr: float
+    counts: tuple[Tensor, ...]
+    """Choices per routing step, over micro-batches and ranks."""
+    stats: tuple[tuple[StepStats, ...], ...]
+    """For each micro-batch."""
+
+
+def train_step(run: Training, batch: Batch) -> Update:
+    """One update from one batch.
+
+    Raises:
+        Faults: a number is not finite, or memory is used up; weights, moments and biases are then
+            those of the step before.
+    """
+    step, options = run.step + 1, run.settings.train
+    run.optimizer.zero_grad()
+    losses, counts, stats = _forward_backward(run, batch, step)
+    norm = get_total_norm([p.grad for p in run.network.parameters() if p.grad is not None])
+    task, router, norm_value = require_finite(step, Readings(losses, norm, stats), run.network, run.graph)
+    if options.clip is not None:
+        clip_grads_with_norm_(run.network.parameters(), options.clip, norm)
+    lr = run.settings.value(options.lr, step)
+    set_lr(run.optimizer, lr)
+    with _rest(run, counts):
+        run.optimizer.step()
+    balance.update(run.network, run.graph, counts, lambda number: run.settings.value(number, step))
+    run.step = step
+    return Update(step, task, router, norm_value, lr, tuple(counts.steps), stats)
+
+
+def _forward_backward(
+    run: Training, batch: Batch, step: int
+) -> tuple[Tensor, balance.Counts, tuple[tuple[StepStats, ...], ...]]:
+    """Gradients of all micro-batches, summed; [task loss, router loss]; choices; statistics."""
+    run.network.train()
+    counts, stats = balance.Counts(), []
+    losses = torch.zeros(2, dtype=torch.float64, device=run.device)
+    whole = counted(batch.targets)
+    for micro in micro_batches(batch, run.settings.micro_batch):
+        try:
+            output, task = _forward(run, micro, step, whole)
+            router = output.router_loss / run.settings.train.accumulate
+            (task + router.to(task.dtype)).backward()
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            accumulate = run.settings.train.accumulate
+            raise Faults(errors.out_of_memory(step, run.settings.micro_batch, accumulate)) from error
+        losses += torch.stack((task.detach().double(), router.detach().double()))
+        counts.add(output.stats)
+        stats.append(output.stats)
+    counts.reduce()
+    return losses, counts, tuple(stats)
+
+
+def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output, Tensor]:
+    inputs = batch.inputs.to(run.device, run.dtype if batch.inputs.is_floating_point() else None, non_blocking=True)
+    targets = batch.targets.to(run.device, non_blocking=True)
+    with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
+        output = run.network(
+            inputs,
+            seeds=torch.tensor([run.settings.routing_seed, step], device=run.device),
+            samples=batch.samples.to(run.device, non_blocking=True),
+            knobs=knob_values(run, step),
+        )
+    smoothing = run.settings.train.label_smoothing
+    return output, task_loss(output.logits, targets, label_smoothing=smoothing, count=whole)
+
+
+def knob_values(run: Training, step: int) -> Tensor:
+    """[n] float64: the scheduled numbers inside the graph at `step`. Values alone change: no recompile."""
+    values = [run.settings.value(number, step) for number in run.knobs]
+    return torch.tensor(values, dtype=torch.float64, device=run.device)
+
+
+def micro_batches(batch: Batch, size: int) -> Iterator[Batch]:
+    """The batch in parts of `size` samples."""
+    for start in range(0, len(batch.samples), size):
+        yield Batch(*(part[start : start + size] for part in batch))
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """The CPU allocator has no exception of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _rest(run: Training, counts: balance.Counts) -> Any:
+    """Idle modules stay as they are, where the file says `idle = hold`."""
+    if run.settings.train.idle == "decay":
+        return nullcontext()
+    return held(run.optimizer, run.network, idle_modules(run.graph, counts.steps))

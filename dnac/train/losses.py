@@ -1,0 +1,31 @@
+"""The task loss: cross entropy of next tokens or of classes, with label smoothing.
+
+Shapes: B sequences, T tokens, V outputs.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from dnac.data.base import IGNORED
+
+def counted(targets: Tensor) -> int:
+    """How many targets count."""
+    return int((targets != IGNORED).sum())
+
+
+def task_loss(logits: Tensor, targets: Tensor, *, label_smoothing: float, count: int) -> Tensor:
+    """The sum of cross entropies over targets that count, divided by `count`.
+
+    `logits` [B, T, V] with `targets` [B, T], or [B, V] with [B]. `count` is that of the whole train
+    step, so that micro-batches add up to the mean over the step whatever each of them ignores.
+    Computed in float32 or wider. Smoothing gives the share evenly to all outputs (arXiv 1512.00567).
+    """
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    total = cross_entropy(
+        wide.reshape(-1, wide.shape[-1]), targets.reshape(-1),
+        ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum",
+    )
+    return total / max(count, 1)

@@ -1,0 +1,108 @@
+"""The optimizer over parameter groups, and modules that rest while no token reaches them.
+
+Groups: weights that decay and weights that do not (each weight's own declaration), routers apart
+because their learning rate has its own factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from dnac import catalogue
+from dnac.ir.graph import Apply, Graph, Member, Node, Region, Route
+from dnac.kinds.base import params_of
+from dnac.kinds.train import TrainParams
+from dnac.train.routing import routing_steps, state_key
+
+Idle = Mapping[str, Tensor]
+"""Module set to [count] bool: modules of it that got no token in this train step."""
+
+
+def build_optimizer(network: nn.Module, graph: Graph, train: TrainParams, decays: Mapping[str, bool]) -> Optimizer:
+    """The file's optimizer with `lr` still 0: `set_lr` gives it before each update."""
+    kind = catalogue.get("optimizer", train.optimizer.name)
+    return kind.make(params_of(kind, train.optimizer), list(_groups(network, graph, train, decays)))
+
+
+def set_lr(optimizer: Optimizer, lr: float) -> None:
+    """Give each group its learning rate: `lr` times the group's own factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["factor"]
+
+
+def idle_modules(graph: Graph, counts: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Modules that are only reached by routing and got no token in this train step."""
+    tokens: dict[str, Tensor] = {}
+    for step, choices in zip(routing_steps(graph), counts, strict=True):
+        for member, count in zip(step.candidates, choices, strict=False):
+            here = tokens.setdefault(member.set, torch.zeros(graph.module[member.set].count or 1, device=count.device))
+            here[member.index or 0] += count
+    for member in _always(graph.nodes):
+        if member.set in tokens:
+            tokens[member.set][member.index or 0] += 1
+    return {name: counts == 0 for name, counts in tokens.items()}
+
+
+@contextmanager
+def held(optimizer: Optimizer, network: nn.Module, idle: Idle) -> Iterator[None]:
+    """Around `optimizer.step()`: weights and moments of idle modules come out as they went in."""
+    slices = [
+        (tensor, idle[owner], tensor.detach()[_rows(tensor, idle[owner])].clone())
+        for name, parameter in network.named_parameters()
+        if (owner := _owner(name, idle)) is not None
+        for tensor in (parameter, *_moments(optimizer, parameter))
+    ]
+    yield
+    with torch.no_grad():
+        for tensor, mask, before in slices:
+            tensor[_rows(tensor, mask)] = before
+
+
+def _groups(
+    network: nn.Module, graph: Graph, train: TrainParams, decays: Mapping[str, bool]
+) -> Iterator[dict[str, object]]:
+    routers = tuple(f"{state_key(r.name)}." for r in graph.routers)
+    decay = float(train.optimizer["weight_decay"])  # type: ignore[arg-type]
+    named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
+    for is_router in (False, True):
+        for decaying in (True, False):
+            chosen = [p for n, p in named if n.startswith(routers) == is_router and decays[n] == decaying]
+            if chosen:
+                yield {
+                    "params": chosen,
+                    "lr": 0.0,
+                    "weight_decay": decay if decaying else 0.0,
+                    "factor": train.router_lr if is_router else 1.0,
+                }
+
+
+def _always(nodes: Iterable[Node]) -> Iterator[Member]:
+    """Modules that run for every token, whatever is chosen."""
+    for node in nodes:
+        if isinstance(node, Apply):
+            yield node.module
+        elif isinstance(node, Route):
+            yield from node.always
+        elif isinstance(node, Region):
+            for renames in node.renames:
+                names = dict(renames)
+                yield from (Member(names.get(m.set, m.set), m.index) for m in _always(node.body))
+
+
+def _owner(name: str, sets: Idle) -> str | None:
+    matches: Callable[[str], bool] = lambda s: name.startswith(f"{state_key(s)}.")  # noqa: E731
+    return max(filter(matches, sets), key=len, default=None)
+
+
+def _rows(tensor: Tensor, mask: Tensor) -> Tensor:
+    """The idle rows of a stack; a single module (its weights have no stacking axis) rests whole."""
+    return mask.expand(tensor.shape[0])
+
+
+def _moments(optimizer: Optimizer, parameter: Tensor) -> list[Tensor]:
+    return [t for t in optimizer.state.get(parameter, {}).values() if t.shape == parameter.shape]
