@@ -21,7 +21,8 @@ def attention(**changes: object) -> Form:
 def mlp(**changes: object) -> Form:
     """A complete mlp form."""
     whole = form(
-        "mlp", activation=form("gelu", hidden=64), norm=NORM, bias=False, dropout=0.0, init=form("normal", std=0.02)
+        "mlp", activation=form("gelu", hidden=None), hidden=64, norm=NORM, bias=False, dropout=0.0,
+        init=form("normal", std=0.02),
     )
     return whole.replace(**changes)  # type: ignore[arg-type]
 
@@ -51,8 +52,8 @@ def tiny_text(steps: int = 3, blocks: int = 4, skips: int = 1, k: int = 1, **rou
         width=16,
         tokens=12,
         shared=(
-            SharedSet("embed", "embed", form("tokens", width=16, positions=form("learned"), init=form("normal", std=0.02), dropout=0.0)),
-            SharedSet("head", "lm", form("unembed", tied=False, norm=NORM, bias=False, init=form("normal", std=0.02))),
+            SharedSet("embed", "embed", form("tokens", width=16, positions=form("learned"), dropout=0.0, init=form("normal", std=0.02))),
+            SharedSet("head", "lm", form("unembed", table=None, tied=False, norm=NORM, bias=False, init=form("normal", std=0.02))),
         ),
         modules=(
             ModuleSet("transformer", None, transformer()),

@@ -239,6 +239,8 @@ class BalanceContext:
     equal term."""
     value: Callable[[float | Form], float]
     """The present value of a number that may be a schedule."""
+    skips: Tensor | None = None
+    """[M] bool: candidates that are identities; None where there are none."""
 
 
 @dataclass(frozen=True, eq=False)

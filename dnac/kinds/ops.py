@@ -26,8 +26,14 @@ class Ops(Protocol):
         """Layer, rms or no norm over the last axis, times the row's own module's gain."""
         ...
 
-    def attend(self, x: Tensor, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
-               *, causal: bool, window: int | None) -> Tensor:
+    def attend(
+        self,
+        x: Tensor,
+        project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        *,
+        causal: bool,
+        window: int | None,
+    ) -> Tensor:
         """The one seam through which tokens mix. `project(rows, ops) -> q [...,H,E], k, v [...,G,E]`.
         The lowering decides which rows give keys and values (`sees`, a cache) and returns
         [..., H, E] for the rows of x.

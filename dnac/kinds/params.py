@@ -64,3 +64,11 @@ class Params(BaseModel):
 
 class NoParams(Params):
     """A word without arguments."""
+
+
+NORMAL = Form("normal", (("std", 0.02),))
+"""Initial values of matrices where a file says nothing."""
+ONES = Form("ones")
+"""Initial values of gains."""
+ZEROS = Form("zeros")
+"""Initial values of biases."""

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from dnac.ir.form import Form, form
 from dnac.kinds.base import From, MemberName, Params
+from dnac.kinds.params import NORMAL
 
 
 class RouterParams(Params):
@@ -20,7 +21,7 @@ class RouterParams(Params):
 
     read: Annotated[Form, From("read")] = form("raw_stream")
     """What the router sees: `[h]` the raw stream, `normed` the pool's own norm of it."""
-    score: Annotated[Form, From("score")] = form("linear")
+    score: Annotated[Form, From("score")] = form("linear", init=NORMAL)
     """How it scores the candidates."""
     frozen: bool = False
     """Whether the score's weights stay as initialised."""

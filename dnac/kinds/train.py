@@ -23,9 +23,7 @@ class TrainParams(Params):
     """`steps(n)`, `tokens(n)` or `epochs(n)`."""
     lr: Real
     """Learning rate, constant or `schedule(start, shape(target, until), ...)`."""
-    optimizer: Annotated[Form, From("optimizer")] = form(
-        "adamw", weight_decay=0.1, betas=(0.9, 0.95), eps=1e-8
-    )
+    optimizer: Annotated[Form, From("optimizer")] = form("adamw", weight_decay=0.1, betas=(0.9, 0.95), eps=1e-8)
     """torch's AdamW."""
     router_lr: float = Field(default=1.0, gt=0)
     """Learning rate of routers, as a factor on `lr`."""

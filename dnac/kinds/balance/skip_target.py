@@ -1,0 +1,75 @@
+"""`skip_target(member, share)`: the biases of identities move until they take `share` of all choices.
+
+b_i += rate * sign(target - count), once per train step, outside autograd (arXiv 2506.22389, eq. 3).
+`share` is a part of all k T choices of the router, empty slots included.
+
+- `per = step`: count = choices of this router on any identity of `member`, target = share * all.
+- `per = network`: the same sums over all routers with an equal term: skips may move across depth.
+- `per = identity`: each of the n identities by its own count, target = share * all / n (the authors'
+  released code, where n = k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from dnac.kinds.base import BalanceContext, BalanceKind, Fault, MemberName, Params, Real, RouteFacts
+from dnac.kinds.params import ShareUnit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SkipTargetParams(Params):
+    """Arguments of `skip_target`."""
+
+    member: Annotated[str, MemberName()]
+    """The identities of the pool, by their member's name."""
+    share: Annotated[float, ShareUnit("all choices of a router"), Field(ge=0, le=1)]
+    """How many of the choices shall skip."""
+    per: Literal["step", "network", "identity"] = "step"
+    """Who shall reach the share: each router, their mean, or each identity for its part."""
+    rate: Real = 1e-3
+    """How far a bias moves in one train step, in units of the gate."""
+
+
+def update(params: SkipTargetParams, context: BalanceContext) -> Tensor:
+    """The change of the bias, [M] float32; 0 outside `member`."""
+    import torch
+
+    member = context.member.to(torch.float64)
+    counts = context.counts.to(torch.float64)
+    total = counts.sum() + context.empty
+    match params.per:
+        case "step":
+            delta = params.share * total - (counts * member).sum()
+        case "network":
+            delta = params.share * context.network[1].to(torch.float64) - context.network[0]
+        case "identity":
+            delta = params.share * total - counts * member.sum()
+    return (context.value(params.rate) * delta.sign() * member).to(torch.float32)
+
+
+def check(params: SkipTargetParams, facts: RouteFacts) -> Iterator[Fault]:
+    """The member must be identities of the routed pool."""
+    slots = facts.slots(params.member)
+    if slots and not set(slots) <= set(facts.identities):
+        yield Fault("member", f"`{params.member}` is not an identity", "name a member made by `identity()`")
+    elif params.share * facts.k > len(slots):
+        most = len(slots) / facts.k
+        message = f"{len(slots)} of `{params.member}` can take at most {most:.0%} of {facts.k} choices"
+        yield Fault("share", message, f"declare {facts.k} identities, or lower the share")
+
+
+KIND = BalanceKind(
+    name="skip_target",
+    summary="Moves the biases of identities until they take `share` of all choices (arXiv 2506.22389, eq. 3).",
+    Params=SkipTargetParams,
+    update=update,
+    target=lambda params: params.share,
+    member=lambda params: params.member,
+    check=check,
+)

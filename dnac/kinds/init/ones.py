@@ -1,0 +1,20 @@
+"""`ones`: every value 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnac.kinds.base import InitKind, NoParams
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+def draw(params: NoParams, shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Float32 on the CPU; draws nothing."""
+    import torch
+
+    return torch.ones(shape, dtype=torch.float32)
+
+
+KIND = InitKind(name="ones", summary="Every value 1.", draw=draw)

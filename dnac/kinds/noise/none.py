@@ -1,0 +1,10 @@
+"""`none`: no noise."""
+
+from __future__ import annotations
+
+from dnac.kinds.base import NoiseKind
+
+KIND = NoiseKind(
+    name="none",
+    summary="No noise.",
+)

@@ -1,0 +1,29 @@
+"""`sinusoid`: fixed sines and cosines, added to the embedding (Vaswani et al., arXiv 1706.03762, section 3.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnac.kinds.base import PositionsKind, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def add(weights: Weights, tokens: int, like: Tensor) -> Tensor:
+    """[T, D]: PE(t, 2i) = sin(t / 10000^(2i/D)), PE(t, 2i + 1) = cos of the same angle."""
+    import torch
+
+    width = like.shape[-1]
+    even = torch.arange(0, width, 2, dtype=torch.float64, device=like.device)
+    t = torch.arange(tokens, dtype=torch.float64, device=like.device)
+    angle = t[:, None] * torch.pow(10000.0, -even / width)
+    pairs = torch.stack((angle.sin(), angle.cos()), dim=-1)
+    return pairs.flatten(1)[:, :width].to(like.dtype)
+
+
+KIND = PositionsKind(
+    name="sinusoid",
+    summary="Fixed sines and cosines, added to the embedding (Vaswani et al., arXiv 1706.03762).",
+    add=add,
+)
