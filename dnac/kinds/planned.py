@@ -1,0 +1,104 @@
+"""Words that the language knows and dnac does not build yet: each answers DNA901 with one sentence.
+
+Keys are (catalogue or field, word); (`argument`, `word.field`) for an argument of a built word; and
+(`statement`, keyword) for a statement. Building a word moves it from here into its catalogue's folder.
+"""
+
+from __future__ import annotations
+
+PLANNED: dict[tuple[str, str], str] = {
+    # what a router reads
+    ("read", "step"): "the number of the routing step, so that a shared router can tell its turns apart",
+    ("read", "last"): "the module that the token has just left",
+    ("read", "purse"): "what is left of the token's purse",
+    ("read", "pooled"): "the mean of the stream over the sequence",
+    ("read", "prefix_mean"): "the mean of the stream over the tokens so far",
+    # how it scores
+    ("score", "cosine"): "the cosine between the stream and a learned vector per candidate",
+    ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
+    ("score", "confidence"): "how sure a head is already, as in CALM",
+    ("score", "channel"): "one channel of the stream itself, as in A-ViT",
+    ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",
+    # for whom one decision is made
+    ("scope", "sequence"): "one decision for a whole sequence",
+    ("scope", "chunk"): "one decision for every chunk of tokens",
+    ("scope", "batch"): "one decision for a whole batch",
+    ("scope", "network"): "one decision for all inputs, as in architecture search",
+    ("gate", "relu_tanh"): "relu(tanh(z)), a gate with a true zero, as in dynamic token routing",
+    # which candidates run
+    ("choose", "top_tokens"): "a member takes its best tokens (expert choice), as in Mixture-of-Depths",
+    ("choose", "threshold"): "every candidate whose gate is above a threshold",
+    ("choose", "accumulate"): "halting once the gates add up to a threshold, as in adaptive computation time",
+    ("choose", "gumbel"): "a Gumbel sample while training, the largest score at evaluation",
+    ("choose", "sample"): "a sample from the gates",
+    ("choose", "nonzero"): "every candidate whose gate is not zero",
+    ("limit", "capacity"): "a largest number of tokens for each module; the tokens beyond it pass",
+    ("limit", "purse"): "a purse that each token carries and modules charge",
+    ("limit", "budget"): "a budget declared in the net",
+    ("weight", "halting"): "the halting probability of the step, as in adaptive computation time",
+    ("grad", "reinforce"): "a score-function gradient for the choice",
+    ("noise", "normal"): "normal noise on the scores, as in noisy top-k gating",
+    # what shapes the load
+    ("balance", "agree"): "two views of one input shall choose alike",
+    ("balance", "cv2"): "squared variation of importance and load, as in Shazeer's mixture of experts",
+    ("balance", "kl_geometric"): "distance of the halting steps from a geometric prior, as in PonderNet",
+    ("balance", "l1"): "a loss on the mean share of active modules",
+    ("balance", "ponder"): "a loss on the number of steps taken",
+    ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
+    ("balance", "router_bce"): "teaches the router to foresee the choice over tokens, as in Mixture-of-Recursions",
+    # which keys a routed attention sees
+    ("sees", "history"): "keys of all earlier (token, iteration) pairs, as in Radial Networks",
+    ("sees", "copied"): "keys copied from the state with which a token left, as in CALM",
+    ("when", "train"): "a router that acts in training only",
+    ("when", "eval"): "a router that acts at evaluation only",
+    # modules
+    ("module", "chain"): "several declared modules in sequence as one; a `def module` makes fresh ones",
+    ("module", "conv"): "a convolution over neighbouring tokens",
+    ("module", "drop"): "a member that takes its tokens out of the sequence",
+    ("module", "exit"): "a member that ends a token's way, out of the loop or the net",
+    ("module", "graph_conv"): "a convolution over a graph of tokens",
+    ("module", "nested"): "nested slices of one module's weights",
+    ("module", "position"): "positions that are added again inside a loop",
+    ("module", "split"): "disjoint slices of one module's weights",
+    # other words
+    ("shape", "exponential"): "a geometric path from the value before to the target",
+    ("init", "checkpoint"): "weights of another model",
+    ("init", "sequential"): "a router that starts as the sequential model",
+    ("loss", "distill"): "a loss against a teacher's outputs",
+    ("mask", "sample"): "a random share of the keys",
+    ("mask", "decay"): "attention that fades with distance",
+    ("budget", "flops"): "a limit on the work of a token or a sequence",
+    ("budget", "share"): "a limit as a share of all work",
+    ("budget", "device"): "a limit on measured time",
+    # arguments of built words
+    ("argument", "attention.mask"): "terms that decide which keys a query sees; `causal` and `window` are built",
+    ("argument", "attention.over"): "attention along one axis of the tokens",
+    ("argument", "attention.keys"): "keys shared by the members of a pool",
+    ("argument", "attention.experts"): "a choice among value and output projections inside attention",
+    ("argument", "attention.reads"): "streams that a module reads",
+    ("argument", "attention.writes"): "the stream that a module writes",
+    ("argument", "mlp.reads"): "streams that a module reads",
+    ("argument", "mlp.writes"): "the stream that a module writes",
+    ("argument", "transformer.mask"): "terms that decide which keys a query sees; `causal` and `window` are built",
+    ("argument", "transformer.layer_dropout"): "leaving out a whole layer while training",
+    ("argument", "tokens.writes"): "the stream that the embed writes",
+    ("argument", "unembed.reads"): "the streams or taps that a head reads",
+    ("argument", "classify.reads"): "the streams or taps that a head reads",
+    ("argument", "top.groups"): "groups of candidates, of which only the best are searched",
+    ("argument", "top.from_groups"): "groups of candidates, of which only the best are searched",
+    ("argument", "top.sticky"): "a token that skipped once skips from then on",
+    ("argument", "linear.per"): "one matrix for each module that the token may have left",
+    ("argument", "router.bias"): "a bias written in the file",
+    ("argument", "router.decode"): "another way to choose while generating",
+    ("argument", "router.per"): "one decision for several tokens; say it by `scope`",
+    ("argument", "router.start"): "initial routes",
+    ("argument", "train.loss"): "losses beside the task's own",
+    # statements
+    ("statement", "budget"): "a limit on what may be spent",
+    ("statement", "halt"): "a loop that tokens leave one by one",
+    ("statement", "init"): "weights that start from a checkpoint",
+    ("statement", "stream"): "several residual streams side by side",
+    ("statement", "tap"): "losses on values inside the net",
+    ("statement", "tokens"): "token sets that change inside the net: axes, merging, pooling",
+}
+"""What each word will mean, in one sentence without a full stop."""
