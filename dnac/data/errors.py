@@ -14,8 +14,10 @@ def _fault(code: str, message: str, help: str = "", notes: tuple[str, ...] = ())
 def file_not_found(written: str, path: Path) -> Diagnostic:
     """A path in the file leads nowhere."""
     return _fault(
-        "DNA620", f"no file or folder `{written}`",
-        "correct the path; a relative one starts at the folder of the .dna file", (f"looked for {path}",),
+        "DNA620",
+        f"no file or folder `{written}`",
+        "correct the path; a relative one starts at the folder of the .dna file",
+        (f"looked for {path}",),
     )
 
 
@@ -29,7 +31,8 @@ def corpus_too_short(name: str, tokens: int, needed: int) -> Diagnostic:
     if not tokens:
         return _fault("DNA622", f"`{name}` holds no text", "give a file with text, or another split")
     return _fault(
-        "DNA622", f"`{name}` holds {tokens} tokens, fewer than one window of {needed}",
+        "DNA622",
+        f"`{name}` holds {tokens} tokens, fewer than one window of {needed}",
         "give more text, a larger share of it, or a shorter context",
     )
 
@@ -42,7 +45,8 @@ def no_images(name: str) -> Diagnostic:
 def label_out_of_range(name: str, label: int, sample: int, classes: int) -> Diagnostic:
     """A label that the head has no output for."""
     return _fault(
-        "DNA623", f"image {sample} of `{name}` has label {label}, but the net has {classes} classes (0 to {classes - 1})",
+        "DNA623",
+        f"image {sample} of `{name}` has label {label}, but the net has classes 0 to {classes - 1}",
         f"set classes = {label + 1} or more, or correct the labels" if label >= 0 else "correct the labels",
     )
 
@@ -57,7 +61,8 @@ def class_names_differ(name: str, found: int, classes: int) -> Diagnostic:
 def vocabulary_mismatch(tokenizer: str, size: int, vocabulary: int) -> Diagnostic:
     """The tokenizer can give ids that the net has no row for."""
     return _fault(
-        "DNA624", f"the tokenizer `{tokenizer}` has {size} ids, but the net's vocabulary is {vocabulary}",
+        "DNA624",
+        f"the tokenizer `{tokenizer}` has {size} ids, but the net's vocabulary is {vocabulary}",
         f"set vocabulary = {size} in the input",
     )
 
@@ -65,7 +70,8 @@ def vocabulary_mismatch(tokenizer: str, size: int, vocabulary: int) -> Diagnosti
 def id_out_of_range(path: Path, token: int, place: int, vocabulary: int) -> Diagnostic:
     """A token file holds an id that the net has no row for."""
     return _fault(
-        "DNA624", f"token {place} of `{path}` is {token}, but the net's vocabulary is {vocabulary}",
+        "DNA624",
+        f"token {place} of `{path}` is {token}, but the net's vocabulary is {vocabulary}",
         "set the vocabulary of the tokenizer that made the file, or correct `dtype`",
     )
 
@@ -76,10 +82,17 @@ def size_mismatch(name: str, found: tuple[int, ...], wanted: tuple[int, ...], he
     return _fault("DNA625", f"`{name}` gives images of {shown}, but the net takes {asked}", help)
 
 
+def pad_too_large(pad: int, wanted: tuple[int, ...]) -> Diagnostic:
+    """Nothing is left for the image itself."""
+    shown = " x ".join(map(str, wanted))
+    return _fault("DNA625", f"pad = {pad} leaves no image in an input of {shown}", "give a smaller pad")
+
+
 def per_channel(name: str, found: int, channels: int) -> Diagnostic:
     """Means or deviations for another number of channels."""
     return _fault(
-        "DNA625", f"`{name}` normalises {found} channels, but its images have {channels}",
+        "DNA625",
+        f"`{name}` normalises {found} channels, but its images have {channels}",
         "give one number, or one per channel, for mean and std",
     )
 
@@ -92,9 +105,34 @@ def wrong_input(name: str, gives: str, takes: str) -> Diagnostic:
 def tokenizer_missing(name: str) -> Diagnostic:
     """Text, and no way to make ids of it."""
     return _fault(
-        "DNA627", f"`{name}` gives text, but the input has no tokenizer",
+        "DNA627",
+        f"`{name}` gives text, but the input has no tokenizer",
         "set tokenizer = bytes in the input, or use tokens(...) for ids",
     )
+
+
+def array_missing(path: Path, name: str, found: list[str]) -> Diagnostic:
+    """An archive without the array that was asked for."""
+    return _fault(
+        "DNA621",
+        f"`{path}` has no array `{name}`",
+        "name the arrays: images = ..., labels = ...",
+        (f"it has {', '.join(found) or 'none'}",),
+    )
+
+
+def not_pictures(name: str, images: tuple[int, ...], labels: tuple[int, ...]) -> Diagnostic:
+    """Arrays of another rank or type than images and labels have."""
+    return _fault(
+        "DNA625",
+        f"`{name}` has arrays of {list(images)} and {list(labels)}, not images and labels",
+        "give images [n, height, width] or [n, height, width, channels] of numbers, and labels [n] of integers",
+    )
+
+
+def token_missing(path: Path, token: str) -> Diagnostic:
+    """The asked end-of-document token is not in the file."""
+    return _fault("DNA621", f"`{path}` has no token `{token}`", "name a token that the file has, or leave `end` out")
 
 
 def extra_missing(name: str, package: str, extra: str) -> Diagnostic:
@@ -105,7 +143,8 @@ def extra_missing(name: str, package: str, extra: str) -> Diagnostic:
 def valid_is_train(name: str) -> Diagnostic:
     """The same samples for both."""
     return _fault(
-        "DNA629", f"`valid` holds the same samples as `data` (`{name}`)",
+        "DNA629",
+        f"`valid` holds the same samples as `data` (`{name}`)",
         'give each its own split: split = "train" and split = "valid"',
     )
 
@@ -123,14 +162,17 @@ def counts_differ(name: str, images: int, labels: int) -> Diagnostic:
 def normalisation_differs(data: str, valid: str) -> Diagnostic:
     """Training and validation images would be scaled differently."""
     return _fault(
-        "DNA632", f"`valid` normalises images by {valid}, but `data` by {data}", "write the same mean, std and pad in both"
+        "DNA632",
+        f"`valid` normalises images by {valid}, but `data` by {data}",
+        "write the same mean, std and pad in both",
     )
 
 
 def record_without_text(path: Path, line: int, field: str) -> Diagnostic:
     """A line of a jsonl file that is no object with the asked field."""
     return _fault(
-        "DNA633", f"line {line} of `{path}` is no JSON object with text in `{field}`",
+        "DNA633",
+        f"line {line} of `{path}` is no JSON object with text in `{field}`",
         'name the field that holds the text: field = "content"',
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
-from dnac.kinds.base import Params
+from dnac.kinds.base import Params, ShareUnit
 
 
 class ImageParams(Params):
@@ -20,3 +22,14 @@ class ImageParams(Params):
     """Pixels by which a training image is moved at most, both ways."""
     flip: bool = False
     """Whether training images are mirrored left to right, half of them."""
+
+
+class SplitParams(Params):
+    """For files that hold both training and validation images."""
+
+    split: Literal["train", "valid", "all"] = "all"
+    """Which part; an image belongs to `valid` where its hash is among the lowest."""
+    valid: Annotated[float, ShareUnit("the images")] = Field(default=0.1, gt=0, lt=1)
+    """The share that belongs to `valid`."""
+    licence: str = "not stated"
+    """Printed on the card."""

@@ -6,13 +6,14 @@ B batch, H height, W width, C channels. Pixels stay in their stored type until a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 
 from dnac.data import cache, errors
 from dnac.data.base import Batch, Card, Place
-from dnac.data.image_params import ImageParams
+from dnac.data.image_params import ImageParams, SplitParams
 from dnac.data.order import draws, order
 from dnac.ir.form import Form
 from dnac.text.diagnostic import Faults
@@ -43,10 +44,12 @@ class Pictures:
         self._mean, self._std = (np.asarray(v, np.float32) for v in (params.mean, params.std))
         self.samples = self.length_tokens = len(images.labels)
         size = " x ".join(map(str, images.pixels.shape[1:]))
-        self.normalisation = f"(pixel / {images.scale:g} - {_shown(params.mean)}) / {_shown(params.std)}, pad {params.pad}"
+        mean, std = _shown(params.mean), _shown(params.std)
+        self.normalisation = f"(pixel / {images.scale:g} - {mean}) / {std}, pad {params.pad}"
         self.fingerprint = _hash(images, params)
         notes = (*images.notes, f"x = {self.normalisation}")
-        self.card = Card(images.name, images.source, images.licence, f"{self.samples:,} images of {size}", self.fingerprint, notes)
+        shown = f"{self.samples:,} images of {size}"
+        self.card = Card(images.name, images.source, images.licence, shown, self.fingerprint, notes)
 
     def batches(self, batch_size: int, seed: int, position: int = 0) -> Iterator[Batch]:
         """Batches without end from `position` samples after the start of the run, augmented."""
@@ -90,7 +93,7 @@ class Pictures:
 
 
 def open_pictures(images: Images, params: ImageParams, place: Place) -> Pictures:
-    """Check images and labels against the net's input.
+    """Check images and labels against the net's input, and keep the split that is asked for.
 
     Raises:
         Faults: DNA622 none, DNA623 a label, DNA625 the size, DNA631 their numbers.
@@ -101,7 +104,24 @@ def open_pictures(images: Images, params: ImageParams, place: Place) -> Pictures
         raise Faults(errors.no_images(images.name))
     _check_size(images, params, size_of(place.input))
     _check_labels(images, classes_of(place.input))
+    if isinstance(params, SplitParams):
+        images = _split(images, params.split, params.valid)
+    if not len(images.labels):
+        raise Faults(errors.no_images(images.name))
     return Pictures(images, params)
+
+
+def paired(name: str, pixels: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[n, H, W, C] and [n] int64 from arrays as files hold them; a grey image may lack its channel.
+
+    Raises:
+        Faults: DNA625, they are no images and labels.
+    """
+    if pixels.ndim == 3:
+        pixels = pixels[..., None]
+    if pixels.ndim != 4 or labels.ndim != 1 or pixels.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
+        raise Faults(errors.not_pictures(name, pixels.shape, labels.shape))
+    return pixels, labels.astype(np.int64)
 
 
 def size_of(input: Form) -> tuple[int, int, int]:
@@ -112,11 +132,30 @@ def size_of(input: Form) -> tuple[int, int, int]:
     return height, width, channels
 
 
+def frame_of(input: Form, params: ImageParams) -> tuple[int, int, int]:
+    """Height, width and channels of the images themselves: the input's, less the padding."""
+    height, width, channels = size_of(input)
+    if params.pad * 2 >= min(height, width):
+        raise Faults(errors.pad_too_large(params.pad, (height, width, channels)))
+    return height - 2 * params.pad, width - 2 * params.pad, channels
+
+
 def classes_of(input: Form) -> int:
     """Number of classes of an image input."""
     classes = input["classes"]
     assert isinstance(classes, int)
     return classes
+
+
+def _split(images: Images, split: str, share: float) -> Images:
+    """The images of one split: those with the lowest hashes are for validation, equal ones on one side."""
+    if split == "all":
+        return images
+    hashes = np.array([sha256(np.ascontiguousarray(x).tobytes()).digest()[:8] for x in images.pixels]).view(">u8")
+    held = hashes <= np.sort(hashes)[max(1, round(share * len(hashes))) - 1]
+    keep = held if split == "valid" else ~held
+    notes = (*images.notes, f"split {split}, {share:.0%} for validation")
+    return replace(images, pixels=images.pixels[keep], labels=images.labels[keep], notes=notes)
 
 
 def _check_size(images: Images, params: ImageParams, wanted: tuple[int, int, int]) -> None:
@@ -153,9 +192,7 @@ def _moved(x_BHWC: np.ndarray, reach: int, down: np.ndarray, right: np.ndarray) 
 
 
 def _hash(images: Images, params: ImageParams) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
+    digest = sha256()
     for first in range(0, len(images.labels), 4096):
         digest.update(np.ascontiguousarray(images.pixels[first : first + 4096]).tobytes())
     digest.update(np.asarray(images.labels, "<i8").tobytes())

@@ -45,8 +45,10 @@ def store(documents: Iterable[Document], tokenizer: Tokenizer, key: str, where: 
     dtype = dtype_for(tokenizer.size)
     path, facts = cache.entry(cache.folder(where), key, lambda draft: _write(draft, documents, tokenizer, dtype))
     return TokenStore(
-        _mapped(path / "tokens.bin", dtype), _mapped(path / "ends.bin", np.dtype("<u8")),
-        int(str(facts["text_bytes"])), str(facts["sha256"]),
+        _mapped(path / "tokens.bin", dtype),
+        _mapped(path / "ends.bin", np.dtype("<u8")),
+        int(str(facts["text_bytes"])),
+        str(facts["sha256"]),
     )
 
 

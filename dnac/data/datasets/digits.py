@@ -39,11 +39,16 @@ def _open(params: DigitsParams, place: Place) -> Dataset:
     keep = {"all": np.ones_like(held), "train": ~held, "valid": held}[params.split]
     return open_pictures(
         Images(
-            name=f"digits {params.split}", source=f"scikit-learn {sklearn.__version__}, load_digits()",
+            name=f"digits {params.split}",
+            source=f"scikit-learn {sklearn.__version__}, load_digits()",
             licence="CC BY 4.0 (UCI optical recognition of handwritten digits)",
-            pixels=pixels[keep], labels=labels[keep], scale=16.0, notes=(f"split {params.split}: every fourth image of each class is for validation",),
+            pixels=pixels[keep],
+            labels=labels[keep],
+            scale=16.0,
+            notes=(f"split {params.split}: every fourth image of each class is for validation",),
         ),
-        params, place,
+        params,
+        place,
     )
 
 

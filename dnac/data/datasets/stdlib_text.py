@@ -47,7 +47,8 @@ def _open(params: StdlibParams, place: Place) -> Dataset:
             documents=lambda: documents,
             notes=(f"text sha256 {digest}", f"part {params.part}, {sum(map(len, documents)):,} characters"),
         ),
-        place, params.packing,
+        place,
+        params.packing,
     )
 
 

@@ -9,6 +9,8 @@ from pydantic import Field
 from dnac.data.base import Dataset, DatasetKind, Place
 from dnac.kinds.base import Params, ShareUnit
 
+_NOT_CONTENT = {"path", "packing", "licence"}
+
 
 class TextParams(Params):
     """`text("corpus.txt.xz", split = "train", valid = 5%)`."""
@@ -44,11 +46,12 @@ def _open(params: TextParams, place: Place) -> Dataset:
             name=f"text {params.path}",
             source=params.path,
             licence=params.licence,
-            key=("text", params.model_dump(exclude={"path", "packing", "licence"}), [[f.name, sha256_of(f)] for f in files]),
+            key=("text", params.model_dump(exclude=_NOT_CONTENT), [[f.name, sha256_of(f)] for f in files]),
             documents=lambda: split_documents(documents, params.split, params.valid),
             notes=(f"split {params.split}, {params.valid:.0%} for validation",) if params.split != "all" else (),
         ),
-        place, params.packing,
+        place,
+        params.packing,
     )
 
 
