@@ -1,0 +1,189 @@
+"""Small charts as plain SVG: lines, bars, heat map. No scripts; hints are `<title>` elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from dnac.report.palette import INK, LINE, PAPER, SERIES, SOFT, ramp
+from dnac.report.words import count
+
+LEFT, RIGHT, TOP, BOTTOM = 56, 14, 14, 40
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line (or, with `dots`, a cloud of points) of a chart."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    dashed: bool = False
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis: what it shows, and whether it is logarithmic."""
+
+    label: str
+    log: bool = False
+    low: float | None = None
+    """Where it begins; the data decide where None."""
+
+
+def lines(series: Sequence[Line], x: Axis, y: Axis, *, width: int = 560, height: int = 260) -> str:
+    """A chart of lines with axes, ticks and a legend. Points that are not finite are left out."""
+    series = [Line(s.name, [p for p in s.points if _fits(p, x, y)], s.dashed, s.dots) for s in series]
+    points = [p for s in series for p in s.points]
+    if not points:
+        return ""
+    to_x = _scale([p[0] for p in points], x, LEFT, width - RIGHT)
+    to_y = _scale([p[1] for p in points], y, height - BOTTOM, TOP)
+    body = [*_x_axis(to_x, x, width, height), *_y_axis(to_y, y, width, height)]
+    body += [_line(s, to_x.place, to_y.place, SERIES[i % len(SERIES)]) for i, s in enumerate(series)]
+    body += _legend([s.name for s in series], width) if len(series) > 1 else []
+    return _svg(width, height, body)
+
+
+def bars(
+    values: Sequence[float], labels: Sequence[str], y: str, *, target: float | None = None, width: int = 560
+) -> str:
+    """One bar per value in [0, 1], with a dashed line at `target`."""
+    height = 200
+    top = max([*values, target or 0.0, 1e-9]) * 1.12
+    step = (width - LEFT - RIGHT) / max(len(values), 1)
+    scale = _Scale(0.0, top, height - BOTTOM, TOP, log=False)
+    body = _y_axis(scale, Axis(y), width, height)
+    for i, (value, label) in enumerate(zip(values, labels, strict=True)):
+        at, up = LEFT + i * step, scale.place(value)
+        body.append(
+            f'<rect x="{at + step * 0.12:.1f}" y="{up:.1f}" width="{step * 0.76:.1f}" '
+            f'height="{height - BOTTOM - up:.1f}" fill="{SERIES[0]}"><title>{escape(label)}: {value:.3f}</title></rect>'
+        )
+        if len(values) <= 26:
+            body.append(_text(at + step / 2, height - BOTTOM + 14, label.rsplit("[")[-1].rstrip("]"), "middle"))
+    if target is not None:
+        at = scale.place(target)
+        body.append(f'<path d="M{LEFT} {at:.1f}H{width - RIGHT}" stroke="{SERIES[1]}" stroke-dasharray="6 4"/>')
+        body.append(_text(width - RIGHT, at - 5, f"target {target:g}", "end", SERIES[1]))
+    return _svg(width, height, body)
+
+
+def heat(rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequence[str], *, width: int = 760) -> str:
+    """A table of squares: `rows[r][c]` in [0, 1] of the largest value; the hint names row, column, value."""
+    most = max((v for row in rows for v in row), default=0.0) or 1.0
+    left = 14 + 6.2 * max((len(n) for n in names), default=4)
+    cell = max(3.0, min(24.0, (width - left - RIGHT) / max(len(columns), 1)))
+    tall = min(cell, 18.0)
+    height = TOP + tall * len(rows) + 30
+    body: list[str] = []
+    for r, (row, name) in enumerate(zip(rows, names, strict=True)):
+        at = TOP + r * tall
+        body.append(_text(left - 6, at + tall / 2 + 4, name, "end"))
+        for c, value in enumerate(row):
+            body.append(
+                f'<rect x="{left + c * cell:.1f}" y="{at:.1f}" width="{cell - 0.8:.1f}" height="{tall - 0.8:.1f}" '
+                f'fill="{ramp(value / most)}"><title>{escape(name)}, {escape(columns[c])}: {value:.3f}</title></rect>'
+            )
+    every = math.ceil(60 / cell)
+    body += [
+        _text(left + (c + 0.5) * cell, height - 14, str(c), "middle") for c in range(0, len(columns), every) if columns
+    ]
+    return _svg(round(left + cell * len(columns) + RIGHT), round(height), body)
+
+
+# --- axes ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Scale:
+    low: float
+    high: float
+    start: float
+    """Pixel of `low`."""
+    end: float
+    log: bool
+
+    def place(self, value: float) -> float:
+        low, high, at = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
+        return self.start + (at - low) / ((high - low) or 1.0) * (self.end - self.start)
+
+
+def _fits(point: tuple[float, float], x: Axis, y: Axis) -> bool:
+    return all(math.isfinite(v) and (v > 0 or not axis.log) for v, axis in zip(point, (x, y), strict=True))
+
+
+def _scale(values: Sequence[float], axis: Axis, start: float, end: float) -> _Scale:
+    low, high = min(values), max(values)
+    if axis.low is not None:
+        low = axis.low
+    if axis.log:
+        return _Scale(low, max(high, low * 1.01), start, end, True)
+    room = (high - low or abs(high) or 1.0) * 0.05
+    return _Scale(low - (room if axis.low is None else 0.0), high + room, start, end, False)
+
+
+def _ticks(scale: _Scale) -> list[float]:
+    if scale.log:
+        powers = range(math.ceil(math.log10(scale.low) - 1e-9), math.floor(math.log10(scale.high) + 1e-9) + 1)
+        return [10.0**p for p in powers] or [scale.low, scale.high]
+    rough = (scale.high - scale.low) / 5
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = size * next(m for m in (1, 2, 2.5, 5, 10) if size * m >= rough)
+    first = math.ceil(scale.low / step - 1e-9)
+    return [step * n for n in range(first, math.floor(scale.high / step + 1e-9) + 1)]
+
+
+def _x_axis(scale: _Scale, axis: Axis, width: int, height: int) -> list[str]:
+    floor = height - BOTTOM
+    drawn = [f'<path d="M{LEFT} {floor}H{width - RIGHT}" stroke="{LINE}"/>']
+    for tick in _ticks(scale):
+        at = scale.place(tick)
+        drawn.append(f'<path d="M{at:.1f} {floor}v4" stroke="{LINE}"/>{_text(at, floor + 16, count(tick), "middle")}')
+    return [*drawn, _text((LEFT + width - RIGHT) / 2, height - 6, axis.label, "middle", INK)]
+
+
+def _y_axis(scale: _Scale, axis: Axis, width: int, height: int) -> list[str]:
+    drawn: list[str] = []
+    for tick in _ticks(scale):
+        at = scale.place(tick)
+        drawn.append(f'<path d="M{LEFT} {at:.1f}H{width - RIGHT}" stroke="#e4e7eb"/>')
+        drawn.append(_text(LEFT - 6, at + 4, count(round(tick, 10)), "end"))
+    middle = (TOP + height - BOTTOM) / 2
+    turned = f'transform="rotate(-90 14 {middle:.0f})"'
+    return [
+        *drawn,
+        f'<text x="14" y="{middle:.0f}" text-anchor="middle" fill="{INK}" {turned}>{escape(axis.label)}</text>',
+    ]
+
+
+def _line(line: Line, to_x: Callable[[float], float], to_y: Callable[[float], float], color: str) -> str:
+    places = [(to_x(a), to_y(b)) for a, b in line.points]
+    if line.dots or len(places) == 1:
+        return "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2" fill="{color}"/>' for a, b in places)
+    dash = ' stroke-dasharray="6 4"' if line.dashed else ""
+    path = "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
+    return f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="1.8"{dash}/>'
+
+
+def _legend(names: Sequence[str], width: int) -> list[str]:
+    drawn: list[str] = []
+    for i, name in enumerate(names):
+        at = TOP + 8 + 16 * i
+        edge = width - RIGHT - 4
+        drawn.append(_text(edge - 22, at + 4, name, "end", INK))
+        drawn.append(f'<path d="M{edge - 16} {at}h16" stroke="{SERIES[i % len(SERIES)]}" stroke-width="2.4"/>')
+    return drawn
+
+
+def _text(x: float, y: float, text: str, anchor: str, color: str = SOFT) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{escape(text)}</text>'
+
+
+def _svg(width: int, height: int, body: Sequence[str]) -> str:
+    return (
+        f'<svg class="chart" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>{"".join(body)}</svg>'
+    )

@@ -1,0 +1,116 @@
+"""Where tokens go from step to step: a flow diagram, the width of a band is its part of the tokens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from dnac.report.base import Material, View
+from dnac.report.palette import INK, LINE, SOFT, hue
+from dnac.report.record import Record, StepTrace
+from dnac.report.words import percent
+
+NAMED = 9
+"""Candidates with a band of their own; the others share one."""
+LEAST = 0.004
+"""Bands thinner than this part of the tokens are left out."""
+
+
+def _render(material: Material) -> str | None:
+    record = material.record
+    if record is None or len(record.steps) < 2 or len({step.candidates for step in record.steps}) > 1:
+        return None
+    names, columns = _groups(record)
+    total = columns[0].size
+    step_width = max(34.0, min(110.0, 900 / (len(columns) - 1)))
+    starts = [_starts(column, len(names), total) for column in columns]
+    bands: list[str] = []
+    for s in range(len(columns) - 1):
+        bands += _bands(columns[s], columns[s + 1], starts[s], starts[s + 1], s, step_width, names, total)
+    nodes = [
+        _node(10 + s * step_width, start, size, names[i], i, s)
+        for s, column in enumerate(starts)
+        for i, (start, size) in enumerate(column)
+        if size > 0
+    ]
+    width = 20 + step_width * (len(columns) - 1) + 8
+    legend = "".join(
+        f'<span class="key"><span style="background:{hue(i)}"></span>{escape(name)}</span>'
+        for i, name in enumerate(names)
+    )
+    text = "Each column is a routing step; a band is the tokens that go from one module to the next. "
+    text += "With several choices per token, the one with the greatest weight counts."
+    return (
+        f'<p>{escape(text)}</p><p>{legend}</p><svg class="chart" viewBox="0 0 {width:.0f} 330" width="{width:.0f}" '
+        f'height="330" role="img">{"".join(bands)}{"".join(nodes)}</svg>'
+    )
+
+
+def _groups(record: Record) -> tuple[list[str], list[Any]]:
+    """Names of the bands, and per step the band of each token."""
+    first = record.steps[0]
+    loads = np.mean([step.loads for step in record.steps], axis=0)
+    named = sorted(sorted(range(len(loads)), key=lambda i: -loads[i])[:NAMED])
+    band = np.full(len(loads) + 1, len(named))
+    band[named] = range(len(named))
+    names = [first.candidates[i].rsplit(".", 1)[-1] for i in named]
+    columns = [band[_main(step)] for step in record.steps]
+    if len(loads) > len(named) or any((c == len(named)).any() for c in columns):
+        names.append("others")
+    return names, columns
+
+
+def _main(step: StepTrace) -> Any:
+    """[N*T] the chosen slot of greatest weight; an empty one counts among the others (-1)."""
+    best = np.abs(step.weights).argmax(-1)[..., None]
+    return np.take_along_axis(step.ids, best, axis=-1).reshape(-1).astype(np.int64)
+
+
+def _starts(column: Any, bands: int, total: int) -> list[tuple[float, float]]:
+    """Top and height of each band's node, in pixels."""
+    sizes = np.bincount(column, minlength=bands)[:bands] / total * 260
+    placed, at = [], 10.0
+    for size in sizes.tolist():
+        placed.append((at, size))
+        at += size + (5 if size > 0 else 0)
+    return placed
+
+
+def _bands(
+    here: Any, there: Any, left: Sequence[tuple[float, float]], right: Sequence[tuple[float, float]], s: int,
+    step_width: float, names: Sequence[str], total: int,
+) -> list[str]:  # noqa: PLR0913 (a picture needs both its ends)  # fmt: skip
+    counts = Counter(zip(here.tolist(), there.tolist(), strict=True))
+    out, into = [0.0] * len(names), [0.0] * len(names)
+    drawn: list[str] = []
+    x0, x1 = 18 + s * step_width, 10 + (s + 1) * step_width
+    for (a, b), n in sorted(counts.items()):
+        size = n / total * 260
+        y0, y1 = left[a][0] + out[a], right[b][0] + into[b]
+        out[a] += size
+        into[b] += size
+        if n / total < LEAST:
+            continue
+        mid = (x0 + x1) / 2
+        drawn.append(
+            f'<path d="M{x0:.0f} {y0:.1f}C{mid:.0f} {y0:.1f} {mid:.0f} {y1:.1f} {x1:.0f} {y1:.1f}v{size:.1f}'
+            f'C{mid:.0f} {y1 + size:.1f} {mid:.0f} {y0 + size:.1f} {x0:.0f} {y0 + size:.1f}z" fill="{hue(a)}" '
+            f'fill-opacity="0.55"><title>{escape(names[a])} to {escape(names[b])}: {percent(n / total)}</title></path>'
+        )
+    return drawn
+
+
+def _node(x: float, y: float, size: float, name: str, index: int, step: int) -> str:
+    hint = f"step {step}, {name}: {percent(size / 260)}"
+    label = f'<text x="{x + 4:.0f}" y="322" text-anchor="middle" fill="{SOFT}">{step}</text>' if index == 0 else ""
+    return (
+        f'<rect x="{x:.0f}" y="{y:.1f}" width="8" height="{max(size, 0.6):.1f}" fill="{hue(index)}" stroke="{LINE}" '
+        f'stroke-width="0.5" color="{INK}"><title>{escape(hint)}</title></rect>{label}'
+    )
+
+
+VIEW = View("flow", "Flow of tokens", 55, _render)

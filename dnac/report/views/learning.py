@@ -1,0 +1,30 @@
+"""Loss, skip share and entropy over training, from `metrics.jsonl`."""
+
+from __future__ import annotations
+
+from dnac.report.base import Material, View
+from dnac.report.charts import Axis, Line, lines
+
+_CHARTS = (
+    ("loss, nats", (("loss", "training"), ("valid_loss", "held-out")), None),
+    ("share of choices", (("skip_share", "skipped"),), 0.0),
+    ("gate entropy, nats", (("entropy", "mean over routers"),), 0.0),
+)
+
+
+def _render(material: Material) -> str | None:
+    charts: list[str] = []
+    for label, fields, low in _CHARTS:
+        series = [Line(name, _points(material, key)) for key, name in fields]
+        series = [s for s in series if s.points]
+        if series:
+            charts.append(lines(series, Axis("train step"), Axis(label, low=low), width=430, height=230))
+    return f'<div class="row">{"".join(charts)}</div>' if any(charts) else None
+
+
+def _points(material: Material, key: str) -> list[tuple[float, float]]:
+    pairs = ((line.get("step"), line.get(key)) for line in material.metrics)
+    return [(float(x), float(y)) for x, y in pairs if isinstance(x, (int, float)) and isinstance(y, (int, float))]
+
+
+VIEW = View("learning", "Training", 30, _render)

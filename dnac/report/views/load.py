@@ -1,0 +1,42 @@
+"""Which module took how many of the choices at which routing step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from dnac.report.base import Material, View
+from dnac.report.charts import heat
+from dnac.report.fold import stem
+from dnac.report.record import StepTrace
+from dnac.report.words import percent
+
+
+def _render(material: Material) -> str | None:
+    if material.record is None or not material.record.steps:
+        return None
+    groups: dict[tuple[str, ...], list[StepTrace]] = {}
+    for step in material.record.steps:
+        groups.setdefault(tuple(stem(c) for c in step.candidates), []).append(step)
+    return "".join(_group(steps) for steps in groups.values())
+
+
+def _group(steps: Sequence[StepTrace]) -> str:
+    rows = [[float(x) for x in step.loads] for step in steps]
+    columns = [_short(name) for name in steps[0].candidates]
+    totals = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    idle = [name for name, total in zip(columns, totals, strict=True) if total == 0]
+    most = max(range(len(totals)), key=totals.__getitem__)
+    text = f"Rows are routing steps, columns the {len(columns)} candidates; darker took more. "
+    text += f"The busiest, {columns[most]}, took {percent(totals[most])} of all choices; an even load is "
+    text += f"{percent(1 / len(columns))}. "
+    text += f"Never chosen: {len(idle)}{' (' + ', '.join(idle[:12]) + ')' if idle else ''}."
+    return f"<p>{escape(text)}</p>{heat(rows, [step.site for step in steps], columns)}"
+
+
+def _short(name: str) -> str:
+    """`nodes.block[3]` is `block[3]`."""
+    return name.rsplit(".", 1)[-1]
+
+
+VIEW = View("load", "Load of each module", 50, _render)

@@ -1,0 +1,56 @@
+"""How often each path is taken: rank against frequency, with coverage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from dnac.report.base import Material, View
+from dnac.report.charts import Axis, Line, lines
+from dnac.report.words import percent
+
+
+def _render(material: Material) -> str | None:
+    record = material.record
+    if record is None or not record.steps:
+        return None
+    counts = sorted(record.paths().values(), reverse=True)
+    total = record.tokens
+    points = [(rank, n / total) for rank, n in _thin([*enumerate(counts, 1)])]
+    slope = fit(points)
+    series = [Line("paths", points, dots=True)]
+    if slope is not None:
+        series.append(Line(f"slope {slope[0]:.2f}", [(x, slope[1] * x ** slope[0]) for x, _ in points], dashed=True))
+    covered = ", ".join(
+        f"the {n} most frequent carry {percent(sum(counts[:n]) / total)}" for n in (10, 50, 500) if n < len(counts)
+    )
+    text = f"{total:,} tokens took {len(counts):,} different paths" + (f"; {covered}" if covered else "") + ". "
+    text += "A path is the set of modules chosen at every routing step. An untrained net has a slope near -1 as well: "
+    text += "the slope alone does not show that anything was learned."
+    return f"<p>{escape(text)}</p>{lines(series, Axis('rank of the path', log=True), Axis('part of the tokens', log=True))}"
+
+
+def fit(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    """Least squares of log frequency on log rank: (slope, factor); None with fewer than five points."""
+    if len(points) < 5:
+        return None
+    logs = [(math.log(x), math.log(y)) for x, y in points]
+    mean_x, mean_y = (sum(v) / len(logs) for v in zip(*logs, strict=True))
+    spread = sum((x - mean_x) ** 2 for x, _ in logs)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
+    return slope, math.exp(mean_y - slope * mean_x)
+
+
+def _thin(ranked: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """About 120 ranks, evenly spaced on the logarithmic axis, so that the tail does not decide the fit."""
+    kept: list[tuple[int, int]] = []
+    following = 1.0
+    for rank, n in ranked:
+        if rank >= following:
+            kept.append((rank, n))
+            following = max(rank + 1, rank * 1.08)
+    return kept
+
+
+VIEW = View("paths", "Paths", 70, _render)

@@ -1,0 +1,43 @@
+"""How much each routing step skips, and how sure its router is."""
+
+from __future__ import annotations
+
+from html import escape
+
+from dnac.ir.form import Form
+from dnac.report.base import Material, View
+from dnac.report.charts import bars
+from dnac.report.words import percent
+
+
+def _render(material: Material) -> str | None:
+    record = material.record
+    if record is None or not record.steps:
+        return None
+    names = [step.site for step in record.steps]
+    charts: list[str] = []
+    if any(step.skips for step in record.steps):
+        shares = [step.skip_share for step in record.steps]
+        text = f"Skipped on average: {percent(sum(shares) / len(shares))} of the choices."
+        charts.append(f"<figure>{bars(shares, names, 'skip share', target=_target(material), width=430)}"
+                      f"<figcaption>{escape(text)}</figcaption></figure>")  # fmt: skip
+    entropies = [step.entropy for step in record.steps]
+    text = "Entropy of a token's gates: 0 is a sure choice, the logarithm of the pool's size none at all."
+    charts.append(f"<figure>{bars(entropies, names, 'entropy, nats', width=430)}"
+                  f"<figcaption>{escape(text)}</figcaption></figure>")  # fmt: skip
+    return f'<div class="row">{"".join(charts)}</div>'
+
+
+def _target(material: Material) -> float | None:
+    """The declared skip share, where all routers declare the same."""
+    found: set[object] = set()
+    for router in material.graph.routers:
+        terms = router.fields.get("balance")
+        for term in terms if isinstance(terms, tuple) else ():
+            if isinstance(term, Form) and term.name == "skip_target":
+                found.add(term.get("share"))
+    share = found.pop() if len(found) == 1 else None
+    return share if isinstance(share, float) else None
+
+
+VIEW = View("skip", "Skipping and certainty", 60, _render)

@@ -1,0 +1,54 @@
+"""The plan in a table: sizes, cost per token, paths, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from dnac.report.base import Material, View
+from dnac.report.words import count
+
+
+def _render(material: Material) -> str | None:
+    plan = material.plan
+    if not plan:
+        return None
+    params: Mapping[str, Any] = plan["params"]
+    flops: Mapping[str, Any] = plan["flops_per_token"]
+    rows = [
+        ("parameters", f"{params['total']:,}"),
+        ("active per token", _range(params, "active_min", "active_expected", "active_max")),
+        ("FLOPs per token", _range(flops, "min", "expected", "max")),
+        ("routing steps", f"{plan['routing_steps']}"),
+        ("modules", f"{plan['modules']}"),
+        ("paths", _paths(plan["paths"])),
+        ("causal", _verdict(plan.get("causal"), "an output depends on earlier tokens only", "it sees later tokens")),
+        ("row independent", _verdict(plan.get("row_independent"), "a sequence does not see its batch", "it does")),
+    ]
+    cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows if text)
+    return f"<table>{cells}</table>"
+
+
+def _range(numbers: Mapping[str, Any], low: str, middle: str, high: str) -> str:
+    """`22.1M`, or `14.3M expected (5.1M to 18.7M)`."""
+    least, most, expected = numbers[low], numbers[high], numbers.get(middle)
+    if least == most:
+        return count(most)
+    return f"{count(expected)} expected ({count(least)} to {count(most)})" if expected is not None else (
+        f"{count(least)} to {count(most)}"
+    )  # fmt: skip
+
+
+def _paths(paths: int | str) -> str:
+    digits = str(paths)
+    return f"{int(digits):,}" if len(digits) <= 12 else f"{digits[0]}.{digits[1]} × 10^{len(digits) - 1}"
+
+
+def _verdict(value: bool | None, yes: str, no: str) -> str:
+    if value is None:
+        return ""
+    return f"yes: {yes}" if value else f"no: {no}"
+
+
+VIEW = View("summary", "In numbers", 10, _render)
