@@ -29,7 +29,7 @@ def scores(params: LinearParams, weights: Weights, view: Tensor, ops: RouterOps)
     import torch
 
     dtype = torch.promote_types(view.dtype, torch.float32)
-    return view.to(dtype) @ weights["weight"].to(dtype)
+    return ops.linear(view.to(dtype), weights["weight"].to(dtype))
 
 
 KIND = ScoreKind(

@@ -36,8 +36,8 @@ def scores(params: MlpScoreParams, weights: Weights, view: Tensor, ops: RouterOp
     import torch
 
     dtype = torch.promote_types(view.dtype, torch.float32)
-    inner = torch.nn.functional.gelu(view.to(dtype) @ weights["up"].to(dtype), approximate="tanh")
-    return inner @ weights["down"].to(dtype)
+    inner = torch.nn.functional.gelu(ops.linear(view.to(dtype), weights["up"].to(dtype)), approximate="tanh")
+    return ops.linear(inner, weights["down"].to(dtype))
 
 
 KIND = ScoreKind(
