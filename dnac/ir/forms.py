@@ -84,12 +84,10 @@ class FormReader:
         return text
 
     def _found(self, mark: str) -> bool:
-        if not self.text[self.at :].lstrip():
+        rest = self.text[self.at :].lstrip(" ")
+        if not rest.startswith(mark):
             return False
-        kind, text = self._peek()
-        if kind != "mark" or text != mark:
-            return False
-        self._take("mark")
+        self.at = len(self.text) - len(rest) + len(mark)
         return True
 
 

@@ -42,7 +42,7 @@ def read_graph(text: str) -> Graph:
     Raises:
         ValueError: the text is no printed graph; the message names the line.
     """
-    lines = ((n, line.strip()) for n, line in enumerate(text.splitlines(), 1))
+    lines = ((n, line.strip()) for n, line in enumerate(text.split("\n"), 1))
     return _Reader(iter([(n, line) for n, line in lines if line and not line.startswith("//")])).graph()
 
 

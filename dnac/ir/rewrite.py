@@ -1,8 +1,7 @@
 """Rewrite a graph's nodes by rules, until nothing changes.
 
 A rule looks at one node and gives what stands in its place, or None to leave it. The last node of
-the replacement keeps the old name, or `Bypass` says that the stream passes unchanged: then whoever
-read the node's value reads the node's own input instead.
+the replacement keeps the old name, or `Bypass` says what is read instead.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from dnac.text.diagnostic import InternalError
 
 @dataclass(frozen=True)
 class Bypass:
-    """The node goes, and `nodes` (which change no stream) may stay in its place."""
+    """The node goes. `chain` are earlier nodes that do its work: none where the stream passes
+    unchanged; the last one's value is then read in place of the node's own.
+    """
 
-    nodes: tuple[Node, ...] = ()
-    value: str | None = None
-    """What readers read instead; None: the stream that the node read."""
+    chain: tuple[str, ...] = ()
 
 
 Rule = Callable[[Graph, Node], "tuple[Node, ...] | Bypass | None"]
@@ -54,23 +53,22 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
 
 def _once(graph: Graph, rule: Rule) -> tuple[Node, ...]:
     values: dict[str, str] = {}
-    gone: set[str] = set()
+    chains: dict[str, tuple[str, ...]] = {}
     nodes: list[Node] = []
     for old in graph.nodes:
-        node = traits.reading(_without(old, gone), values)
+        node = traits.reading(_expanded(old, chains), values)
         new = rule(graph, node)
         if isinstance(new, Bypass):
-            values[node.id] = new.value or traits.inputs(node)[0]
-            if new.value is None:
-                gone.add(node.id)
-            nodes += new.nodes
+            chains[node.id] = new.chain
+            values[node.id] = new.chain[-1] if new.chain else traits.inputs(node)[0]
         else:
             nodes += (node,) if new is None else new
     return tuple(nodes)
 
 
-def _without(node: Node, gone: set[str]) -> Node:
-    """A join no longer sums the increments of nodes that are gone."""
+def _expanded(node: Node, chains: dict[str, tuple[str, ...]]) -> Node:
+    """A join sums the increments of what stands in place of nodes that are gone."""
     if not isinstance(node, Join):
         return node
-    return replace(node, branches=tuple(tuple(v for v in branch if v not in gone) for branch in node.branches))
+    branches = (tuple(v for value in branch for v in chains.get(value, (value,))) for branch in node.branches)
+    return replace(node, branches=tuple(branches))

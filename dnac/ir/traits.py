@@ -47,24 +47,28 @@ def reading(node: Node, values: Mapping[str, str]) -> Node:
             assert_never(node)
 
 
-def names(node: Node) -> tuple[str, ...]:
-    """Weights, routers and sites that a node names, in a fixed order, each once."""
+def named(node: Node) -> tuple[str, ...]:
+    """Weights, routers and sites that a node names, by place: nodes of one shape agree place by place."""
     match node:
         case Embed() | Norm():
-            found = (node.weights,)
+            return (node.weights,)
         case Head():
-            found = (node.weights, *((node.table,) if node.table else ()))
+            return (node.weights, *((node.table,) if node.table else ()))
         case Apply():
-            found = (node.module.set, *((node.gate[0],) if node.gate else ()), *((node.site,) if node.site else ()))
+            return (node.module.set, *((node.gate[0],) if node.gate else ()), *((node.site,) if node.site else ()))
         case Route():
-            found = (node.router, node.site, *(m.set for m in (*node.candidates, *node.always)))
+            return (node.router, node.site, *(m.set for m in (*node.candidates, *node.always)))
         case Join():
-            found = ()
+            return ()
         case Region():
-            found = tuple(name for inner in node.body for name in names(inner))
+            return tuple(name for inner in node.body for name in named(inner))
         case _:
             assert_never(node)
-    return tuple(dict.fromkeys(found))
+
+
+def names(node: Node) -> tuple[str, ...]:
+    """What a node names, each once."""
+    return tuple(dict.fromkeys(named(node)))
 
 
 def renamed(node: Node, new: Mapping[str, str], steps: int = 0) -> Node:
@@ -118,3 +122,12 @@ def parts(graph: Graph, member: Member) -> tuple[Part, ...]:
 def is_identity(graph: Graph, member: Member) -> bool:
     """Whether a module leaves the stream as it is."""
     return graph.module[member.set].is_identity
+
+
+def make(graph: Graph, name: str) -> object:
+    """What a name stands for, without the name: modules, router or shared weights; a bare site: nothing."""
+    module, router, shared = graph.module.get(name), graph.router.get(name), graph.weights.get(name)
+    return (
+        module and (module.count, module.parts), router and (router.size, router.fields),
+        shared and (shared.role, shared.kind),
+    )

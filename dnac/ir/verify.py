@@ -181,7 +181,7 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
                 yield f"{node.id} has turns that do not rename the same names, each to its own"
             yield from (
                 f"{node.id} renames {key} to {new}, which is made otherwise"
-                for key, new in turn if _make(graph, key) != _make(graph, new)
+                for key, new in turn if traits.make(graph, key) != traits.make(graph, new)
             )
 
 
@@ -218,12 +218,3 @@ def _exists(graph: Graph, member: Member) -> bool:
 
 def _is_embed(graph: Graph, name: str) -> bool:
     return name in graph.weights and graph.weights[name].role == "embed"
-
-
-def _make(graph: Graph, name: str) -> object:
-    """What a name stands for without its name; None for a site."""
-    module, router, shared = graph.module.get(name), graph.router.get(name), graph.weights.get(name)
-    return (
-        module and (module.count, module.parts), router and (router.size, router.fields),
-        shared and (shared.role, shared.kind),
-    )

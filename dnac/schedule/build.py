@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from dnac import catalogue
 from dnac.ir import traits
-from dnac.ir.form import Form
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Region, Route
-from dnac.kinds.base import ChooseKind, params_of
+from dnac.passes.facts import chosen_per_token
 from dnac.passes.rewrites.stack_same_kind import banks_of
 from dnac.schedule import instructions as do
 from dnac.schedule.verify import verify_schedule
-from dnac.text.diagnostic import InternalError
 
 
 def build_schedule(graph: Graph) -> do.Schedule:
@@ -31,16 +28,6 @@ def build_schedule(graph: Graph) -> do.Schedule:
     schedule = do.Schedule(graph.name, tuple(builder.made), graph.nodes[-1].id)
     verify_schedule(schedule)
     return schedule
-
-
-def chosen_per_token(graph: Graph, router: str) -> int:
-    """K of a router: how many choices each token makes."""
-    entry = graph.router[router]
-    choose = entry.fields["choose"]
-    if not isinstance(choose, Form):
-        raise InternalError("schedule.build", f"router {router} has no choice")
-    kind: ChooseKind = catalogue.get("choose", choose.name)
-    return kind.k(params_of(kind, choose), entry.size)
 
 
 class _Builder:
@@ -100,11 +87,12 @@ class _Builder:
     def _route(self, node: Route) -> tuple[str, ...]:
         view = self._value(node.view)
         out = self.routings[node.router] = f"{node.id}.routing"
-        k = chosen_per_token(self.graph, node.router)
+        k = chosen_per_token(self.graph.router[node.router])
         self.made.append(
             do.Route(out, view, node.router, node.site, node.step, node.candidates, k, origin=node.origin)
         )
-        shared = tuple(self._always(node, i) for i in range(len(node.always)))
+        work = [i for i, module in enumerate(node.always) if not traits.is_identity(self.graph, module)]
+        shared = tuple(self._always(node, i) for i in work)
         return (*shared, self._dispatch(node, view, out)) if node.runs else shared
 
     def _always(self, node: Route, i: int) -> str:

@@ -1,0 +1,61 @@
+"""What passes and the schedule may ask about routers and modules, answered by their kinds.
+
+A pass asks here and never looks at a kind itself: a new kind that answers these questions is
+optimised without another line.
+"""
+
+from __future__ import annotations
+
+from dnac import catalogue
+from dnac.ir import traits
+from dnac.ir.form import Form
+from dnac.ir.graph import Graph, Member, RouterSet
+from dnac.kinds.base import ChooseKind, ModuleKind, Params, params_of
+from dnac.text.diagnostic import InternalError
+
+
+def field(router: RouterSet, name: str) -> Form:
+    """One field of a router that holds a word."""
+    found = router.fields[name]
+    if not isinstance(found, Form):
+        raise InternalError("passes.facts", f"router {router.name} has no {name}")
+    return found
+
+
+def chosen_per_token(router: RouterSet) -> int:
+    """K of a router: how many choices each token makes."""
+    kind, params = _choose(router)
+    return kind.k(params, router.size)
+
+
+def fixed_choice(router: RouterSet) -> tuple[int, ...] | None:
+    """The slots that every token chooses, if the choice never varies."""
+    kind, params = _choose(router)
+    return kind.fixed(params, router.size)
+
+
+def weighs_one(router: RouterSet) -> bool:
+    """Whether every chosen increment is added as it is."""
+    return field(router, "weight").name == "one" and router.fields["scale"] == 1.0
+
+
+def has_balance(router: RouterSet) -> bool:
+    """Whether a term shapes the router's load: then its scores are needed even where nothing reads them."""
+    return bool(router.fields["balance"])
+
+
+def mixes_tokens(graph: Graph, member: Member) -> bool:
+    """Whether a module lets tokens see one another."""
+    kinds: list[ModuleKind] = [catalogue.get("module", part.kind.name) for part in traits.parts(graph, member)]
+    return any(kind.mixes_tokens for kind in kinds)
+
+
+def sees_own_step(router: RouterSet) -> bool:
+    """Whether routed attention looks at keys of its own routing step alone."""
+    return field(router, "sees").name in ("peers", "everyone")
+
+
+def _choose(router: RouterSet) -> tuple[ChooseKind, Params]:
+    form = field(router, "choose")
+    kind: ChooseKind = catalogue.get("choose", form.name)
+    return kind, params_of(kind, form)

@@ -1,0 +1,183 @@
+"""Equal turns become one region, so that a compiler sees each distinct step once.
+
+    h1 = route(h0) by hop[0] at hop[0] step 0 over (a[0:4]) ...
+    h2 = route(h1) by hop[1] at hop[1] step 1 over (a[0:4]) ...
+
+    h2 = region(h0) steps 0 1 {
+      hop[0] -> hop[0] hop[1]
+      h1 = route(h0) by hop[0] at hop[0] step 0 over (a[0:4]) ...
+    }
+
+Turns are equal where renaming sets of weights of the same make, routers and sites turns one into
+the other. The run of turns that covers most nodes is rolled first, then what stands beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from dnac.ir import traits
+from dnac.ir.graph import Apply, Embed, Graph, Head, Node, Norm, Region, Route
+from dnac.passes.base import Pass, Phase
+
+Renames = dict[str, str]
+
+
+def apply(graph: Graph) -> Graph:
+    """Roll the graph's own nodes; regions that stand already stay."""
+    return replace(graph, nodes=_rolled(graph, graph.nodes))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Equal turns: `renames` of each, the first one's nodes at `start`, `period` nodes a turn."""
+
+    start: int
+    period: int
+    renames: tuple[Renames, ...]
+
+    @property
+    def rank(self) -> tuple[int, bool, int, int]:
+        """Most nodes first; then turns that differ in an index alone, short ones, early ones."""
+        changes = [(old, new) for turn in self.renames for old, new in turn.items()]
+        tidy = all(_pattern(old) == _pattern(new) for old, new in changes)
+        return (-self.period * len(self.renames), not tidy, self.period, self.start)
+
+
+def _rolled(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    best = _best_run(graph, nodes)
+    if best is None:
+        return nodes
+    end = best.start + best.period * len(best.renames)
+    region = _region(nodes[best.start : end], best)
+    return (*_rolled(graph, nodes[: best.start]), region, *_rolled(graph, nodes[end:]))
+
+
+def _best_run(graph: Graph, nodes: tuple[Node, ...]) -> _Run | None:
+    shapes = [_shape(graph, node) for node in nodes]
+    candidates = sorted(_candidates(shapes), key=lambda c: -c[1] * c[2])
+    best: _Run | None = None
+    for start, period, turns in candidates:
+        if best and period * turns < -best.rank[0]:
+            break
+        run = _checked(graph, nodes, start, period, turns)
+        if run and (best is None or run.rank < best.rank):
+            best = run
+    return best
+
+
+def _candidates(shapes: Sequence[object]) -> Iterator[tuple[int, int, int]]:
+    """(start, period, turns) of everything whose shapes repeat."""
+    for period in range(1, len(shapes) // 2 + 1):
+        equal = 0
+        for start in range(len(shapes) - period - 1, -1, -1):
+            equal = equal + 1 if shapes[start] is not None and shapes[start] == shapes[start + period] else 0
+            if equal >= period:
+                yield start, period, equal // period + 1
+
+
+def _checked(graph: Graph, nodes: tuple[Node, ...], start: int, period: int, turns: int) -> _Run | None:
+    """As many equal turns as there really are from `start` on, if two or more."""
+    first = nodes[start : start + period]
+    if not _is_closed(graph, first):
+        return None
+    renames: list[Renames] = []
+    for t in range(turns):
+        turn = nodes[start + t * period : start + (t + 1) * period]
+        found = _renaming(graph, first, turn)
+        follows = t == 0 or _follows(graph, turn, nodes[start + t * period - 1].id)
+        if found is None or not follows or not _is_closed(graph, turn):
+            break
+        renames.append(found)
+    return _Run(start, period, tuple(renames)) if len(renames) > 1 else None
+
+
+def _follows(graph: Graph, turn: tuple[Node, ...], last: str) -> bool:
+    """Whether a turn reads the stream `last`, and nobody else does."""
+    made = {node.id for node in turn}
+    others = (node for node in graph.nodes if node.id not in made)
+    return traits.inputs(turn[0])[0] == last and not any(last in traits.inputs(node) for node in others)
+
+
+def _is_closed(graph: Graph, turn: tuple[Node, ...]) -> bool:
+    """Whether a turn reads one stream from outside, and gives its last stream alone."""
+    made = {node.id for node in turn}
+    x = traits.inputs(turn[0])[0]
+    read = {value for node in turn for value in traits.inputs(node)}
+    if isinstance(turn[-1], Norm) or _is_gate(turn[-1]) or not read <= {x, *made}:
+        return False
+    inner = made - {turn[-1].id}
+    outside = [node for node in graph.nodes if node.id not in made]
+    if any(inner & set(traits.inputs(node)) for node in outside):
+        return False
+    # the branches of a join read increments, which a region does not give
+    return not any(turn[-1].id in traits.inputs(n)[1:] for n in outside if not isinstance(n, (Apply, Route)))
+
+
+def _is_gate(node: Node) -> bool:
+    """A route that only computes gates for the nodes behind it."""
+    return isinstance(node, Route) and not (node.runs or node.skips or node.always)
+
+
+def _renaming(graph: Graph, first: tuple[Node, ...], turn: tuple[Node, ...]) -> Renames | None:
+    """What to rename in the first turn to get this one, or None."""
+    found: Renames = {}
+    for a, b in zip(first, turn, strict=True):
+        old, new = traits.named(a), traits.named(b)
+        if len(old) != len(new) or any(found.setdefault(o, n) != n for o, n in zip(old, new, strict=True)):
+            return None
+    if len(set(found.values())) != len(found):
+        return None
+    if any(traits.make(graph, old) != traits.make(graph, new) for old, new in found.items()):
+        return None
+    values = {a: b for a, b in zip(_values(first), _values(turn), strict=True)}
+    shift = _first_step(turn) - _first_step(first)
+    same = (
+        replace(traits.renamed(traits.reading(a, values), found, shift), id=b.id) == b
+        for a, b in zip(first, turn, strict=True)
+    )
+    return found if all(same) else None
+
+
+def _region(nodes: tuple[Node, ...], run: _Run) -> Region:
+    changed = [old for old in run.renames[0] if any(turn[old] != old for turn in run.renames)]
+    turns = [nodes[t * run.period : (t + 1) * run.period] for t in range(len(run.renames))]
+    return Region(
+        id=nodes[-1].id,
+        x=traits.inputs(nodes[0])[0],
+        body=turns[0],
+        renames=tuple(tuple((old, turn[old]) for old in changed) for turn in run.renames),
+        steps=tuple(_first_step(turn) for turn in turns),
+        origin=nodes[0].origin,
+    )
+
+
+def _shape(graph: Graph, node: Node) -> object:
+    """What equal nodes of different turns have in common; None for nodes that no turn holds."""
+    if isinstance(node, (Embed, Head, Region)):
+        return None
+    return (type(node), len(traits.inputs(node)), tuple(traits.make(graph, name) for name in traits.names(node)))
+
+
+def _values(turn: tuple[Node, ...]) -> list[str]:
+    return [traits.inputs(turn[0])[0], *(node.id for node in turn)]
+
+
+def _first_step(turn: tuple[Node, ...]) -> int:
+    """The first routing step of a turn; 0 for a turn without."""
+    return next((node.step for node in turn if isinstance(node, Route)), 0)
+
+
+def _pattern(name: str) -> str:
+    return re.sub(r"\d+", "0", name)
+
+
+PASS = Pass(
+    name="roll_steps",
+    summary="equal turns become one region",
+    phase=Phase.ROLL,
+    level=2,
+    apply=apply,
+)
