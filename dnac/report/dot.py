@@ -41,7 +41,8 @@ def _digraph(diagram: Diagram) -> graphviz.Digraph:
     caption = "".join(f'<br/><font point-size="10" color="{SOFT}">{_text(line)}</font>' for line in diagram.caption)
     graph.attr(
         rankdir="LR", bgcolor=PAPER, fontname=FONT, fontsize="15", fontcolor=INK, labelloc="t", pad="0.25",
-        nodesep="0.28", ranksep="0.42", splines="true", compound="true", label=f"<<b>{_text(diagram.name)}</b>{caption}>",
+        nodesep="0.28", ranksep="0.42", splines="true", compound="true",
+        label=f"<<b>{_text(diagram.name)}</b>{caption}>",
     )  # fmt: skip
     graph.attr("node", fontname=FONT, fontsize="11", fontcolor=INK, margin="0.12,0.07", penwidth="1.2", height="0.3")
     graph.attr("edge", fontname=FONT, fontsize="10", fontcolor=SOFT, color=INK, arrowsize="0.65", penwidth="1.2")

@@ -23,8 +23,10 @@ table{{border-collapse:collapse}} th{{text-align:left;font-weight:normal;color:{
 td{{font-variant-numeric:tabular-nums}} p{{margin:0 0 10px;max-width:80ch}}
 svg{{max-width:100%;height:auto}} svg.chart text{{font:11.5px Helvetica,Arial,sans-serif}}
 .row{{display:flex;flex-wrap:wrap;gap:18px}} figure{{margin:0}} figcaption{{color:{SOFT};max-width:430px}}
-pre.tokens{{white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.7 ui-monospace,Menlo,monospace;border-left:3px solid {LINE};padding-left:12px}}
-.key{{margin-right:14px;white-space:nowrap}} .key span{{display:inline-block;width:12px;height:12px;margin-right:5px;border-radius:2px}}
+pre.tokens{{white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.7 ui-monospace,Menlo,monospace;
+border-left:3px solid {LINE};padding-left:12px}}
+.key{{margin-right:14px;white-space:nowrap}} .key span{{display:inline-block;width:12px;height:12px;
+margin-right:5px;border-radius:2px}}
 footer{{color:{SOFT};font-size:13px}} a{{color:{BLUE}}}
 @media print{{body{{background:{PAPER}}}section{{break-inside:avoid;border:0}}}}
 """

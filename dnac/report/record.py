@@ -140,7 +140,7 @@ def load(path: Path) -> Record:
             )
             for i, step in enumerate(header["steps"])
         )  # fmt: skip
-        images = arrays["images"] if "images" in arrays else None
+        images = arrays.get("images")
     return Record(steps, tuple(tuple(p) for p in header["pieces"]), images, header["source"])
 
 

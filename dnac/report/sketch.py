@@ -47,7 +47,7 @@ def _column(
         head = 12 + ROW * (1 + len(item.lines))
         inner, end = _column(item.items, x + INDENT, y + head, width - 2 * INDENT, shares, again)
         fill = WASH if item.role == "step" else PAPER
-        drawn.append(_rectangle(x, y, width, end - y, fill, LINE, ""))
+        drawn.append(_rectangle((x, y, width, end - y), fill, LINE))
         drawn += [_text(x + 12, y + 18 + ROW * i, t, i == 0) for i, t in enumerate((item.title, *item.lines))]
         drawn += inner
         y = end + GAP
@@ -66,12 +66,13 @@ def _box(
     paint = "io" if box.role in ("input", "output") else box.role
     height = 14 + ROW * (1 + len(words))
     dash = ' stroke-dasharray="5 3"' if box.role == "identity" else ""
-    drawn = [_rectangle(x, y, width, height, FILL[paint], EDGE[paint], dash)]
+    drawn = [_rectangle((x, y, width, height), FILL[paint], EDGE[paint], dash)]
     drawn += [_text(x + 12, y + 18 + ROW * i, t, i == 0) for i, t in enumerate((title, *words))]
     return drawn, y + height + GAP
 
 
-def _rectangle(x: float, y: float, width: float, height: float, fill: str, line: str, more: str) -> str:
+def _rectangle(place: tuple[float, float, float, float], fill: str, line: str, more: str = "") -> str:
+    x, y, width, height = place
     return (
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="7" fill="{fill}" '
         f'stroke="{line}"{more}/>'

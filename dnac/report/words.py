@@ -43,7 +43,7 @@ def part(entry: Part) -> str:
             return ", ".join(["attention", *words])
         case "mlp":
             activation = kind["activation"]
-            return f"mlp, {phrase(activation)}" if isinstance(activation, Form) else "mlp"
+            return f"mlp, {activation.name if isinstance(activation, Form) else activation} {kind['hidden']}"
         case _:
             return phrase(kind)
 
@@ -82,3 +82,11 @@ def balance(term: Form) -> str:
         text = f"skip {percent(share)}" if isinstance(share, float) else "skip target"
         return f"{text} per {per}" if per else text
     return phrase(term)
+
+
+def paths(number: int | str) -> str:
+    """An exact count of paths, in full where it is short, else `6.4 × 10^13`."""
+    digits = str(number)
+    if len(digits) <= 9:
+        return f"{int(digits):,}"
+    return f"{digits[0]}.{digits[1]} × 10^{len(digits) - 1}"

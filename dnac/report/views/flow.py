@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -28,9 +29,9 @@ def _render(material: Material) -> str | None:
     total = columns[0].size
     step_width = max(34.0, min(110.0, 900 / (len(columns) - 1)))
     starts = [_starts(column, len(names), total) for column in columns]
-    bands: list[str] = []
-    for s in range(len(columns) - 1):
-        bands += _bands(columns[s], columns[s + 1], starts[s], starts[s + 1], s, step_width, names, total)
+    sides = [_Side(column, start) for column, start in zip(columns, starts, strict=True)]
+    places = [(18 + s * step_width, 10 + (s + 1) * step_width) for s in range(len(columns) - 1)]
+    bands = [band for s, place in enumerate(places) for band in _bands(sides[s], sides[s + 1], place, names)]
     nodes = [
         _node(10 + s * step_width, start, size, names[i], i, s)
         for s, column in enumerate(starts)
@@ -80,17 +81,23 @@ def _starts(column: Any, bands: int, total: int) -> list[tuple[float, float]]:
     return placed
 
 
-def _bands(
-    here: Any, there: Any, left: Sequence[tuple[float, float]], right: Sequence[tuple[float, float]], s: int,
-    step_width: float, names: Sequence[str], total: int,
-) -> list[str]:  # noqa: PLR0913 (a picture needs both its ends)  # fmt: skip
-    counts = Counter(zip(here.tolist(), there.tolist(), strict=True))
+@dataclass(frozen=True)
+class _Side:
+    """One end of the bands: the group of every token, and where each group stands."""
+
+    column: Any
+    starts: Sequence[tuple[float, float]]
+
+
+def _bands(left: _Side, right: _Side, place: tuple[float, float], names: Sequence[str]) -> list[str]:
+    """All bands between two neighbouring columns; `place` is their left and right edge."""
+    counts = Counter(zip(left.column.tolist(), right.column.tolist(), strict=True))
+    total, (x0, x1) = left.column.size, place
     out, into = [0.0] * len(names), [0.0] * len(names)
     drawn: list[str] = []
-    x0, x1 = 18 + s * step_width, 10 + (s + 1) * step_width
     for (a, b), n in sorted(counts.items()):
         size = n / total * 260
-        y0, y1 = left[a][0] + out[a], right[b][0] + into[b]
+        y0, y1 = left.starts[a][0] + out[a], right.starts[b][0] + into[b]
         out[a] += size
         into[b] += size
         if n / total < LEAST:

@@ -28,7 +28,8 @@ def _render(material: Material) -> str | None:
     text = f"{total:,} tokens took {len(counts):,} different paths" + (f"; {covered}" if covered else "") + ". "
     text += "A path is the set of modules chosen at every routing step. An untrained net has a slope near -1 as well: "
     text += "the slope alone does not show that anything was learned."
-    return f"<p>{escape(text)}</p>{lines(series, Axis('rank of the path', log=True), Axis('part of the tokens', log=True))}"
+    chart = lines(series, Axis("rank of the path", log=True), Axis("part of the tokens", log=True))
+    return f"<p>{escape(text)}</p>{chart}"
 
 
 def fit(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from dnac.report.base import Material, View
-from dnac.report.words import count
+from dnac.report.words import count, paths
 
 
 def _render(material: Material) -> str | None:
@@ -22,7 +22,7 @@ def _render(material: Material) -> str | None:
         ("FLOPs per token", _range(flops, "min", "expected", "max")),
         ("routing steps", f"{plan['routing_steps']}"),
         ("modules", f"{plan['modules']}"),
-        ("paths", _paths(plan["paths"])),
+        ("paths", paths(plan["paths"])),
         ("causal", _verdict(plan.get("causal"), "an output depends on earlier tokens only", "it sees later tokens")),
         ("row independent", _verdict(plan.get("row_independent"), "a sequence does not see its batch", "it does")),
     ]
@@ -38,11 +38,6 @@ def _range(numbers: Mapping[str, Any], low: str, middle: str, high: str) -> str:
     return f"{count(expected)} expected ({count(least)} to {count(most)})" if expected is not None else (
         f"{count(least)} to {count(most)}"
     )  # fmt: skip
-
-
-def _paths(paths: int | str) -> str:
-    digits = str(paths)
-    return f"{int(digits):,}" if len(digits) <= 12 else f"{digits[0]}.{digits[1]} × 10^{len(digits) - 1}"
 
 
 def _verdict(value: bool | None, yes: str, no: str) -> str:

@@ -85,7 +85,8 @@ def _images(material: Material, record: Record, rows: Any, colour: dict[tuple[in
     images = record.images
     if images is None:
         return ""
-    return f'<div class="row">{"".join(_image(material, record, n, rows, colour) for n in range(min(8, len(images))))}</div>'
+    drawn = (_image(material, record, n, rows, colour) for n in range(min(8, len(images))))
+    return f'<div class="row">{"".join(drawn)}</div>'
 
 
 def _image(material: Material, record: Record, n: int, rows: Any, colour: dict[tuple[int, ...], int]) -> str:
