@@ -177,6 +177,16 @@ def record_without_text(path: Path, line: int, field: str) -> Diagnostic:
     )
 
 
+def column_missing(name: str, field: str, found: list[str]) -> Diagnostic:
+    """A table without the column of text."""
+    return _fault(
+        "DNA633",
+        f"`{name}` has no text in the column `{field}`",
+        "name the column that holds the text: field = ...",
+        (f"it has {', '.join(found) or 'none'}",),
+    )
+
+
 def cache_unusable(path: Path, reason: str) -> Diagnostic:
     """Nowhere to put tokenised text."""
     return _fault("DNA634", f"cannot use the cache folder `{path}`: {reason}", "set DNAC_CACHE to a folder of your own")
@@ -184,4 +194,4 @@ def cache_unusable(path: Path, reason: str) -> Diagnostic:
 
 def source_missing(name: str, reason: str) -> Diagnostic:
     """Embedded data that this installation does not have."""
-    return _fault("DNA635", f"`{name}` is not to be had here: {reason}", "use a data set of your own files")
+    return _fault("DNA635", f"`{name}` cannot be had here: {reason}", "correct the name, or use files of your own")

@@ -29,6 +29,7 @@ class BpeTokenizer:
     """Any model that a tokenizer file can hold; special tokens in a text are read as plain text."""
 
     def __init__(self, inner: Any, end: int | None, sha256: str) -> None:
+        inner.encode_special_tokens = True
         self._inner, self.end = inner, end
         self.size: int = _size(inner)
         self.fingerprint = f"bpe {sha256} {end}"
