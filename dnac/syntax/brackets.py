@@ -98,13 +98,19 @@ class _Nester:
 
     def opener(self, at: int, word: Lexeme) -> int:
         if word.type == "LBRACE" and self.top() in ("LPAR", "LSQB"):
-            return self.go_back(at)
+            if self.out[-1].type not in _GOES_ON:
+                return self.go_back(at)
+            self.bag.add(errors.brace_in_value(word.span))
+            self.damaged.append(word.span.start)
+            word.type = "LSQB"
         self.put(word)
         self.stack.append(len(self.out) - 1)
         self.operators.append(0)
         return at + 1
 
     def closer(self, at: int, word: Lexeme) -> int:
+        if word.text == "}" and self.stack and self.top() == "LSQB" and self.out[self.stack[-1]].text == "{":
+            word.type = "RSQB"
         opener = _OPENER[word.type]
         inner = self.inner_openers()
         if self.top() == opener:
@@ -130,7 +136,8 @@ class _Nester:
     # --- closing ----------------------------------------------------------------------------------
 
     def close(self, word: Lexeme) -> None:
-        opener = self.out[self.stack.pop()]
+        word.opener = self.stack.pop()
+        opener = self.out[word.opener]
         self.operators.pop()
         self.put(word)
         opener.close = len(self.out) - 1

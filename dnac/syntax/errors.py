@@ -145,19 +145,20 @@ def wrong_closer(span: Span, closer: str, opener: Span, right: str) -> Diagnosti
 # --- statements -------------------------------------------------------------------------------
 
 
-def unknown_statement(span: Span, word: str, near: str | None, where: str) -> Diagnostic:
+def unknown_statement(span: Span, word: str, near: str | None, where: str, holds: str) -> Diagnostic:
     """The first word of a statement is none that can begin one."""
-    return Diagnostic(
-        "DNA112",
-        f"`{_short(word)}` begins nothing that can stand {where}",
-        span,
-        help=f"did you mean `{near}`?" if near else "",
-    )
+    message = f"unknown word `{_short(word)}` {where}"
+    return Diagnostic("DNA112", message, span, help=f"did you mean `{near}`?" if near else holds)
 
 
 def misplaced(span: Span, word: str, where: str, repair: str) -> Diagnostic:
     """A known form in a place where it cannot stand."""
     return Diagnostic("DNA113", f"`{_short(word)}` cannot stand {where}", span, help=repair)
+
+
+def brace_in_value(span: Span) -> Diagnostic:
+    """`{` inside ( ) or [ ]."""
+    return Diagnostic("DNA113", "`{` cannot stand inside ( ) or [ ]", span, help="a list is written `[a, b]`")
 
 
 def missing_equals(span: Span, name: str) -> Diagnostic:
@@ -185,6 +186,18 @@ def missing_name(span: Span, after: str, form: str) -> Diagnostic:
     )
 
 
+def missing_pool(span: Span) -> Diagnostic:
+    """A `route` that does not say over what."""
+    return Diagnostic("DNA116", "missing pool behind `route`", span, help=f"it is written `{FORMS['route']}`")
+
+
+def missing_def_sort(span: Span) -> Diagnostic:
+    """`def` without `module` or `router`."""
+    return Diagnostic(
+        "DNA116", "missing `module` or `router` behind `def`", span, help="it is written `def module name(...) { ... }`"
+    )
+
+
 def missing_by(span: Span, word: str) -> Diagnostic:
     """A `route` or `halt` without `by`."""
     return Diagnostic(
@@ -197,6 +210,13 @@ def missing_block(span: Span, word: str) -> Diagnostic:
     return Diagnostic("DNA118", f"missing `{{ ... }}` of `{word}`", span, help=f"it is written `{FORMS[word]}`")
 
 
+def missing_with(span: Span) -> Diagnostic:
+    """`net b = a` without what changes."""
+    return Diagnostic(
+        "DNA118", "missing `with { ... }` of this net", span, help="it is written `net b = a with { hop.choose = top(1) }`"
+    )
+
+
 def brace_on_next_line(span: Span, word: str) -> Diagnostic:
     """The block of a form begins on the next line."""
     return Diagnostic(
@@ -204,9 +224,11 @@ def brace_on_next_line(span: Span, word: str) -> Diagnostic:
     )
 
 
-def missing_comma(span: Span, between: str) -> Diagnostic:
+def missing_comma(span: Span, left: str, right: str) -> Diagnostic:
     """Two values side by side in ( ) or [ ]."""
-    return Diagnostic("DNA119", f"missing `,` between {between}", span, help="put `,` before this")
+    return Diagnostic(
+        "DNA119", f"missing `,` between `{_short(left)}` and `{_short(right)}`", span, help="put `,` before this"
+    )
 
 
 def semicolon_for_comma(span: Span) -> Diagnostic:
@@ -217,7 +239,7 @@ def semicolon_for_comma(span: Span) -> Diagnostic:
 def missing_separator(span: Span) -> Diagnostic:
     """Two statements on one line."""
     return Diagnostic(
-        "DNA120", "missing line break", span, label="this begins something else", help="begin a line here, or put `;` before it"
+        "DNA120", "missing line break or `;`", span, label="this begins something else", help="put it on a line of its own"
     )
 
 
@@ -231,6 +253,11 @@ def not_a_kind(span: Span, word: str) -> Diagnostic:
     return Diagnostic(
         "DNA122", f"`{_short(span.text)}` is not a kind", span, help=f"it is written `{FORMS[word]}`" if word in FORMS else ""
     )
+
+
+def needs_parentheses(span: Span, name: str) -> Diagnostic:
+    """A bare name where a call belongs."""
+    return Diagnostic("DNA122", f"`{_short(name)}` needs its arguments", span, help=f"write `{_short(name)}(...)`")
 
 
 def behind_call(span: Span, written: str) -> Diagnostic:

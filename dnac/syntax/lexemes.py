@@ -19,25 +19,21 @@ class Lexeme:
     """Index of the innermost open bracket around it, or -1."""
     close: int = -1
     """Index of the closing bracket, for an opening one."""
+    opener: int = -1
+    """Index of the opening bracket, for a closing one."""
     real: bool = True
     """False for a word that stands in for one that is missing."""
 
 
 @dataclass
 class Scan:
-    """All words of a source; brackets always match (missing ones are put in, stray ones left out)."""
+    """All words of a source, `$END` the last. Brackets match: missing ones are put in, stray ones left out."""
 
     source: Source
     lexemes: list[Lexeme]
     comments: tuple[Comment, ...]
     damaged: list[int]
     """Offsets of faults that are reported already; a statement that holds one gets no further diagnostic."""
-
-    @property
-    def end(self) -> Span:
-        """The empty span behind the last word (on its line, so that a caret stands where something is missing)."""
-        last = next((w.span.end for w in reversed(self.lexemes) if w.real and w.type != "_SEP"), 0)
-        return Span(self.source, last, last)
 
     def is_damaged(self, start: int, stop: int) -> bool:
         """Whether a reported fault lies in the words `start` to `stop` (exclusive)."""
@@ -46,32 +42,31 @@ class Scan:
         first, last = self.lexemes[start].span.start, self.lexemes[stop - 1].span.end
         return any(first <= offset <= last for offset in self.damaged)
 
-    def start_of(self, index: int) -> int:
-        """Index of the first word of the statement that holds the word at `index`."""
-        parent = self._brace(index)
-        while index > parent + 1 and not self._ends(index - 1, parent):
-            index -= 1
-        return index
-
-    def end_of(self, index: int, parent: int) -> int:
-        """Index behind the statement inside bracket `parent` that holds the word at `index`."""
-        stop = self.lexemes[parent].close if parent >= 0 else len(self.lexemes)
-        while index < stop and not self._ends(index, parent):
-            index += 1
-        return index
+    def opener_of(self, index: int) -> int:
+        """Index of the innermost bracket around the word at `index`, or -1. A closing bracket is inside its own."""
+        word = self.lexemes[index]
+        return word.opener if word.opener >= 0 else word.parent
 
     def brace_of(self, index: int) -> int:
         """Index of the innermost `{` around the word at `index`, or -1."""
-        return self._brace(index)
+        opener = self.opener_of(index)
+        while opener >= 0 and self.lexemes[opener].type != "LBRACE":
+            opener = self.lexemes[opener].parent
+        return opener
 
-    def _brace(self, index: int) -> int:
-        parent = self.lexemes[index].parent
-        while parent >= 0 and self.lexemes[parent].type != "LBRACE":
-            parent = self.lexemes[parent].parent
-        return parent
+    def start_of(self, index: int) -> int:
+        """Index of the first word of the statement that holds, or is ended by, the word at `index`."""
+        brace = self.brace_of(index)
+        while index > brace + 1 and not self._separates(index - 1, brace):
+            index -= 1
+        return index
 
-    def _ends(self, index: int, parent: int) -> bool:
-        word = self.lexemes[index]
-        return word.type == "_SEP" and word.parent == parent
+    def end_of(self, index: int, brace: int) -> int:
+        """Index of the separator or closing bracket that ends the statement at `index` inside `brace`."""
+        stop = self.lexemes[brace].close if brace >= 0 else len(self.lexemes) - 1
+        while index < stop and not self._separates(index, brace):
+            index += 1
+        return index
 
-
+    def _separates(self, index: int, brace: int) -> bool:
+        return self.lexemes[index].type == "_SEP" and self.lexemes[index].parent == brace

@@ -53,6 +53,8 @@ def scan(source: Source, bag: Bag) -> Scan | None:
     lexemes = brackets.nest(raw.lexemes, raw.damaged, bag)
     if lexemes is None:
         return None
+    last = next((w.span.end for w in reversed(lexemes) if w.type != "_SEP"), 0)
+    lexemes.append(Lexeme("$END", "", Span(source, last, last)))
     return Scan(source, lexemes, tuple(raw.comments), raw.damaged)
 
 
@@ -98,7 +100,8 @@ class _Scanner:
         return harmless
 
     def comment(self, text: str, span: Span) -> None:
-        self.comments.append(Comment(text.rstrip(), span=Span(span.source, span.start, span.start + len(text.rstrip()))))
+        shown = text.rstrip()
+        self.comments.append(Comment(shown, span=Span(span.source, span.start, span.start + len(shown))))
 
     def slashes(self, text: str, span: Span) -> None:
         self.fault(errors.foreign_comment(Span(span.source, span.start, span.start + 2), text[:2]), span)

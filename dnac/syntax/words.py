@@ -48,3 +48,6 @@ FORMS: dict[str, str] = {
     "tap": "tap lm(loss = 0.1)",
 }
 """How each form is written, for messages."""
+
+NAMED = ("net", "module", "router", "pool", "head", "budget", "param", "train", "stream", "as")
+"""Words that are followed by a name."""
