@@ -72,3 +72,5 @@ ONES = Form("ones")
 """Initial values of gains."""
 ZEROS = Form("zeros")
 """Initial values of biases."""
+INHERIT = Form("inherit")
+"""Unsaid positions of an attention: what the embed hands on. Not a word; `resolve` replaces it."""

@@ -33,21 +33,25 @@ class TrainParams(Params):
     """Micro-batches per train step."""
     precision: Annotated[Form, From("precision")] = form("fp32")
     """fp32, bf16 (autocast with float32 masters and gates) or fp64."""
-    label_smoothing: Annotated[float, ShareUnit("the target's probability")] = 0.0
+    label_smoothing: Annotated[float, ShareUnit("the target's probability"), Field(ge=0, lt=1)] = 0.0
+    """Share of the target's probability that is spread over all outputs."""
     idle: Literal["hold", "decay"] = "decay"
     """Optimiser state of a module that got no token in a step: `decay` lets AdamW go on as usual,
     `hold` leaves its weights and moments as they are."""
     seed: int = 0
     """Seed of initial weights, data order and routing noise, unless they have their own."""
     init_seed: int | None = None
+    """Seed of initial weights. Unsaid: `seed`."""
     data_seed: int | None = None
+    """Seed of the data order. Unsaid: `seed`."""
     routing_seed: int | None = None
+    """Seed of routing noise and dropout. Unsaid: `seed`."""
     eval_every: Annotated[Form, From("amount")] | None = None
-    """How often to evaluate on `valid`; default: ten times in the run."""
+    """How often to evaluate on `valid`. Unsaid: ten times in the run."""
     eval_batches: int = Field(default=20, ge=1)
     """Batches of `valid` for each evaluation during training (`dnac eval` uses all)."""
     save_every: Annotated[Form, From("amount")] | None = None
-    """How often to save a checkpoint; default: at each evaluation."""
+    """How often to save a checkpoint. Unsaid: at each evaluation."""
     keep: int = Field(default=2, ge=1)
     """Checkpoints to keep."""
     log_every: int = Field(default=10, ge=1)

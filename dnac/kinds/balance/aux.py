@@ -8,7 +8,7 @@ DeepSeek-V3's form, arXiv 2412.19437, eq. 17-20). Identities count. The least va
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dnac.kinds.base import BalanceKind, Fault, Params, Real, RouteFacts
 
@@ -32,7 +32,8 @@ def loss(params: AuxParams, scores: Tensor, gates: Tensor, ids: Tensor, valid: T
     chosen_BTM = _chosen(ids, M).to(gates.dtype)
     f = chosen_BTM.sum(over) / valid.sum((*over, -1)).clamp_min(1)[..., None]
     shares = gates / gates.sum(-1, keepdim=True).clamp_min(1e-20)
-    return params.weight * M * (f * shares.mean(over)).sum(-1).mean()
+    weight: Any = params.weight  # a tensor where it is scheduled
+    return weight * M * (f * shares.mean(over)).sum(-1).mean()
 
 
 def check(params: AuxParams, facts: RouteFacts) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnac.kinds.base import BalanceKind, Params, Real
 
@@ -19,7 +19,8 @@ class ZParams(Params):
 
 def loss(params: ZParams, scores: Tensor, gates: Tensor, ids: Tensor, valid: Tensor) -> Tensor:
     """Scores [B, T, M], before the temperature, to a scalar."""
-    return params.weight * scores.logsumexp(-1).square().mean()
+    weight: Any = params.weight  # a tensor where it is scheduled
+    return weight * scores.logsumexp(-1).square().mean()
 
 
 KIND = BalanceKind(

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from dnac.ir.form import Form
 from dnac.kinds.base import Fault, From, ModuleKind, Ops, Params, Site, Weights, WeightSpec
-from dnac.kinds.params import NORMAL, ONES, ZEROS, ShareUnit, SizeUnit
+from dnac.kinds.params import INHERIT, NORMAL, ONES, ZEROS, ShareUnit, SizeUnit
 from dnac.kinds.words import word
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class AttentionParams(Params):
     """G, heads of keys and values, each shared by H / G query heads. Unsaid: H."""
     norm: Annotated[Form, From("norm")] = Form("layer")
     """Norm of what it reads. Members of a pool that owns the norm: `none`."""
-    positions: Annotated[Form, From("positions")] | None = None
+    positions: Annotated[Form, From("positions")] = INHERIT
     """`rope(base)` or `none`. Unsaid: what the embed hands on."""
     causal: bool | None = None
     """Whether a token sees earlier tokens and itself only. Unsaid: yes for text, no for images."""
@@ -53,7 +53,7 @@ def resolve(params: AttentionParams, site: Site) -> AttentionParams:
     return params.model_copy(
         update={
             "kv_heads": params.kv_heads or params.heads,
-            "positions": params.positions or site.positions,
+            "positions": _positions(params, site),
             "causal": site.causal if params.causal is None else params.causal,
             "width": params.width or site.width,
         }
@@ -62,14 +62,15 @@ def resolve(params: AttentionParams, site: Site) -> AttentionParams:
 
 def check(params: AttentionParams, site: Site) -> Iterator[Fault]:
     """Faults between fields, after `resolve`."""
-    width, kv_heads, positions = params.width or site.width, params.kv_heads or params.heads, params.positions
+    width, kv_heads = params.width or site.width, params.kv_heads or params.heads
+    positions = _positions(params, site)
     if width % params.heads:
         near = _divisors(width, params.heads)
         yield Fault("heads", f"{params.heads} heads do not divide the width {width}", f"try {near}")
     if params.heads % kv_heads:
         near = _divisors(params.heads, kv_heads)
         yield Fault("kv_heads", f"{kv_heads} key and value heads do not divide {params.heads} heads", f"try {near}")
-    if positions is None or positions.name == "none":
+    if positions.name == "none":
         return
     if word("positions", positions).rotate is None:
         help_ = "write `rope()` or `none` here, and these positions on the embed"
@@ -82,7 +83,7 @@ def check(params: AttentionParams, site: Site) -> Iterator[Fault]:
 def weights(params: AttentionParams, site: Site) -> tuple[WeightSpec, ...]:
     """`norm` [D], `qkv` [D, (H + 2 G) E], `out` [H E, D], and biases if asked for."""
     inner, total = _inner(params, site)
-    for catalogue, form in (("norm", params.norm), ("positions", params.positions or site.positions)):
+    for catalogue, form in (("norm", params.norm), ("positions", _positions(params, site))):
         word(catalogue, form)
     specs = (
         WeightSpec("norm", (site.width,), ONES, decays=False),
@@ -98,7 +99,7 @@ def weights(params: AttentionParams, site: Site) -> tuple[WeightSpec, ...]:
 
 def forward(params: AttentionParams, weights: Weights, x: Tensor, ops: Ops) -> Tensor:
     """The increment f(x), x and result [..., D]."""
-    assert params.kv_heads is not None and params.width is not None and params.positions is not None
+    assert params.kv_heads is not None and params.width is not None
     H, G, E = params.heads, params.kv_heads, params.width // params.heads
     rotate = word("positions", params.positions).rotate
 
@@ -127,6 +128,10 @@ def keys(params: AttentionParams, tokens: int) -> float:
     reach = min(params.window or tokens, tokens)
     before = reach * tokens - reach * (reach - 1) // 2  # sum over i of min(i + 1, reach)
     return before / tokens if params.causal else (2 * before - tokens) / tokens
+
+
+def _positions(params: AttentionParams, site: Site) -> Form:
+    return site.positions if params.positions == INHERIT else params.positions
 
 
 def _inner(params: AttentionParams, site: Site) -> tuple[int, int]:

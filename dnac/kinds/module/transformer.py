@@ -13,7 +13,7 @@ from pydantic import Field
 from dnac.ir.form import Form
 from dnac.kinds.base import Fault, From, ModuleKind, Params, Site
 from dnac.kinds.module import attention, mlp
-from dnac.kinds.params import NORMAL, ShareUnit, SizeUnit
+from dnac.kinds.params import INHERIT, NORMAL, ShareUnit, SizeUnit
 
 
 class TransformerParams(Params):
@@ -27,7 +27,7 @@ class TransformerParams(Params):
     """Norm of what each part reads."""
     mlp: Annotated[Form, From("activation")] = Form("gelu", (("hidden", None),))
     """The mlp, as an activation and its hidden units: `swiglu(1536)`, `gelu(4x)`."""
-    positions: Annotated[Form, From("positions")] | None = None
+    positions: Annotated[Form, From("positions")] = INHERIT
     """`rope(base)` or `none`. Unsaid: what the embed hands on."""
     causal: bool | None = None
     """Whether a token sees earlier tokens and itself only. Unsaid: yes for text, no for images."""
