@@ -133,6 +133,8 @@ class ModuleKind(Kind):
     """Whether it looks only at earlier tokens."""
     keys: Callable[[Any, int], float] = lambda params, tokens: 0.0
     """Mean number of keys a token sees among `tokens` tokens that all run here (0: sees none)."""
+    key_flops: Callable[[Any, Site], float] = lambda params, site: 0.0
+    """The part of `flops` that makes one token's keys and values."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,6 +123,12 @@ def flops(params: AttentionParams, site: Site, keys: float) -> float:
     return 2.0 * site.width * (total + inner) + 4.0 * keys * inner
 
 
+def key_flops(params: AttentionParams, site: Site) -> float:
+    """Keys and values of one token."""
+    inner, total = _inner(params, site)
+    return 2.0 * site.width * (total - inner)
+
+
 def keys(params: AttentionParams, tokens: int) -> float:
     """Mean number of keys a token sees among `tokens` tokens, itself among them."""
     reach = min(params.window or tokens, tokens)
@@ -158,4 +164,5 @@ KIND = ModuleKind(
     mixes_tokens=True,
     is_causal=lambda params: bool(params.causal),
     keys=keys,
+    key_flops=key_flops,
 )
