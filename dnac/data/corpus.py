@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dnac.data import cache, load_tokenizer
+from dnac.data import cache
 from dnac.data.base import Card, Place
 from dnac.data.documents import Document
+from dnac.data.load import load_tokenizer
 from dnac.data.token_store import TokenStore, store
 from dnac.data.windows import TokenWindows
 from dnac.ir.form import Form
@@ -35,8 +36,8 @@ def open_corpus(corpus: Corpus, place: Place, packing: str) -> TokenWindows:
     tokenizer = load_tokenizer(place.input, place.root)
     key = cache.key_of(*corpus.key, tokenizer.fingerprint, tokenizer.end)
     ids = store(_each(corpus), tokenizer, key, place.cache)
-    words = place.input["tokenizer"]
-    made = f"tokenizer {words.name if isinstance(words, Form) else words}"
+    words = place.input.get("tokenizer")
+    made = f"tokenizer {words.name if isinstance(words, Form) else 'bytes'}"
     return TokenWindows(ids, context_of(place.input), packing, card_of(corpus, ids, made))
 
 
