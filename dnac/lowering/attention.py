@@ -1,0 +1,48 @@
+"""Softmax attention under a mask: written out, and by torch's SDPA. Who sees whom is decided elsewhere.
+
+Q queries, J keys, H heads, G heads of keys and values, E head width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def in_reach(queries: Tensor, keys: Tensor, *, causal: bool, window: int | None) -> Tensor:
+    """[..., Q, J] bool from positions [..., Q] and [..., J] in the sequence: no later key if causal,
+    and less than `window` positions away.
+    """
+    gap = queries[..., :, None] - keys[..., None, :]
+    seen = gap >= 0 if causal else torch.ones_like(gap, dtype=torch.bool)
+    return seen if window is None else seen & (gap.abs() < window)
+
+
+def written_out(q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Tensor:
+    """q [B, Q, H, E], k and v [B, J, G, E], visible [B or 1, Q, J] to [B, Q, H, E].
+
+    The formula itself, in the wider of float32 and the compute type. A query that sees no key gives 0.
+    """
+    with torch.autocast(q.device.type, enabled=False):
+        wide = torch.promote_types(q.dtype, torch.float32)
+        group = q.shape[2] // k.shape[2]
+        keys, values = (x.to(wide).repeat_interleave(group, dim=2) for x in (k, v))
+        scores = torch.einsum("bihe,bjhe->bhij", q.to(wide), keys) * q.shape[-1] ** -0.5
+        seen = visible[:, None]
+        probs = torch.softmax(scores.masked_fill(~seen, float("-inf")), dim=-1)
+        probs = torch.where(seen, probs, 0)
+        return torch.einsum("bhij,bjhe->bihe", probs, values).to(v.dtype)
+
+
+def by_sdpa(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None, *, causal: bool = False) -> Tensor:
+    """The same by torch; `visible` [B or 1, Q, J], or None for every key (no later one if `causal`).
+
+    Each query must see at least one key.
+    """
+    group = q.shape[2] // k.shape[2]
+    if group > 1:
+        k, v = k.repeat_interleave(group, dim=2), v.repeat_interleave(group, dim=2)
+    mask = None if visible is None else visible[:, None]
+    turned = (x.transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(*turned, attn_mask=mask, is_causal=causal).transpose(1, 2)

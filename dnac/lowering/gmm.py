@@ -1,0 +1,140 @@
+"""Grouped products: each row times the matrix of its own group, as operators torch can compile.
+
+Rows are sorted by group; `ends[m]` (int32) is where group m ends, so rows from `ends[-1]` on belong
+to nobody. Such dead rows are never read, and are zero in every result: kernels leave them
+uninitialised, and 0 * NaN is NaN, so each result is cleared here once and for all.
+
+- `dnac::gmm`      x [N, I], weight [M, I, O], ends [M] -> [N, O]
+- `dnac::gmm_w`    x [N, I], y [N, O], ends [M] -> [M, I, O], the sum of outer products of each group
+- `dnac::gsum`     y [N, D], ends [M] -> [M, D], the sum of each group
+
+A group without rows gets exact zeros. Any float dtype on any device runs a loop over groups; on
+CUDA that loop copies `ends` to the host. bfloat16 on CUDA with sizes that are multiples of 8 runs
+ATen's `grouped_mm`, which reads `ends` on the device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def grouped_linear(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+    """`dnac::gmm` in the dtype that autocast asks for (torch registers no autocast for such operators)."""
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
+        x, weight = x.to(dtype), weight.to(dtype)
+    return gmm(x, weight, ends)
+
+
+@torch.library.custom_op("dnac::gmm", mutates_args=())
+def gmm(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+    """Each row of x [N, I] times its group's weight [M, I, O]: [N, O], dead rows zero."""
+    if _suits_aten(x, x.shape[1], weight.shape[2]):
+        return aten_gmm(x, weight, ends)
+    out = torch.empty((x.shape[0], weight.shape[2]), dtype=x.dtype, device=x.device)
+    start = 0
+    for matrix, end in zip(weight.unbind(0), ends.tolist(), strict=True):
+        if end > start:
+            torch.mm(x[start:end], matrix, out=out[start:end])
+        start = end
+    out[start:] = 0
+    return out
+
+
+@torch.library.custom_op("dnac::gmm_w", mutates_args=())
+def gmm_w(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
+    """Per group, the transpose of x [N, I] times y [N, O]: [M, I, O], zero for an empty group."""
+    if _suits_aten(x, x.shape[1], y.shape[1]):
+        return aten_gmm_w(x, y, ends)
+    out = torch.empty((ends.shape[0], x.shape[1], y.shape[1]), dtype=x.dtype, device=x.device)
+    start = 0
+    for group, end in zip(out.unbind(0), ends.tolist(), strict=True):
+        if end > start:
+            torch.mm(x[start:end].t(), y[start:end], out=group)
+        else:
+            group.zero_()
+        start = end
+    return out
+
+
+@torch.library.custom_op("dnac::gsum", mutates_args=())
+def gsum(y: Tensor, ends: Tensor) -> Tensor:
+    """The sum of each group's rows of y [N, D]: [M, D], accumulated in float32 or wider."""
+    wide = torch.promote_types(y.dtype, torch.float32)
+    if y.is_cuda:
+        group = torch.searchsorted(ends, torch.arange(y.shape[0], device=y.device, dtype=ends.dtype), right=True)
+        out = torch.zeros((ends.shape[0] + 1, y.shape[1]), dtype=wide, device=y.device)
+        # sorted inside, hence the same sum on every run
+        return out.index_put_((group,), y.to(wide), accumulate=True)[:-1].to(y.dtype)
+    out = torch.zeros((ends.shape[0], y.shape[1]), dtype=y.dtype, device=y.device)
+    start = 0
+    for m, end in enumerate(ends.tolist()):
+        if end > start:
+            out[m] = y[start:end].sum(0, dtype=wide)
+        start = end
+    return out
+
+
+def aten_gmm(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+    """`gmm` by ATen's grouped product: dead rows are masked going in and coming out."""
+    live = _live(x, ends)
+    return torch.where(live, F.grouped_mm(torch.where(live, x, 0), weight, offs=ends), 0)
+
+
+def aten_gmm_w(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
+    """`gmm_w` by ATen's grouped product; empty groups are cleared (some devices leave garbage there)."""
+    live = _live(x, ends)
+    product = F.grouped_mm(torch.where(live, x, 0).t(), torch.where(live, y, 0), offs=ends)
+    sizes = torch.diff(ends, prepend=ends.new_zeros(1))
+    return torch.where(sizes[:, None, None] > 0, product, 0)
+
+
+def _live(x: Tensor, ends: Tensor) -> Tensor:
+    return (torch.arange(x.shape[0], device=x.device) < ends[-1])[:, None]
+
+
+def _suits_aten(x: Tensor, inner: int, outer: int) -> bool:
+    return x.is_cuda and x.dtype == torch.bfloat16 and inner % 8 == 0 and outer % 8 == 0
+
+
+# --- shapes and gradients -----------------------------------------------------------------------
+
+
+@gmm.register_fake
+def _(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+    return x.new_empty((x.shape[0], weight.shape[2]))
+
+
+@gmm_w.register_fake
+def _(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
+    return x.new_empty((ends.shape[0], x.shape[1], y.shape[1]))
+
+
+@gsum.register_fake
+def _(y: Tensor, ends: Tensor) -> Tensor:
+    return y.new_empty((ends.shape[0], y.shape[1]))
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _gmm_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    x, weight, ends = ctx.saved_tensors
+    need_x, need_weight, _ = ctx.needs_input_grad
+    return gmm(grad, weight.mT, ends) if need_x else None, gmm_w(x, grad, ends) if need_weight else None, None
+
+
+def _gmm_w_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    x, y, ends = ctx.saved_tensors
+    need_x, need_y, _ = ctx.needs_input_grad
+    return gmm(y, grad.mT, ends) if need_x else None, gmm(x, grad, ends) if need_y else None, None
+
+
+gmm.register_autograd(_gmm_backward, setup_context=_save)
+gmm_w.register_autograd(_gmm_w_backward, setup_context=_save)

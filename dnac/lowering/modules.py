@@ -1,0 +1,65 @@
+"""The parts of modules, looked up once, and how a module's increment is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from dnac import catalogue
+from dnac.ir.graph import ModuleSet, Part
+from dnac.kinds.base import ModuleKind, Ops, Site, params_of
+
+
+@dataclass(frozen=True)
+class PartPlan:
+    """One part: its kind, params, and the names of its weights."""
+
+    name: str
+    kind: ModuleKind
+    params: Any
+    weights: tuple[str, ...]
+
+
+PartWeights = Callable[[PartPlan], Mapping[str, Tensor]]
+PartOps = Callable[[PartPlan], Ops]
+
+
+def part_plans(parts: tuple[Part, ...], site: Site) -> tuple[PartPlan, ...]:
+    """All parts of one make of module."""
+    return tuple(_part_plan(part, site) for part in parts)
+
+
+def plans_by_set(modules: tuple[ModuleSet, ...], site: Site) -> dict[str, tuple[PartPlan, ...]]:
+    """The parts of every set of modules, by its name."""
+    return {entry.name: part_plans(entry.parts, site) for entry in modules}
+
+
+def increment(
+    plans: tuple[PartPlan, ...], weights: PartWeights, x: Tensor, ops: PartOps, inner: Tensor | None = None
+) -> Tensor:
+    """The module's increment: each part reads the stream as the parts before it left it.
+
+    `inner` [...] scales the increment of the last part (`combine = in_branch`).
+    """
+    total: Tensor | None = None
+    for i, plan in enumerate(plans):
+        d = plan.kind.forward(plan.params, weights(plan), x, ops(plan))  # type: ignore[misc]
+        is_last = i == len(plans) - 1
+        if is_last and inner is not None:
+            d = d * inner[..., None]
+        d = d.to(x.dtype)
+        total = d if total is None else total + d
+        if not is_last:
+            x = x + d
+    if total is None:
+        raise ValueError("an identity has no increment")
+    return total
+
+
+def _part_plan(part: Part, site: Site) -> PartPlan:
+    kind: ModuleKind = catalogue.get("module", part.kind.name)
+    params = params_of(kind, part.kind)
+    return PartPlan(part.name, kind, params, tuple(spec.name for spec in kind.weights(params, site)))

@@ -1,0 +1,81 @@
+"""`Ops` for one module on every token: rows are [B, T], weights those of the one module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dnac.ir.form import Form
+from dnac.kinds.base import Ops
+from dnac.kinds.words import word
+from dnac.lowering import draws
+from dnac.lowering.attention import by_sdpa, in_reach
+from dnac.lowering.frame import Frame
+
+Mix = Callable[[Frame, Tensor, Tensor, Tensor, bool, "int | None"], Tensor]
+"""(frame, q, k, v, causal, window) to what each query has seen."""
+
+
+@dataclass
+class DenseOps:
+    """Operations of one part of one module at one site.
+
+    The seam for a decode cache is `attend`: with a cache keyed by (routing step or site, module),
+    `x` holds the newest tokens alone; `project` gives their q, k and v; k and v are appended to the
+    cache's list for this key and the whole list is attended to. Kinds need no change: they see
+    neither keys nor tokens of other rows, and take positions from `positions()`.
+    """
+
+    frame: Frame
+    site: Tensor | int
+    """The place as a word for draws."""
+    module: int
+    """The module's name as a word for draws."""
+    part: str
+    mix: Mix
+
+    @property
+    def training(self) -> bool:
+        """Whether dropout acts."""
+        return self.frame.training
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """[..., I] times [I, O], plus the bias."""
+        y = torch.matmul(x, weight)
+        return y if bias is None else y + bias.to(y.dtype)
+
+    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
+        """The norm over the last axis, times the gain."""
+        normalise = word("norm", kind).normalise
+        y = x if normalise is None else normalise(x)
+        return y if gain is None else y * gain.to(y.dtype)
+
+    def attend(
+        self, x: Tensor, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        *, causal: bool, window: int | None,
+    ) -> Tensor:
+        """Attention over the tokens that `mix` lets each token see; [B, T, H, E]."""
+        return self.mix(self.frame, *project(x, self), causal, window)
+
+    def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
+        """Drop features while training, drawn per (site, module, branch, sample, position)."""
+        if not self.training or rate == 0:
+            return x
+        who = self.module, draws.name_word(f"{self.part}.{branch}")
+        where = self.frame.samples[:, None], self.positions()
+        return self.frame.dropout(x, rate, self.site, *who, *where)
+
+    def positions(self) -> Tensor:
+        """[B, T] int64."""
+        return self.frame.positions()[None].expand(self.frame.batch, self.frame.tokens)
+
+
+def mix_all(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> Tensor:
+    """Every token of the sequence is a key: the module ran for all of them."""
+    if window is None:
+        return by_sdpa(q, k, v, None, causal=causal)
+    at = frame.positions()[None]
+    return by_sdpa(q, k, v, in_reach(at, at, causal=causal, window=window))

@@ -1,0 +1,162 @@
+"""`Ops` for a bank of modules on sorted rows: rows are [N], weights are stacked [M, ...].
+
+B sequences, T tokens, K choices, N = B T K rows, M modules of the bank, H heads, G heads of keys and
+values, E head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from dnac.ir.form import Form
+from dnac.kinds.base import Ops
+from dnac.kinds.words import word
+from dnac.lowering import draws
+from dnac.lowering.attention import by_sdpa, in_reach
+from dnac.lowering.frame import Frame
+from dnac.lowering.gmm import grouped_linear
+from dnac.lowering.rows import BankRows, from_bank, spread, to_bank
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys and values in token order, and whom they belong to. J keys per sequence."""
+
+    k: Tensor
+    """[B, J, G, E]"""
+    v: Tensor
+    module: Tensor
+    """[B, J] int64: a number per module of the network; -1 for nobody's."""
+    positions: Tensor
+    """[J] int64."""
+
+
+@dataclass(frozen=True)
+class RowSet:
+    """What the rows of one bank are: where they come from and which modules they go to."""
+
+    rows: BankRows
+    K: int
+    module_BR: Tensor
+    """[B, T*K] int64: network-wide number of the module of each row in token order; -1: not here."""
+    numbers: tuple[int, ...]
+    """Network-wide number of each module of the bank."""
+    names: tuple[int, ...]
+    """The modules' names as words for draws."""
+    sees: str
+    tokens_BTD: Tensor
+    """What every token would feed to the bank's first part, for `sees = everyone`."""
+    carries: bool = False
+    """Whether later routing steps may see the keys made here."""
+
+
+@dataclass
+class RowOps:
+    """Operations of one part of a bank.
+
+    The seam for a decode cache is `attend`, as in `DenseOps`: keys made here are appended to lists
+    keyed by (routing step, module), and queries attend to the list of their own module.
+    """
+
+    frame: Frame
+    site: Tensor | int
+    set: RowSet
+    part: str
+
+    @property
+    def training(self) -> bool:
+        """Whether dropout acts."""
+        return self.frame.training
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x [N, ..., I] times each row's own weight, stacked [M, I, O], plus its bias."""
+        inner = x.shape[1:-1]
+        flat = x.reshape(-1, x.shape[-1])
+        ends = self.set.rows.ends * (flat.shape[0] // x.shape[0])
+        y = grouped_linear(flat, weight, ends).reshape(x.shape[0], *inner, weight.shape[-1])
+        return y if bias is None else y + self._own(bias, y)
+
+    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
+        """The norm over the last axis, times each row's own gain, stacked [M, D]."""
+        normalise = word("norm", kind).normalise
+        y = x if normalise is None else normalise(x)
+        return y if gain is None else y * self._own(gain, y)
+
+    def attend(
+        self, x: Tensor, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        *, causal: bool, window: int | None,
+    ) -> Tensor:
+        """Attention of each row among the keys it sees; [N, H, E]."""
+        q, k, v = project(x, self)
+        own = self._keys(k, v)
+        seen = [own]
+        if self.set.sees == "everyone":
+            seen = [self._everyone(project)]
+        elif self.set.sees == "module":
+            seen = [*self.frame.earlier(self.set.numbers, self.part), own]
+        if self.set.carries:
+            self.frame.carried.append((self.set.numbers, self.part, own))
+        mask = torch.cat([self._visible(keys, keys is own, causal, window) for keys in seen], dim=-1)
+        k, v = (torch.cat([getattr(keys, name) for keys in seen], dim=1) for name in ("k", "v"))
+        return to_bank(by_sdpa(self._in_token_order(q), k, v, mask).flatten(0, 1), self.set.rows)
+
+    def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
+        """Drop features while training, drawn per (site, module, branch, sample, position)."""
+        if not self.training or rate == 0:
+            return x
+        rows = self.set.rows
+        names = torch.tensor(self.set.names, device=x.device)
+        who = names[rows.module], draws.name_word(f"{self.part}.{branch}")
+        sample = self.frame.samples[rows.order // (self.set.K * self.frame.tokens)]
+        return self.frame.dropout(x, rate, self.site, *who, sample, self.positions())
+
+    def positions(self) -> Tensor:
+        """[N] int64."""
+        return self.set.rows.order // self.set.K % self.frame.tokens
+
+    def _own(self, values: Tensor, like: Tensor) -> Tensor:
+        """Each row's own vector of values [M, D], shaped to join `like` [N, ..., D]."""
+        found = spread(values.to(like.dtype), self.set.rows)
+        return found.reshape(found.shape[0], *(1,) * (like.dim() - 2), found.shape[1])
+
+    def _in_token_order(self, x: Tensor) -> Tensor:
+        """[N, ...] to [B, T*K, ...]."""
+        return from_bank(x, self.set.rows).unflatten(0, (self.frame.batch, -1))
+
+    def _token_positions(self) -> Tensor:
+        """[T*K] int64: position of each row of a sequence in token order."""
+        at = self.frame.positions()
+        return at[:, None].expand(at.shape[0], self.set.K).flatten()
+
+    def _keys(self, k: Tensor, v: Tensor) -> Keys:
+        k, v = self._in_token_order(k), self._in_token_order(v)
+        return Keys(k, v, self.set.module_BR, self._token_positions())
+
+    def _visible(self, keys: Keys, is_own: bool, causal: bool, window: int | None) -> Tensor:
+        """[B, T*K, J] bool. A row always sees itself, so that dead rows see something."""
+        at = self._token_positions()
+        seen = self.set.module_BR[:, :, None] == keys.module[:, None, :]
+        seen = seen & in_reach(at, keys.positions, causal=causal, window=window)
+        dead = (self.set.module_BR < 0)[:, :, None]
+        if is_own:
+            return seen
+        return seen | dead if self.set.sees == "everyone" else seen & ~dead
+
+    def _everyone(self, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]]) -> Keys:
+        """Keys that each module of the bank makes of every token of the sequence."""
+        frame, M = self.frame, len(self.set.numbers)
+        tokens = self.set.tokens_BTD.flatten(0, 1)
+        count = tokens.shape[0]
+        place = torch.arange(M * count, device=tokens.device)
+        ends = (torch.arange(M, device=tokens.device, dtype=torch.int32) + 1) * count
+        every = BankRows(place % count, place, ends, place // count, torch.ones_like(place, dtype=torch.bool))
+        ops = replace(self, set=replace(self.set, rows=every, K=1))
+        _, k, v = project(tokens.expand(M, *tokens.shape).flatten(0, 1), ops)
+        k, v = (x.unflatten(0, (M, frame.batch, frame.tokens)).transpose(0, 1).flatten(1, 2) for x in (k, v))
+        numbers = torch.tensor(self.set.numbers, device=tokens.device)
+        module = numbers[:, None].expand(M, frame.tokens).flatten().expand(frame.batch, -1)
+        return Keys(k, v, module, frame.positions().expand(M, -1).flatten())

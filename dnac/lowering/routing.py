@@ -1,0 +1,209 @@
+"""The one routing step that all lowerings share: score, gate, choose, weigh.
+
+    score(read + noise) -> NaN to -inf, flagged -> / tau -> gate over all candidates
+      -> + bias + mask, without gradient -> choose (or forced) -> weight x scale -> combine's scales
+
+(`docs/numerics.md`, "The step".) Everything here is in the wider of float32 and the stream's type,
+outside autocast, without TF32. B sequences, T tokens, M candidates, K choices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dnac import catalogue
+from dnac.ir.form import Form
+from dnac.ir.graph import RouterSet
+from dnac.kinds.base import (
+    BalanceKind,
+    ChooseKind,
+    CombineKind,
+    GateKind,
+    GradKind,
+    NoiseKind,
+    ScoreKind,
+    Weights,
+    WeightKind,
+    params_of,
+)
+from dnac.lowering import draws
+from dnac.lowering.base import StepRecord, StepStats
+from dnac.lowering.exact import exact_product
+from dnac.lowering.frame import Frame
+from dnac.lowering.stats import step_stats
+
+Word = tuple[Any, Any]
+"""A kind and its params."""
+
+
+class Given(NamedTuple):
+    """What one routing step is given from outside."""
+
+    site: Tensor | int
+    """The place as a word for draws."""
+    weights: Weights
+    bias: Tensor | None
+    forced: Tensor | None
+    """[B, T, K] choices instead of its own."""
+    mask: Tensor | None
+    """[M] added to the gates before selection."""
+    gates: Tensor | None
+    """[M] multiplies each candidate's increment."""
+
+
+class Routing(NamedTuple):
+    """What one routing step decided."""
+
+    ids: Tensor
+    """[B, T, K] candidate slots, -1 for empty."""
+    inner: Tensor | None
+    """[B, T, K] scales the last part inside a module (`in_branch`)."""
+    outer: Tensor
+    """[B, T, K] scales the module's increment."""
+    load: Load
+    stats: StepStats
+    record: StepRecord
+
+
+class Load(NamedTuple):
+    """What balance losses read."""
+
+    scores: Tensor
+    gates: Tensor
+    ids: Tensor
+    valid: Tensor
+
+
+@dataclass(frozen=True)
+class Router:
+    """A router's fields, each as its kind and params."""
+
+    name: str
+    size: int
+    score: Word
+    noise: Word
+    gate: Word
+    choose: Word
+    weight: Word
+    grad: Word
+    combine: Word
+    balance: tuple[Word, ...]
+    tau: float
+    scale: float
+    sees: str
+
+    def with_terms(self, balance: tuple[Word, ...]) -> Router:
+        """The same router with other params of its balance terms."""
+        return replace(self, balance=balance)
+
+
+def router_of(entry: RouterSet) -> Router:
+    """Look up all words of a router once."""
+    fields = entry.fields
+    terms = fields["balance"] or ()
+    return Router(
+        name=entry.name, size=entry.size,
+        **{name: _word(name, fields[name]) for name in ("score", "noise", "gate", "choose", "grad", "combine")},
+        weight=_word("weight", fields["weight"] or Form("raw")),
+        balance=tuple(_word("balance", term) for term in terms),  # type: ignore[union-attr]
+        tau=float(fields["tau"]), scale=float(fields["scale"]),  # type: ignore[arg-type]
+        sees=fields["sees"].name,  # type: ignore[union-attr]
+    )
+
+
+def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
+    """One routing step: which modules each token goes to, and with which weights."""
+    with torch.autocast(view_BTD.device.type, enabled=False):
+        return _decide(router, view_BTD.to(torch.promote_types(view_BTD.dtype, torch.float32)), given, frame)
+
+
+def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
+    """The router's balance losses over all its routing steps, pooled; None where it has none."""
+    terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
+    if not terms:
+        return None
+    pooled = loads[0] if len(loads) == 1 else Load(*(torch.cat(parts, dim=1) for parts in zip(*loads, strict=True)))
+    with torch.autocast(pooled.gates.device.type, enabled=False):
+        return sum(kind.loss(params, *pooled) for kind, params in terms)  # type: ignore[return-value]
+
+
+def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
+    scores_BTM, finite = _scores(router, view_BTD, given, frame)
+    gate: tuple[GateKind, Any] = router.gate
+    gates_BTM = gate[0].gate(gate[1], scores_BTM if router.tau == 1 else scores_BTM / router.tau)  # type: ignore[misc]
+    ids_BTK = _chosen(router, scores_BTM, gates_BTM, given) if given.forced is None else given.forced
+    valid_BTK = ids_BTK >= 0
+    slots_BTK = ids_BTK.clamp(min=0)
+    weights_BTK = _weights(router, torch.gather(gates_BTM, -1, slots_BTK), valid_BTK)
+    combine: CombineKind = router.combine[0]
+    inner, outer = combine.scales(weights_BTK, ids_BTK.shape[-1])  # type: ignore[misc]
+    if given.gates is not None:
+        outer = outer * given.gates.to(outer.dtype)[slots_BTK]
+    outer = torch.where(valid_BTK, outer, 0)
+    return Routing(
+        ids_BTK, inner, outer, Load(scores_BTM, gates_BTM, ids_BTK, valid_BTK),
+        step_stats(gates_BTM, ids_BTK, weights_BTK, finite), StepRecord(ids_BTK, gates_BTM, weights_BTK),
+    )
+
+
+def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor]:
+    ops = _Ops(frame, given.site, router.size)
+    noise: tuple[NoiseKind, Any] = router.noise
+    if noise[0].perturb is not None and frame.training:
+        view_BTD = noise[0].perturb(noise[1], view_BTD, ops)
+    score: tuple[ScoreKind, Any] = router.score
+    scores_BTM = score[0].scores(score[1], given.weights, view_BTD, ops)  # type: ignore[misc]
+    known = torch.isfinite(scores_BTM)
+    # one NaN would make the whole softmax NaN; the flag says that it was there
+    return torch.where(known, scores_BTM, -torch.inf), known.all()
+
+
+def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given) -> Tensor:
+    selection = gates_BTM.detach()
+    for offset in (given.bias, given.mask):
+        if offset is not None:
+            selection = selection + offset.detach().to(selection.dtype)
+    selection = torch.where(scores_BTM.isneginf(), -torch.inf, selection)
+    choose: tuple[ChooseKind, Any] = router.choose
+    return choose[0].choose(choose[1], selection)  # type: ignore[misc]
+
+
+def _weights(router: Router, gates_BTK: Tensor, valid_BTK: Tensor) -> Tensor:
+    weight: WeightKind = router.weight[0]
+    grad: GradKind = router.grad[0]
+    weights_BTK = weight.weigh(gates_BTK, valid_BTK)  # type: ignore[misc]
+    weights_BTK = grad.through(weights_BTK, gates_BTK, valid_BTK)  # type: ignore[misc]
+    return weights_BTK if router.scale == 1 else weights_BTK * router.scale
+
+
+@dataclass(frozen=True)
+class _Ops:
+    """`RouterOps` of one routing step."""
+
+    frame: Frame
+    site: Tensor | int
+    candidates: int
+
+    @property
+    def training(self) -> bool:
+        return self.frame.training
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        return exact_product(x, weight)
+
+    def token_ids(self) -> Tensor:
+        return self.frame.token_ids()
+
+    def uniform(self, last: int, purpose: str) -> Tensor:
+        where = self.frame.samples[:, None, None], self.frame.positions()[:, None]
+        index = torch.arange(last, device=self.frame.inputs.device)
+        return self.frame.uniform(self.site, draws.name_word(purpose), *where, index)
+
+
+def _word(field: str, form: Any) -> Word:
+    kind: BalanceKind | Any = catalogue.get(field, form.name)
+    return kind, params_of(kind, form)

@@ -1,0 +1,112 @@
+"""The routed rows of one routing step: sorted by module, and back.
+
+Row r = (b T + t) K + k is choice k of token t of sequence b; N = B T K rows. One stable sort by
+module keeps rows of a module in order of sequence and position, which is the order by
+(module, sequence) with keys small enough for one byte. Modules are counted in the order of the
+banks; identities, modules that no bank runs and empty choices sort last.
+
+A bank's rows are the whole order, rolled so that its own rows come first: shapes never depend on
+the routing. Rows behind them are dead: computed by no product, and masked wherever they could leak.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dnac.lowering.gmm import gsum
+
+
+class Order(NamedTuple):
+    """All rows of one routing step, sorted."""
+
+    order: Tensor
+    """[N] int64: which row stands at each sorted place."""
+    inverse: Tensor
+    """[N] int64: the sorted place of each row."""
+    bounds: Tensor
+    """[R + 1] int32: where each of the R modules begins, and where the last one ends."""
+
+
+class BankRows(NamedTuple):
+    """The rows as one bank of M modules sees them: its own first."""
+
+    order: Tensor
+    inverse: Tensor
+    ends: Tensor
+    """[M] int32: where each module's rows end."""
+    module: Tensor
+    """[N] int64: module of each row; of dead rows, any."""
+    live: Tensor
+    """[N] bool."""
+
+
+def sort_rows(ids_BTK: Tensor, runs: tuple[int, ...], slots: int) -> Order:
+    """One stable sort of all rows by module. `runs` are the slots that run, in order of the banks."""
+    ranks = [len(runs)] * (slots + 1)
+    for rank, slot in enumerate(runs):
+        ranks[slot] = rank
+    dtype = torch.uint8 if len(runs) < 256 else torch.int32
+    device = ids_BTK.device
+    keys = torch.tensor(ranks, dtype=dtype, device=device)[torch.where(ids_BTK < 0, slots, ids_BTK).flatten()]
+    ordered, order = torch.sort(keys, stable=True)
+    inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.shape[0], device=device))
+    bounds = torch.searchsorted(ordered, torch.arange(len(runs) + 1, dtype=dtype, device=device), out_int32=True)
+    return Order(order, inverse, bounds)
+
+
+def bank_rows(whole: Order, first: int, count: int) -> BankRows:
+    """The rows of the bank whose modules have ranks `first` to `first + count - 1`."""
+    rows = whole.order.shape[0]
+    place = torch.arange(rows, device=whole.order.device)
+    order, inverse, ends = whole.order, whole.inverse, whole.bounds[first + 1 : first + count + 1]
+    if first:
+        start = whole.bounds[first]
+        order, inverse, ends = order[(place + start) % rows], (inverse - start) % rows, ends - start
+    module = torch.searchsorted(ends, place.to(torch.int32), right=True).clamp(max=count - 1)
+    return BankRows(order, inverse, ends.contiguous(), module, place < ends[-1])
+
+
+class _Permute(torch.autograd.Function):
+    """`x[order]`, whose gradient is `grad[inverse]`: a gather, where autograd would add into zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+        ctx.save_for_backward(order, inverse)
+        return x[order]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        order, inverse = ctx.saved_tensors
+        return _Permute.apply(grads[0], inverse, order), None, None
+
+
+class _Spread(torch.autograd.Function):
+    """`values[module]`, whose gradient is the sum over each module's rows, in one fixed order."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, module: Tensor, ends: Tensor) -> Tensor:
+        ctx.save_for_backward(ends)
+        return values[module]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (ends,) = ctx.saved_tensors
+        return gsum(grads[0], ends), None, None
+
+
+def to_bank(x: Tensor, rows: BankRows) -> Tensor:
+    """Values of all rows [N, ...] in the bank's order."""
+    return _Permute.apply(x, rows.order, rows.inverse)
+
+
+def from_bank(x: Tensor, rows: BankRows) -> Tensor:
+    """Values in the bank's order [N, ...] back in the order of rows."""
+    return _Permute.apply(x, rows.inverse, rows.order)
+
+
+def spread(values: Tensor, rows: BankRows) -> Tensor:
+    """One vector per module [M, D] to one per row [N, D]."""
+    return _Spread.apply(values, rows.module, rows.ends)

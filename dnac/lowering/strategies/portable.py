@@ -1,0 +1,164 @@
+"""Portable: sorted rows, one grouped product per weight; static shapes, any device, any float type.
+
+One stable sort per routing step brings the rows of each module together. A bank of modules then
+runs as grouped products over its rows, in that order from its first norm to its last product.
+Attention among peers goes back to token order, where a mask says who chose the same module. Rows of
+identities are never computed. The result comes back by the inverse order and a sum over the K
+choices: no atomics, so two runs give the same bits. It loses to kernels that keep attention and
+dispatch in sorted order; those belong in a strategy of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dnac.ir.graph import Graph
+from dnac.lowering.base import Lowering, Program
+from dnac.lowering.interpret import Bound, Interpreter, Turn, Values, slot_scales
+from dnac.lowering.modules import PartPlan, increment
+from dnac.lowering.ops_dense import mix_all
+from dnac.lowering.ops_rows import RowOps, RowSet
+from dnac.lowering.routing import Routing
+from dnac.lowering.rows import BankRows, Order, bank_rows, from_bank, sort_rows, to_bank
+from dnac.schedule import instructions as do
+from dnac.schedule.instructions import Schedule
+
+
+def lower(graph: Graph, schedule: Schedule) -> Program:
+    """The schedule as a program."""
+    return Portable(graph, schedule).program()
+
+
+class Portable(Interpreter):
+    """Runs routed modules on sorted rows."""
+
+    name = "portable"
+    mix = staticmethod(mix_all)
+
+    def sort(self, i: do.Sort) -> Bound:
+        """One stable sort of the rows by module."""
+
+        def act(values: Values, turn: Turn) -> None:
+            routing: Routing = values[i.routing]
+            values[i.out] = sort_rows(routing.ids, i.runs, routing.load.gates.shape[-1])
+
+        return act
+
+    def gather(self, i: do.Gather) -> Bound:
+        """The view of each row's token, the bank's own rows first."""
+        first, count = self.ranks[i.order, i.bank]
+
+        def act(values: Values, turn: Turn) -> None:
+            whole: Order = values[i.order]
+            rows = bank_rows(whole, first, count)
+            x_BTD = values[i.x]
+            B, T, D = x_BTD.shape
+            K = whole.order.shape[0] // (B * T)
+            x_ND = to_bank(x_BTD[:, :, None].expand(B, T, K, D).reshape(-1, D), rows)
+            # dead rows: no gradient may leave them, whatever a kind's formula does with zeros
+            values[i.out] = rows, torch.where(rows.live[:, None], x_ND, 0), x_BTD
+
+        return act
+
+    def run_bank(self, i: do.Run) -> Bound:
+        """Increments [N, D] of the bank's rows; those of dead rows are zero."""
+        plans = self.plans[i.modules[0].set]
+        keys = self._keys(i.modules)
+        sees = self.routers[self.router_at[i.routing]].sees
+        # keys of a later part's attention need the parts before it, for every token
+        is_dense = sees == "everyone" and any(plan.kind.mixes_tokens for plan in plans[1:])
+
+        def act(values: Values, turn: Turn) -> None:
+            def weights(plan: PartPlan) -> dict[str, Tensor]:
+                return {name: stack.of(turn.weights) for name, stack in keys[plan.name].items()}
+
+            def run(x_ND: Tensor, places: RowSet, inner: Tensor | None) -> Tensor:
+                ops = lambda plan: RowOps(turn.frame, turn.words[i.site], places, plan.name)
+                return increment(plans, weights, x_ND, ops, inner)
+
+            rows, x_ND, x_BTD = values[i.rows]
+            routing: Routing = values[i.routing]
+            if is_dense:
+                made_ND = self._for_every_token(i, turn, routing, rows, x_BTD, run)
+            else:
+                inner = None if routing.inner is None else to_bank(routing.inner.flatten(), rows)
+                made_ND = run(x_ND, self._row_set(i, turn, routing.ids, rows, x_BTD, sees), inner)
+            values[i.out] = rows, torch.where(rows.live[:, None], made_ND, 0)
+
+        return act
+
+    def combine(self, i: do.Combine) -> Bound:
+        """Back to token order, times the weights, summed over the K choices."""
+
+        def act(values: Values, turn: Turn) -> None:
+            routing: Routing = values[i.routing]
+            made: Tensor | None = None
+            for name in i.rows:
+                rows, made_ND = values[name]
+                back = from_bank(made_ND, rows)
+                made = back if made is None else made + back
+            if made is None:
+                raise ValueError("a combine without banks")
+            made_BTKD = made.unflatten(0, routing.ids.shape)
+            values[i.out] = (made_BTKD * routing.outer[..., None]).sum(2)
+
+        return act
+
+    def _row_set(
+        self, i: do.Run, turn: Turn, ids_BTK: Tensor, rows: BankRows, x_BTD: Tensor, sees: str
+    ) -> RowSet:
+        numbers = tuple(turn.numbers[str(member)] for member in i.modules)
+        by_slot = [-1] * (max(i.make.slots) + 1)
+        for slot, number in zip(i.make.slots, numbers, strict=True):
+            by_slot[slot] = number
+        return RowSet(
+            rows=rows, K=ids_BTK.shape[-1], module_BR=_looked_up(by_slot, ids_BTK).flatten(1), numbers=numbers,
+            names=tuple(turn.words[str(member)] for member in i.modules), sees=sees, tokens_BTD=x_BTD,
+            carries=self.carries,
+        )
+
+    def _for_every_token(
+        self, i: do.Run, turn: Turn, routing: Routing, rows: BankRows, x_BTD: Tensor,
+        run: Callable[[Tensor, RowSet, Tensor | None], Tensor],
+    ) -> Tensor:
+        """All modules of the bank on all tokens, as one routing that chooses them all; then each row's own."""
+        slots = i.make.slots
+        B, T, D = x_BTD.shape
+        ids_BTM = torch.tensor(slots, device=x_BTD.device).expand(B, T, -1)
+        every = bank_rows(sort_rows(ids_BTM, slots, max(slots) + 1), 0, len(slots))
+        x_RD = to_bank(x_BTD[:, :, None].expand(B, T, len(slots), D).reshape(-1, D), every)
+        inner = None
+        if routing.inner is not None:
+            inner = to_bank(torch.stack([_given(slot_scales(routing, s)[0]) for s in slots], -1).flatten(), every)
+        made_RD = run(x_RD, self._row_set(i, turn, ids_BTM, every, x_BTD, "peers"), inner)
+        places = [0] * (max(slots) + 1)
+        for place, slot in enumerate(slots):
+            places[slot] = place
+        own_BTK = _looked_up(places, routing.ids).clamp(min=0)
+        made_BTMD = from_bank(made_RD, every).unflatten(0, (B, T, -1))
+        made_BTKD = torch.gather(made_BTMD, 2, own_BTK[..., None].expand(*own_BTK.shape, D))
+        return to_bank(made_BTKD.flatten(0, 2), rows)
+
+
+def _looked_up(table: list[int], ids: Tensor) -> Tensor:
+    """`table[id]`, and -1 for ids outside it."""
+    inside = (ids >= 0) & (ids < len(table))
+    return torch.where(inside, torch.tensor(table, device=ids.device)[torch.where(inside, ids, 0)], -1)
+
+
+def _given(scale: Tensor | None) -> Tensor:
+    if scale is None:
+        raise ValueError("no inner scale")
+    return scale
+
+
+LOWERING = Lowering(
+    name="portable",
+    summary="sorted rows and grouped products with static shapes: CPU and GPU, compiled or not",
+    devices=("cpu", "cuda"),
+    dtypes=(torch.float64, torch.float32, torch.bfloat16, torch.float16),
+    lower=lower,
+)

@@ -1,0 +1,129 @@
+"""The reference: every module on every token, then masked. It defines what is right.
+
+Slow, eager, in any float type. It is not allowed to be clever: no sorting, no stacking, attention
+written out, increments added up slot by slot. Sort and Gather do nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dnac.ir.graph import Graph
+from dnac.lowering.attention import in_reach, written_out
+from dnac.lowering.base import Lowering, Program
+from dnac.lowering.frame import Frame
+from dnac.lowering.interpret import Bound, Interpreter, Turn, Values, slot_scales
+from dnac.lowering.modules import PartPlan, increment
+from dnac.lowering.ops_dense import Mix
+from dnac.lowering.routing import Routing
+from dnac.schedule import instructions as do
+from dnac.schedule.instructions import Schedule
+
+
+def lower(graph: Graph, schedule: Schedule) -> Program:
+    """The schedule as a program."""
+    return Reference(graph, schedule).program()
+
+
+def among_all(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> Tensor:
+    """Attention of a module that runs for every token: all tokens of the sequence give keys."""
+    at = frame.positions()
+    return written_out(q, k, v, in_reach(at, at, causal=causal, window=window)[None])
+
+
+class Reference(Interpreter):
+    """Interprets a schedule, obviously."""
+
+    name = "reference"
+    mix = staticmethod(among_all)
+
+    def sort(self, i: do.Sort) -> Bound:
+        """Nothing is sorted."""
+        return _nothing
+
+    def gather(self, i: do.Gather) -> Bound:
+        """The rows of a bank are all tokens."""
+
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = values[i.x]
+
+        return act
+
+    def run_bank(self, i: do.Run) -> Bound:
+        """Each module on every token; increments by candidate slot."""
+        plans = self.plans[i.modules[0].set]
+        keys = {member: self._keys((member,)) for member in i.modules}
+
+        def act(values: Values, turn: Turn) -> None:
+            routing: Routing = values[i.routing]
+            made: dict[int, Tensor] = {}
+            for slot, member in zip(i.make.slots, i.modules, strict=True):
+                def weights(plan: PartPlan, member: Any = member) -> dict[str, Tensor]:
+                    return {name: stack.of(turn.weights)[0] for name, stack in keys[member][plan.name].items()}
+
+                mixes = self._mixes(i, turn, str(member), (routing.ids == slot).any(-1))
+                ops = lambda plan, member=str(member), mixes=mixes: self._dense_ops(
+                    turn, i.site, member, plan.name, mixes(plan.name)
+                )
+                inner, _ = slot_scales(routing, slot)
+                scaled = inner if routing.inner is not None else None
+                made[slot] = increment(plans, weights, values[i.rows], ops, scaled)
+            values[i.out] = made
+
+        return act
+
+    def combine(self, i: do.Combine) -> Bound:
+        """The sum of all increments, each times its weight where its module was chosen."""
+
+        def act(values: Values, turn: Turn) -> None:
+            routing: Routing = values[i.routing]
+            total: Tensor | None = None
+            for rows in i.rows:
+                for slot, made in values[rows].items():
+                    chosen = (routing.ids == slot).any(-1)[..., None]
+                    _, outer = slot_scales(routing, slot)
+                    part = torch.where(chosen, made * outer[..., None], 0)
+                    total = part if total is None else total + part
+            values[i.out] = total
+
+        return act
+
+    def _mixes(self, i: do.Run, turn: Turn, member: str, chosen_BT: Tensor) -> Callable[[str], Mix]:
+        """Attention of one routed module, by `sees` of its router."""
+        sees = self.routers[self.router_at[i.routing]].sees
+        number = turn.numbers[member]
+
+        def mixes(part: str) -> Mix:
+            def mix(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> Tensor:
+                at = frame.positions()
+                near = in_reach(at, at, causal=causal, window=window)[None]
+                if sees == "everyone":
+                    return written_out(q, k, v, near)
+                itself = torch.eye(len(at), dtype=torch.bool, device=at.device)
+                steps = frame.earlier((number,), part) if sees == "module" else []
+                visible = [near & chosen[:, None, :] for _, _, chosen in steps] + [near & chosen_BT[:, None, :] | itself]
+                keys, values = (torch.cat(every, dim=1) for every in zip(*[s[:2] for s in steps], (k, v), strict=True))
+                if self.carries:
+                    frame.carried.append(((number,), part, (k, v, chosen_BT)))
+                return written_out(q, keys, values, torch.cat(visible, dim=-1))
+
+            return mix
+
+        return mixes
+
+
+def _nothing(values: Values, turn: Turn) -> None:
+    return None
+
+
+LOWERING = Lowering(
+    name="reference",
+    summary="every module on every token, masked: eager, any float type, the definition of right",
+    devices=("cpu", "cuda"),
+    dtypes=(torch.float64, torch.float32, torch.bfloat16, torch.float16),
+    lower=lower,
+)

@@ -1,0 +1,155 @@
+"""Every weight that a graph declares: its state-dict key, shape, initial values and duties.
+
+Keys, shapes and initial values follow from the graph's weight tables alone, never from a pass or a
+lowering. A set of `count` modules is one stacked tensor; each module's part of it has its own
+canonical name (`nodes.block[3].attention.qkv`), from which its initial values are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from dnac import catalogue
+from dnac.ir.form import Form, form
+from dnac.ir.graph import Graph, Member, ModuleSet, RouterSet, SharedSet
+from dnac.kinds.base import BalanceKind, EmbedKind, HeadKind, InputKind, ModuleKind, NormKind, ScoreKind, Site
+from dnac.kinds.base import WeightSpec, params_of
+from dnac.text.diagnostic import InternalError
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One tensor of the state dict."""
+
+    key: str
+    shape: tuple[int, ...]
+    """With the stacking axis, if any."""
+    spec: WeightSpec
+    names: tuple[str, ...]
+    """Canonical name of each module's part of it, in order of the stacking axis."""
+    is_stacked: bool
+    trains: bool = True
+    of_router: bool = False
+
+
+def key_of(*names: str) -> str:
+    """`hop[17]`, `weight` to the state-dict key `hop.17.weight`; empty names are left out."""
+    return ".".join(name.replace("[", ".").replace("]", "") for name in names if name)
+
+
+def site_of(graph: Graph) -> Site:
+    """What the graph's modules know about their place."""
+    embed = next((s for s in graph.shared if s.role == "embed"), None)
+    if embed is None:
+        return Site(graph.width, graph.tokens, graph.is_text)
+    kind: EmbedKind = catalogue.get("embed", embed.kind.name)
+    return Site(graph.width, graph.tokens, graph.is_text, kind.hands_on(params_of(kind, embed.kind)))
+
+
+def declared(graph: Graph) -> tuple[Declared, ...]:
+    """All parameters, in the order of the graph's tables."""
+    site = site_of(graph)
+    shared = (d for entry in graph.shared for d in _of_shared(graph, entry))
+    modules = (d for entry in graph.modules for d in _of_modules(entry, site))
+    routers = (d for entry in graph.routers for d in _of_router(graph, entry))
+    return (*shared, *modules, *routers)
+
+
+def biases(graph: Graph) -> tuple[tuple[str, int], ...]:
+    """(key, M) of every selection bias: routers with a balance term that changes one."""
+    return tuple((key_of(r.name, "bias"), r.size) for r in graph.routers if has_bias(r))
+
+
+def has_bias(router: RouterSet) -> bool:
+    """Whether a balance term of this router changes a selection bias."""
+    terms = router.fields["balance"]
+    if not isinstance(terms, tuple):
+        return False
+    kinds: list[BalanceKind] = [catalogue.get("balance", t.name) for t in terms if isinstance(t, Form)]
+    return any(kind.update is not None for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where one weight of several modules is found: state-dict keys, and places on their stacking axes."""
+
+    pieces: tuple[tuple[str, tuple[int, ...] | None, bool], ...]
+    """(key, indices or None for an unstacked tensor, whether the indices are the whole axis)"""
+
+    def of(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """[modules, ...]: the declared tensor itself, a slice of it, or the modules' parts joined."""
+        found = [_picked(weights[key], indices, whole) for key, indices, whole in self.pieces]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+
+def stack_of(graph: Graph, members: tuple[Member, ...], *names: str) -> Stack:
+    """Where the weight `names` (part, weight) of these modules is found, in their order."""
+    pieces: list[tuple[str, tuple[int, ...] | None, bool]] = []
+    for name, run in groupby(members, key=lambda member: member.set):
+        indices = tuple(member.index for member in run)
+        key, count = key_of(name, *names), graph.module[name].count
+        if count is None:
+            pieces.extend((key, None, False) for _ in indices)
+        else:
+            chosen = tuple(i for i in indices if i is not None)
+            pieces.append((key, chosen, chosen == tuple(range(count))))
+    return Stack(tuple(pieces))
+
+
+def _picked(tensor: Tensor, indices: tuple[int, ...] | None, whole: bool) -> Tensor:
+    if indices is None:
+        return tensor[None]
+    if whole:
+        return tensor
+    first, count = indices[0], len(indices)
+    if indices == tuple(range(first, first + count)):
+        return tensor[first : first + count]
+    return tensor[torch.tensor(indices, device=tensor.device)]
+
+
+def _of_shared(graph: Graph, entry: SharedSet) -> Iterator[Declared]:
+    for spec in _shared_specs(graph, entry):
+        yield Declared(key_of(entry.name, spec.name), spec.shape, spec, (f"{entry.name}.{spec.name}",), False)
+
+
+def _shared_specs(graph: Graph, entry: SharedSet) -> tuple[WeightSpec, ...]:
+    source: InputKind = catalogue.get("input", graph.input.name)
+    given = params_of(source, graph.input)
+    match entry.role:
+        case "embed":
+            embed: EmbedKind = catalogue.get("embed", entry.kind.name)
+            return embed.weights(params_of(embed, entry.kind), given)
+        case "head":
+            head: HeadKind = catalogue.get("head", entry.kind.name)
+            return head.weights(params_of(head, entry.kind), graph.width, source.outputs(given))
+        case "norm":
+            norm: NormKind = catalogue.get("norm", entry.kind.name)
+            gain = WeightSpec("gain", (graph.width,), form("ones"), decays=False)
+            return (gain,) if norm.normalise is not None else ()
+
+
+def _of_modules(entry: ModuleSet, site: Site) -> Iterator[Declared]:
+    members = (entry.name,) if entry.count is None else tuple(f"{entry.name}[{i}]" for i in range(entry.count))
+    stack = () if entry.count is None else (entry.count,)
+    for part in entry.parts:
+        kind: ModuleKind = catalogue.get("module", part.kind.name)
+        for spec in kind.weights(params_of(kind, part.kind), site):
+            names = tuple(".".join(n for n in (member, part.name, spec.name) if n) for member in members)
+            key = key_of(entry.name, part.name, spec.name)
+            yield Declared(key, (*stack, *spec.shape), spec, names, entry.count is not None)
+
+
+def _of_router(graph: Graph, entry: RouterSet) -> Iterator[Declared]:
+    score = entry.fields["score"]
+    if not isinstance(score, Form):
+        raise InternalError("lowering.weights", f"router {entry.name} has no score")
+    kind: ScoreKind = catalogue.get("score", score.name)
+    trains = not entry.fields.get("frozen")
+    for spec in kind.weights(params_of(kind, score), graph.width, entry.size):
+        key = key_of(entry.name, spec.name)
+        yield Declared(key, spec.shape, spec, (f"{entry.name}.{spec.name}",), False, trains, of_router=True)
