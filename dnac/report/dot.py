@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import shutil
 from typing import Literal
 
@@ -37,7 +38,7 @@ def render(diagram: Diagram, form: Literal["svg", "png"]) -> bytes:
 
 
 def _digraph(diagram: Diagram) -> graphviz.Digraph:
-    graph = graphviz.Digraph(diagram.name)
+    graph = graphviz.Digraph(re.sub(r"\W", "_", diagram.name))
     caption = "".join(f'<br/><font point-size="10" color="{SOFT}">{_text(line)}</font>' for line in diagram.caption)
     graph.attr(
         rankdir="LR", bgcolor=PAPER, fontname=FONT, fontsize="15", fontcolor=INK, labelloc="t", pad="0.25",

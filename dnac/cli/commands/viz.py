@@ -28,7 +28,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         action="append",
         type=Path,
         default=[],
-        help="where to write: .svg, .png (both need Graphviz), .dot, .mmd (Mermaid) or .html; may be given several times",
+        help="where to write: .svg or .png (with Graphviz), .dot, .mmd (Mermaid), .html; as often as you like",
     )
     parser.add_argument("--batches", type=int, default=8, help="for a run: held-out batches to route (default 8)")
     parser.add_argument("--record", metavar="FILE.npz", type=Path, help="for a run: also keep the routing record")

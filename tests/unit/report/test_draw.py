@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dnac.ir.form import form
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Route
+from dnac.report.diagram import Box, Diagram, Frame
+from dnac.report.draw import draw
+from graphs import tiny_text, transformer
+
+
+def frames(diagram: Diagram) -> dict[str, Frame]:
+    """All frames by role; the last one of a role wins."""
+    found: dict[str, Frame] = {}
+    stack: list[Box | Frame] = list(diagram.items)
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Frame):
+            found[item.role] = item
+            stack.extend(item.items)
+    return found
+
+
+def test_a_pool_is_drawn_once_with_its_multiplicity():
+    diagram = draw(tiny_text(steps=24, blocks=72, skips=2, k=2))
+    boxes = {b.title: b for b in diagram.boxes()}
+    assert (boxes["block"].count, boxes["skip"].count) == (72, 2)
+    assert boxes["skip"].role == "identity"
+    assert len(list(diagram.boxes())) == 9  # input, embed, backbone, router, two groups, plus, head, logits
+
+
+def test_the_frame_says_how_many_steps_and_routers_there_are():
+    step = frames(draw(tiny_text(steps=24)))["step"]
+    assert step.title == "hop · 24 routing steps"
+    assert step.lines[0].startswith("24 routers")
+
+
+def test_a_shared_router_is_said_to_be_one():
+    graph = tiny_text(steps=3)
+    nodes = tuple(replace(n, router="hop[0]") if isinstance(n, Route) else n for n in graph.nodes)
+    step = frames(draw(replace(graph, nodes=nodes)))["step"]
+    assert step.lines[0].startswith("one router, 3 uses")
+
+
+def test_pools_inside_a_loop_are_said_to_be_many():
+    graph = tiny_text(steps=2, skips=0)
+    sets = tuple(ModuleSet(f"nodes[{t}].block", 4, transformer()) for t in range(2))
+    nodes = tuple(
+        replace(n, candidates=tuple(Member(f"nodes[{n.step}].block", c.index) for c in n.candidates))
+        if isinstance(n, Route)
+        else n
+        for n in graph.nodes
+    )
+    pool = frames(draw(replace(graph, modules=(graph.modules[0], *sets), nodes=nodes)))["pool"]
+    assert pool.lines == ("own modules in each of 2 turns",)
+
+
+def test_measured_shares_stand_on_the_edges_and_in_the_cells():
+    graph = tiny_text(steps=2, blocks=3, skips=1)
+    diagram = draw(graph, (), {"hop[0]": [0.5, 0.1, 0.0, 0.4], "hop[1]": [0.3, 0.1, 0.4, 0.2]})
+    shares = {e.head: e.share for e in diagram.edges if e.role == "choice"}
+    assert shares == {"set.nodes.block": pytest.approx(0.7), "set.nodes.skip": pytest.approx(0.3)}
+    block = next(b for b in diagram.boxes() if b.title == "block")
+    assert block.loads == pytest.approx((0.4, 0.1, 0.2))
+
+
+def test_turns_with_their_own_weights_are_a_stack_and_shared_ones_a_loop():
+    assert _two_turns(("a[0]", "a[1]")) == ((2, ("attention, 2 heads", "mlp, gelu 64")), [])
+    (count, lines), again = _two_turns(("a", "a"))
+    assert (count, lines) == (1, ("attention, 2 heads", "mlp, gelu 64"))
+    assert again == ["2 times, same weights"]
+
+
+def _two_turns(names: tuple[str, str]) -> tuple[tuple[int, tuple[str, ...]], list[str]]:
+    graph = tiny_text()
+    nodes = [Apply(f"h{i + 1}", f"h{i}", f"h{i}", Member(n), site=f"a[{i}]") for i, n in enumerate(names)]
+    sets = tuple(ModuleSet(n, None, transformer()) for n in dict.fromkeys(names))
+    whole = replace(graph, modules=sets, nodes=(Embed("h0", "embed"), *nodes, Head("logits", "h2", "lm")), routers=())
+    diagram = draw(whole)
+    box = next(b for b in diagram.boxes() if b.title == "a")
+    return (box.count, box.lines), [e.label for e in diagram.edges if e.role == "again"]
+
+
+def test_branches_of_a_parallel_join_in_one_point():
+    diagram = draw(parallel())
+    assert frames(diagram)["parallel"].title == "parallel"
+    plus = next(b.id for b in diagram.boxes() if b.role == "combine")
+    assert sorted(e.tail for e in diagram.edges if e.head == plus) == ["h1", "h2"]
+    assert [e.head for e in diagram.edges if e.tail == "h0"] == ["h1", "h2"]
+
+
+def parallel() -> Graph:
+    """`parallel { left; right }`"""
+    graph = tiny_text()
+    sets = tuple(ModuleSet(n, None, transformer()) for n in ("left", "right"))
+    applies = tuple(Apply(f"h{i}", "h0", "h0", Member(n), site=n) for i, n in enumerate(("left", "right"), 1))
+    join = Join("h3", "h0", (("h1",), ("h2",)))
+    nodes = (Embed("h0", "embed"), *applies, join, Head("logits", "h3", "lm"))
+    return replace(graph, modules=sets, nodes=nodes, routers=())
+
+
+def test_a_tied_head_is_bound_to_its_embed():
+    graph = tiny_text()
+    head = replace(graph.nodes[-1], table="embed")
+    tied = [e for e in draw(replace(graph, nodes=(*graph.nodes[:-1], head))).edges if e.role == "tied"]
+    assert [(e.tail, e.head) for e in tied] == [("h0", "logits")]
+
+
+def test_a_pool_that_two_steps_use_is_one_frame_beside_them():
+    graph = tiny_text(steps=2)
+    nodes = tuple(replace(n, site="last", router="last") if isinstance(n, Route) and n.step else n for n in graph.nodes)
+    routers = (
+        graph.routers[0],
+        replace(graph.routers[1], name="last", fields=graph.routers[0].fields.replace(tau=2.0)),
+    )
+    diagram = draw(replace(graph, nodes=nodes, routers=routers))
+    pools = [f for f in diagram.items if isinstance(f, Frame) and f.role == "pool"]
+    assert [p.lines for p in pools] == [("routed over in 2 places",)]
+    assert [b.title for b in diagram.boxes()].count("block") == 1
+    assert sum(e.head == "set.nodes.block" and e.role == "choice" for e in diagram.edges) == 2
+
+
+def test_every_edge_ends_at_boxes_that_are_drawn():
+    for graph in (tiny_text(), parallel(), tiny_text(steps=1, skips=0, always=())):
+        diagram = draw(graph)
+        ids = {b.id for b in diagram.boxes()}
+        assert {end for e in diagram.edges for end in (e.tail, e.head)} <= ids
+        assert len(ids) == len(list(diagram.boxes()))
+
+
+def test_balance_is_said_in_words():
+    term = form("skip_target", member="skip", share=0.3, per="step", rate=1e-3)
+    assert frames(draw(tiny_text(balance=(term,))))["step"].lines[1] == "balance skip 30 % per step"

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dnac.ir.form import form
+from dnac.report.charts import Axis, Line, bars, heat, lines
+from dnac.report.record import Record, StepTrace
+from dnac.report.views.paths import fit
+from dnac.report.words import balance, choice, count, paths, percent
+
+
+def step(ids: list[list[list[int]]], site: str = "hop[0]") -> StepTrace:
+    """One sequence (or more) of chosen slots among two blocks and one identity."""
+    array = np.array(ids, dtype=np.int16)
+    return StepTrace(site, ("n.b[0]", "n.b[1]", "n.skip"), (2,), array, np.ones(array.shape, np.float32), 0.5)
+
+
+def test_loads_are_parts_of_all_choices_and_empty_slots_belong_to_none():
+    assert step([[[0, 2], [0, 1], [0, -1]]]).loads == pytest.approx([3 / 6, 1 / 6, 1 / 6])
+
+
+def test_the_skip_share_counts_identities_only():
+    assert step([[[0, 2], [2, 1]]]).skip_share == pytest.approx(0.5)
+
+
+def test_a_path_is_the_set_of_choices_of_each_step_in_any_order():
+    record = Record((step([[[0, 2], [2, 0], [1, 0]]]), step([[[1, 0], [0, 1], [1, 0]]], "hop[1]")))
+    assert record.paths() == {(0, 2, 0, 1): 2, (0, 1, 0, 1): 1}
+    assert record.tokens == 3
+
+
+def test_the_slope_of_a_power_law_is_found():
+    slope, factor = fit([(r, 0.3 * r**-1.2) for r in range(1, 40)])  # type: ignore[misc]
+    assert (slope, factor) == (pytest.approx(-1.2), pytest.approx(0.3))
+    assert fit([(1, 1.0)] * 4) is None
+
+
+def test_a_chart_leaves_out_what_has_no_place():
+    drawn = lines([Line("a", [(1, math.nan), (2, 1.0), (3, math.inf), (4, 2.0)])], Axis("x"), Axis("y"))
+    assert drawn.count("L") == 1
+    assert "nan" not in drawn
+    assert "inf" not in drawn
+    assert lines([Line("a", [(0, 1.0)])], Axis("x", log=True), Axis("y")) == ""
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0], [1.0], [0.25] * 30])
+def test_bars_stand_for_any_values(values: list[float]):
+    assert bars(values, [f"hop[{i}]" for i in range(len(values))], "y", target=0.3).count("<rect") == len(values) + 1
+
+
+def test_a_heat_map_has_a_square_for_each_value_and_says_its_numbers():
+    drawn = heat([[0.0, 1.0], [0.5, 0.25]], ["a", "<b>"], ["m[0]", "m[1]"])
+    assert drawn.count("<rect") == 5
+    assert "&lt;b&gt;, m[1]: 0.250" in drawn
+
+
+def test_equal_values_make_a_chart_too():
+    assert "<path" in lines([Line("a", [(1, 2.0), (2, 2.0)])], Axis("x", log=True), Axis("y", log=True))
+
+
+def test_words_are_short():
+    assert count(12_345_678) == "12.3M"
+    assert count(999) == "999"
+    assert percent(0.3012) == "30 %"
+    assert percent(0.0042) == "0.4 %"
+    assert paths(18**11) == "6.4 × 10^13"
+    assert paths(24) == "24"
+    assert choice(form("top", k=2), 74) == "top 2 of 74"
+    assert balance(form("aux", weight=0.01)) == "aux 0.01"
