@@ -47,11 +47,11 @@ def _maybe_name(parts: Parts) -> ast.Name | None:
 def _file(parts: Parts) -> ast.Node:
     header = next(p for p in parts if isinstance(p, ast.Number))
     items = tuple([cast(ast.Item, p) for p in parts if isinstance(p, ast.Node) and p is not header])
-    return ast.File(int(header.value), items, span=_span(parts))
+    return ast.File(int(header.value), items, span=header.span.to(parts[-1].span))
 
 
 def _header(parts: Parts) -> ast.Node:
-    return _number(parts[1:])
+    return replace(_number(parts[1:]), span=_span(parts))
 
 
 def _use(parts: Parts) -> ast.Node:
