@@ -18,7 +18,8 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
 from dnac.kinds.base import BalanceContext, BalanceKind, params_of
 from dnac.lowering.base import StepStats
-from dnac.train.routing import RoutingStep, routing_steps, state_key
+from dnac.lowering.weights import key_of
+from dnac.train.routing import RoutingStep, routing_steps
 
 Value = Callable[[float | Form], float]
 
@@ -52,6 +53,7 @@ class _Term:
     kind: BalanceKind
     counts: Tensor
     member: Tensor
+    skips: Tensor
 
     @property
     def totals(self) -> Tensor:
@@ -69,7 +71,7 @@ def update(network: nn.Module, graph: Graph, counts: Counts, value: Value) -> No
     biases = dict(network.named_buffers())
     changes = [_change(term, terms, value) for term in terms]
     for term, change in zip(terms, changes, strict=True):
-        bias = biases[f"{state_key(term.router)}.bias"]
+        bias = biases[key_of(term.router, "bias")]
         bias.add_(change.to(bias))
 
 
@@ -82,7 +84,7 @@ def moving_terms(router: RouterSet) -> tuple[tuple[Form, BalanceKind], ...]:
 
 def _change(term: _Term, terms: Sequence[_Term], value: Value) -> Tensor:
     network = torch.stack([t.totals for t in terms if t.form == term.form]).sum(0)
-    context = BalanceContext(term.counts[:-1], term.counts[-1], term.member, network, value)
+    context = BalanceContext(term.counts[:-1], term.counts[-1], term.member, network, value, term.skips)
     assert term.kind.update is not None  # `moving_terms` keeps no other
     return term.kind.update(params_of(term.kind, term.form), context)
 
@@ -95,15 +97,16 @@ def _terms(graph: Graph, counts: Sequence[Tensor]) -> list[_Term]:
         if not own or not (pairs := moving_terms(router)):
             continue
         pooled = torch.stack([counts[i] for i in own]).sum(0)
-        found += [
-            _Term(router.name, form, kind, pooled, _member_mask(kind, form, steps[own[0]], pooled))
-            for form, kind in pairs
-        ]
+        found += [_term(router.name, steps[own[0]], form, kind, pooled) for form, kind in pairs]
     return found
 
 
-def _member_mask(kind: BalanceKind, form: Form, step: RoutingStep, counts: Tensor) -> Tensor:
+def _term(router: str, step: RoutingStep, form: Form, kind: BalanceKind, counts: Tensor) -> _Term:
+    member = step.slots(kind.member(params_of(kind, form)))
+    return _Term(router, form, kind, counts, _mask(member, counts), _mask(step.skips, counts))
+
+
+def _mask(slots: Sequence[int], counts: Tensor) -> Tensor:
     mask = torch.zeros(len(counts) - 1, dtype=torch.bool, device=counts.device)
-    slots = step.slots(kind.member(params_of(kind, form)))
     mask[list(slots)] = True
     return mask

@@ -163,5 +163,10 @@ def cannot_write(path: Path, reason: str, needed: int, free: int) -> Diagnostic:
     )
 
 
+def used_file_clashes(name: str) -> Diagnostic:
+    """A file that the spec uses has a name of the run folder's own."""
+    return _fault("DNA738", f"the used file `{name}` has a name that run folders need", "rename the file")
+
+
 def _declared(origin: Origin | None) -> str:
     return f", declared at {origin}" if origin else ""

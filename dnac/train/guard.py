@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from dnac.ir.graph import Graph, Origin
 from dnac.lowering.base import StepStats
+from dnac.lowering.weights import key_of
 from dnac.text.diagnostic import Faults
 from dnac.train import errors
-from dnac.train.routing import routing_steps, state_key
+from dnac.train.routing import routing_steps
 
 
 @dataclass(frozen=True)
@@ -72,5 +73,5 @@ def _first_bad(tensors: Mapping[str, Tensor]) -> str:
 def _origin(graph: Graph, weight: str) -> Origin | None:
     """Where the set of weights was declared."""
     sets = (*graph.modules, *graph.routers, *graph.shared)
-    owners = [s for s in sets if weight.startswith(f"{state_key(s.name)}.")]
+    owners = [s for s in sets if weight.startswith(f"{key_of(s.name)}.")]
     return max(owners, key=lambda s: len(s.name)).origin if owners else None

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from dnac.data.base import IGNORED
 
+
 def counted(targets: Tensor) -> int:
     """How many targets count."""
     return int((targets != IGNORED).sum())

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import product
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dnac import catalogue
-from dnac.ir.graph import Apply, Graph, Member, Node, Region, Route
+from dnac.ir.graph import Apply, Graph, Member, Node, Route
+from dnac.ir.traits import unrolled
 from dnac.kinds.base import params_of
 from dnac.kinds.train import TrainParams
-from dnac.train.routing import routing_steps, state_key
+from dnac.lowering.weights import declared, key_of
+from dnac.train.routing import routing_steps
 
 Idle = Mapping[str, Tensor]
 """Module set to [count] bool: modules of it that got no token in this train step."""
 
 
-def build_optimizer(network: nn.Module, graph: Graph, train: TrainParams, decays: Mapping[str, bool]) -> Optimizer:
+def build_optimizer(network: nn.Module, graph: Graph, train: TrainParams) -> Optimizer:
     """The file's optimizer with `lr` still 0: `set_lr` gives it before each update."""
     kind = catalogue.get("optimizer", train.optimizer.name)
-    return kind.make(params_of(kind, train.optimizer), list(_groups(network, graph, train, decays)))
+    return kind.make(params_of(kind, train.optimizer), list(_groups(network, graph, train)))
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
@@ -63,39 +66,27 @@ def held(optimizer: Optimizer, network: nn.Module, idle: Idle) -> Iterator[None]
             tensor[_rows(tensor, mask)] = before
 
 
-def _groups(
-    network: nn.Module, graph: Graph, train: TrainParams, decays: Mapping[str, bool]
-) -> Iterator[dict[str, object]]:
-    routers = tuple(f"{state_key(r.name)}." for r in graph.routers)
-    decay = float(train.optimizer["weight_decay"])  # type: ignore[arg-type]
-    named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-    for is_router in (False, True):
-        for decaying in (True, False):
-            chosen = [p for n, p in named if n.startswith(routers) == is_router and decays[n] == decaying]
-            if chosen:
-                yield {
-                    "params": chosen,
-                    "lr": 0.0,
-                    "weight_decay": decay if decaying else 0.0,
-                    "factor": train.router_lr if is_router else 1.0,
-                }
+def _groups(network: nn.Module, graph: Graph, train: TrainParams) -> Iterator[dict[str, object]]:
+    parameters = dict(network.named_parameters())
+    trained = [d for d in declared(graph) if d.trains]
+    for of_router, decays in product((False, True), (True, False)):
+        chosen = [parameters[d.key] for d in trained if (d.of_router, d.spec.decays) == (of_router, decays)]
+        if chosen:
+            kept = {} if decays else {"weight_decay": 0.0}
+            yield {"params": chosen, "lr": 0.0, "factor": train.router_lr if of_router else 1.0, **kept}
 
 
 def _always(nodes: Iterable[Node]) -> Iterator[Member]:
     """Modules that run for every token, whatever is chosen."""
-    for node in nodes:
+    for node in unrolled(nodes):
         if isinstance(node, Apply):
             yield node.module
         elif isinstance(node, Route):
             yield from node.always
-        elif isinstance(node, Region):
-            for renames in node.renames:
-                names = dict(renames)
-                yield from (Member(names.get(m.set, m.set), m.index) for m in _always(node.body))
 
 
 def _owner(name: str, sets: Idle) -> str | None:
-    matches: Callable[[str], bool] = lambda s: name.startswith(f"{state_key(s)}.")  # noqa: E731
+    matches: Callable[[str], bool] = lambda s: name.startswith(f"{key_of(s)}.")
     return max(filter(matches, sets), key=len, default=None)
 
 

@@ -11,16 +11,17 @@ from typing import Any
 from dnac.data.base import Dataset
 from dnac.text.diagnostic import Faults
 from dnac.train import checkpoint
+from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
 from dnac.train.events import Line, Listener, Sink
 from dnac.train.guard import require_finite_weights
 from dnac.train.interrupt import Interrupts, Stopped
 from dnac.train.loop import Training, Update, train_step
-from dnac.train.metrics import MetricsFile
 from dnac.train.moments import FILE, load_moments, moments
 from dnac.train.statistics import mean_weights, routing_statistics
 
 Evaluate = Callable[[], dict[str, float]]
+"""Scores on held-out data, under names such as `valid_loss`."""
 
 
 @dataclass
@@ -31,9 +32,9 @@ class Session:
     listener: Listener
     alerts: Alerts
     evaluate: Evaluate
-    flops_per_token: Callable[[Update], float]
+    flops: ActiveFlops
     folder: Path | None = None
-    spec: str = ""
+    digest: str = ""
     """Hash of what the run is of: goes into checkpoints."""
     sinks: list[Sink] = field(default_factory=list)
     seconds: float = 0.0
@@ -74,7 +75,7 @@ class Session:
         state = {
             "position": run.position,
             "seconds": self._elapsed(),
-            "spec": self.spec,
+            "digest": self.digest,
             "alerts": self.alerts.state,
         }
         for sink in self.sinks:
@@ -114,7 +115,7 @@ class Session:
         if evaluating or update.step == 1 or settings.is_due(settings.train.log_every, update.step):
             line = self._line(update)
             if evaluating:
-                line |= {f"valid_{name}": value for name, value in self.evaluate().items()}
+                line |= self.evaluate()
                 self._since = (time.perf_counter(), update.step)
             self._write(line)
             self._tell(line)
@@ -134,7 +135,7 @@ class Session:
             "tokens": update.step * settings.tokens_per_step,
             "tokens_per_s": round((update.step - step) * settings.tokens_per_step / max(now - then, 1e-9), 1),
             "seconds": round(self._elapsed(), 3),
-            "active_flops_per_token": round(self.flops_per_token(update)),
+            "active_flops_per_token": round(self.flops.per_token(update.counts)),
             **routing_statistics(self.training.graph, update.counts, update.stats),
         }
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from dnac.text.diagnostic import Diagnostic, Faults
 from dnac.train import checkpoint
-from safetensors.torch import load_file
 
 
 def tensors(value: float) -> dict[str, dict[str, torch.Tensor]]:
@@ -114,7 +115,7 @@ def test_tensors_that_do_not_fit_are_refused_by_name_before_anything_is_read(tmp
     target = {"a.weight": torch.zeros(4, 3), "c.gain": torch.zeros(5)}
     with pytest.raises(Faults, match="DNA734") as caught:
         found.load("weights", target)
-    text = str([*caught.value.bag][0])
+    text = str(next(iter(caught.value.bag)))
     assert all(name in text for name in ("a.weight", "b.gain", "c.gain"))
     assert not target["a.weight"].any()
 
@@ -185,9 +186,9 @@ def test_a_full_disk_is_told_with_the_bytes_and_leaves_the_old_checkpoint(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(Faults, match="DNA737.*No space left") as caught:
+    with pytest.raises(Faults, match=r"DNA737.*No space left") as caught:
         save(tmp_path, 2)
-    assert "62 bytes needed" in str([*caught.value.bag][0])
+    assert "62 bytes needed" in str(next(iter(caught.value.bag)))
     assert [p.name for p in tmp_path.iterdir()] == ["step_1"]
 
 

@@ -1,0 +1,125 @@
+"""`dnac train FILE[:net]`: train a net as its file says, into a run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dnac.cli.base import Command
+from dnac.cli.options import add_target, status, wants_json
+from dnac.cli.select import check_file, choose_net, render
+from dnac.cli.usage import WrongUse
+
+if TYPE_CHECKING:
+    from dnac.train.start import Options, Prepared
+
+_MISUSE = ("DNA654", "DNA730", "DNA732", "DNA733", "DNA735", "DNA736")
+"""Faults of the command line and of run folders, not of the file: exit code 2."""
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_target(parser, "a .dna file, and which of its nets; with --resume also a run folder")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="the run folder (default: runs/NET-SPEC-sSEED)")
+    parser.add_argument("--resume", action="store_true", help="go on from the latest good checkpoint of the run folder")
+    parser.add_argument("--dry-run", action="store_true", help="two train steps on real data, into no folder")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
+    parser.add_argument("--lowering", default="portable", help="how the net is computed (default: portable)")
+    parser.add_argument("--compile", dest="compile", action="store_true", default=None, help="compile, however short")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile, however long")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard files into the run folder too")
+    parser.add_argument("--plain", action="store_true", help="plain lines of progress, also in a terminal")
+
+
+def _run(args: Namespace) -> int:
+    from dnac.text.diagnostic import Faults
+
+    try:
+        return _train(args)
+    except Faults as faults:
+        if any(d.code not in _MISUSE for d in faults.bag if d.severity == "error"):
+            raise
+        for diagnostic in faults.bag:
+            status(render(diagnostic, args))
+        return 2
+
+
+def _train(args: Namespace) -> int:
+    prepared = _prepared(args)
+    if args.dry_run:
+        return _dry_run(args, prepared)
+    from dnac.cli.progress import listener
+    from dnac.train.interrupt import Stopped
+    from dnac.train.start import train
+
+    with listener(args) as hears:
+        hears.note(f"training {prepared.checked.name} for {prepared.settings.total_steps} steps into {prepared.out}")
+        try:
+            run = train(prepared, hears, tensorboard=args.tensorboard)
+        except Stopped as stopped:
+            hears.note(f"{stopped}; go on with --resume")
+            return stopped.exit_code
+    _result({"run": str(run.path), **run.metrics()[-1]}, args, f"done: {run.path}")
+    return 0
+
+
+def _prepared(args: Namespace) -> Prepared:
+    from dnac.train.run import Run
+    from dnac.train.start import prepare
+
+    run = Run.open(Path(args.target)) if Run.is_run(Path(args.target)) else None
+    if run is None:
+        checked = check_file(args)
+        return prepare(choose_net(*checked), checked[0], _options(args))
+    if not args.resume or args.out or args.settings:
+        raise WrongUse(
+            f"{args.target} is a run folder", "go on with `--resume` alone; to change a setting, train its file anew"
+        )
+    args.target = f"{run.path / 'spec.dna'}:{run.resolved['net']}"
+    args.settings, args.out = run.resolved["settings"], run.path
+    checked = check_file(args)
+    return prepare(choose_net(*checked), checked[0], _options(args), root=run.root)
+
+
+def _options(args: Namespace) -> Options:
+    from dnac.train.start import Options
+
+    return Options(
+        out=args.out, resume=args.resume, device=args.device, lowering=args.lowering, compile=args.compile,
+        settings=tuple(args.settings), command=tuple(sys.argv), kinds=tuple(map(os.fspath, args.kinds)),
+    )
+
+
+def _dry_run(args: Namespace, prepared: Prepared) -> int:
+    from dnac.cli.progress import duration, listener, short
+    from dnac.train.dry_run import dry_run
+
+    with listener(args) as hears:
+        found = dry_run(prepared, hears)
+    way = "compiled" if found["compile"] else "not compiled"
+    rows = {
+        "net": f"{found['net']}, {found['params']:,} parameters",
+        "would train": f"{found['steps']} steps of {found['batch']} sequences, on {found['device']}",
+        "lowering": f"{found['lowering']}, {way}, {found['precision']}",
+        "data": found["data"],
+        "into": found["out"],
+        "losses": ", ".join(f"{x:.4f}" for x in found["losses"]),
+        "memory": f"{short(found['peak_bytes'])}B at the most",
+        "time": f"about {duration(found['seconds'])} for the whole run",
+    }
+    text = "\n".join(f"{name:12} {value}" for name, value in rows.items())
+    _result(found, args, text)
+    return 0
+
+
+def _result(found: dict[str, Any], args: Namespace, text: str) -> None:
+    if wants_json(args):
+        print(json.dumps({"version": 1, **found}))
+    else:
+        print(text)
+
+
+COMMAND = Command("train", "train a net as its file says, into a run folder", _add_arguments, _run)

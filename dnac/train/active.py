@@ -1,0 +1,43 @@
+"""Active FLOPs per token as they really were: the declared costs, with the measured choices.
+
+Conventions as in `docs/numerics.md`: forward only, 2 FLOPs per multiply-add. A routed attention
+sees the other tokens of its sequence with the measured chance that they chose the same module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from dnac.ir.graph import Graph, Member, Route
+from dnac.ir.traits import unrolled
+from dnac.passes.facts import chosen_per_token, field
+from dnac.schedule.cost import Costs
+
+
+class ActiveFlops:
+    """Counts FLOPs per token from the choices of a train step."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph, self._costs = graph, Costs(graph)
+        nodes = tuple(unrolled(graph.nodes))
+        self._routes = sorted((n for n in nodes if isinstance(n, Route)), key=lambda r: r.step)
+        self._fixed = sum(self._costs.node_flops(n).expected for n in nodes if not isinstance(n, Route))
+        self._fixed += sum(self._costs.route(r).router + self._costs.route(r).always for r in self._routes)
+
+    def per_token(self, counts: Sequence[Tensor]) -> float:
+        """FLOPs per token, from the choices per routing step ([M + 1] each, empty slots last)."""
+        return self._fixed + sum(
+            self._one(route, choices.tolist()) for route, choices in zip(self._routes, counts, strict=True)
+        )
+
+    def _one(self, route: Route, choices: Sequence[int]) -> float:
+        router = self._graph.router[route.router]
+        tokens = sum(choices) / chosen_per_token(router)
+        sees_all = field(router, "sees").name == "everyone"
+        used = [(member, n / tokens) for member, n in zip(route.candidates, choices, strict=False) if n]
+        return sum(share * self._member(member, 1.0 if sees_all else share) for member, share in used)
+
+    def _member(self, member: Member, chance: float) -> float:
+        return self._costs.module_flops(member, lambda full: 1.0 + chance * (full - 1.0) if full else 0.0)

@@ -1,0 +1,31 @@
+"""When compiling pays. The rule knows the spec and the device alone, never a clock, so that a run
+and its resumption are computed alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from dnac.train.settings import Settings
+
+PASSES = 3
+"""A train step computes a forward pass and a backward pass of twice its work."""
+CPU_FLOPS = 3e13
+"""On a CPU: about ten minutes of uncompiled work on two cores, against about one minute of compiling."""
+GPU_STEPS = 300
+"""On a GPU: compiling costs one to three minutes and saves at least half of each step."""
+
+
+def is_worth_compiling(settings: Settings, plan: Mapping[str, Any], device: torch.device) -> bool:
+    """Whether a run is long enough to pay for compiling."""
+    if device.type != "cpu":
+        return settings.total_steps >= GPU_STEPS
+    return run_flops(settings, plan) >= CPU_FLOPS
+
+
+def run_flops(settings: Settings, plan: Mapping[str, Any]) -> float:
+    """FLOPs of the whole run, forward and backward."""
+    return PASSES * plan["flops_per_token"]["expected"] * settings.tokens_per_step * settings.total_steps
