@@ -131,3 +131,8 @@ def make(graph: Graph, name: str) -> object:
         module and (module.count, module.parts), router and (router.size, router.fields),
         shared and (shared.role, shared.kind),
     )
+
+
+def slots_of(route: Route, member: str | None) -> tuple[int, ...]:
+    """Candidate slots of the pool member called `member` (`skip` or `nodes.skip`)."""
+    return tuple(i for i, c in enumerate(route.candidates) if member in (c.set, c.set.rpartition(".")[2]))

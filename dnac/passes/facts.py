@@ -6,6 +6,8 @@ optimised without another line.
 
 from __future__ import annotations
 
+from typing import Any
+
 from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.form import Form
@@ -42,6 +44,14 @@ def weighs_one(router: RouterSet) -> bool:
 def has_balance(router: RouterSet) -> bool:
     """Whether a term shapes the router's load: then its scores are needed even where nothing reads them."""
     return bool(router.fields["balance"])
+
+
+def has_bias(router: RouterSet) -> bool:
+    """Whether a balance term moves biases, so that the router keeps some."""
+    terms = router.fields["balance"]
+    words = [term.name for term in terms if isinstance(term, Form)] if isinstance(terms, tuple) else []
+    kinds: list[Any] = [catalogue.get("balance", word) for word in words]
+    return any(kind.update is not None for kind in kinds)
 
 
 def mixes_tokens(graph: Graph, member: Member) -> bool:

@@ -39,13 +39,19 @@ def schedule_lines(schedule: Schedule) -> list[str]:
     return [f"{name:<{left}} {text}".rstrip() for name, text in rows]
 
 
+def instruction_text(instruction: AnyInstruction) -> str:
+    """What one instruction does, on one line; a repeat without its body."""
+    if not isinstance(instruction, Repeat):
+        return _text(instruction)
+    return f"repeat({instruction.x}) {len(instruction.renames)} turns, steps {print_slots(instruction.steps)}"
+
+
 def _rows(instruction: AnyInstruction, indent: str) -> list[tuple[str, str]]:
     if not isinstance(instruction, Repeat):
         return [(f"{indent}{instruction.out}", f"= {_text(instruction)}")]
-    steps = " ".join(map(str, instruction.steps))
     keys = [key for key, _ in instruction.renames[0]]
     return [
-        (f"{indent}{instruction.out}", f"= repeat({instruction.x}) {len(instruction.renames)} turns, steps {steps} {{"),
+        (f"{indent}{instruction.out}", f"= {instruction_text(instruction)} {{"),
         *(
             (f"{indent}  {key}", f"-> {' '.join(turn[i][1] for turn in instruction.renames)}")
             for i, key in enumerate(keys)

@@ -1,0 +1,287 @@
+"""What a network costs: parameters of each set, active parameters and FLOPs of each step.
+
+Conventions (`docs/numerics.md`): forward only, 2 FLOPs per multiply-add; linear layers, attention
+scores and values with the mean number of visible keys, routers, embed projection and head; look-ups,
+norms and activations count nothing. Per token of the stream.
+
+- max: the dearest members, and all tokens in the same ones, so that every key is there.
+- min: the cheapest members, and a routed token that sees itself alone.
+- expected: the declared skip share, else uniform choice, with the keys that follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from math import prod
+from typing import NamedTuple, assert_never
+
+from dnac import catalogue
+from dnac.ir import traits
+from dnac.ir.form import Form
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Part, Region, Route
+from dnac.kinds.base import EmbedKind, HeadKind, InputKind, ModuleKind, ScoreKind, Site, WeightSpec, params_of
+from dnac.passes import facts
+from dnac.schedule.chance import chances
+
+
+class Range(NamedTuple):
+    """A cost per token: least, expected and most."""
+
+    min: float = 0.0
+    expected: float = 0.0
+    max: float = 0.0
+
+    def plus(self, other: Range) -> Range:
+        """The sum, case by case."""
+        return Range(self.min + other.min, self.expected + other.expected, self.max + other.max)
+
+    def times(self, factor: float) -> Range:
+        """Each case times a factor."""
+        return Range(self.min * factor, self.expected * factor, self.max * factor)
+
+
+def same(cost: float) -> Range:
+    """A cost that does not vary."""
+    return Range(cost, cost, cost)
+
+
+def total(costs: Iterable[Range]) -> Range:
+    """The sum of costs."""
+    result = Range()
+    for cost in costs:
+        result = result.plus(cost)
+    return result
+
+
+class RouteCost(NamedTuple):
+    """One routing step: FLOPs of its router, of its shared members, and of each candidate slot."""
+
+    router: float
+    always: float
+    slots: tuple[Range, ...]
+    """Cost of each slot where it is chosen, times its chance: they sum to the step's cost."""
+    params: Range
+    """Active parameters of the members."""
+
+    @property
+    def whole(self) -> Range:
+        """The step's FLOPs per token."""
+        return total(self.slots).plus(same(self.router + self.always))
+
+
+class Costs:
+    """The costs of one graph. Weights are counted once per set, uses as often as they run."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        embed = next(s for s in graph.shared if s.role == "embed")
+        kind: EmbedKind = catalogue.get("embed", embed.kind.name)
+        positions = kind.hands_on(params_of(kind, embed.kind))
+        self.site = Site(graph.width, graph.tokens, graph.is_text, positions)
+        self._routes: dict[int, RouteCost] = {}
+
+    # --- parameters ----------------------------------------------------------------------------
+
+    @cached_property
+    def params(self) -> dict[str, int]:
+        """Parameters of each set of weights, all its modules together."""
+        found = {m.name: self.make_params(m.parts) * _count(m) for m in self.graph.modules}
+        found |= {s.name: _size(self._shared_weights(s.role, s.kind)) for s in self.graph.shared}
+        return {**found, **{name: found.get(name, 0) + size for name, size in self.router_params.items()}}
+
+    @cached_property
+    def router_params(self) -> dict[str, int]:
+        """Parameters of each router."""
+        return {r.name: self._router_params(facts.field(r, "score"), r.size) for r in self.graph.routers}
+
+    @cached_property
+    def total_params(self) -> int:
+        """All parameters of the network."""
+        return sum(self.params.values())
+
+    @cached_property
+    def active_params(self) -> Range:
+        """Parameters that work for one token: routers, embed and head once, modules each time they run."""
+        once = sum(self.router_params.values())
+        once += sum(self.params[s.name] for s in self.graph.shared if s.role != "norm")
+        return total([same(once), *(self._node_params(node) for node in traits.unrolled(self.graph.nodes))])
+
+    def make_params(self, parts: tuple[Part, ...]) -> int:
+        """Parameters of one module."""
+        return sum(_size(self.part_weights(part)) for part in parts)
+
+    def part_weights(self, part: Part) -> tuple[WeightSpec, ...]:
+        """The weights of one part of one module."""
+        kind: ModuleKind = catalogue.get("module", part.kind.name)
+        return kind.weights(params_of(kind, part.kind), self.site)
+
+    # --- FLOPs ---------------------------------------------------------------------------------
+
+    @cached_property
+    def flops(self) -> Range:
+        """Forward FLOPs per token of the whole network."""
+        return total(self.node_flops(node) for node in traits.unrolled(self.graph.nodes))
+
+    def node_flops(self, node: Node) -> Range:
+        """Forward FLOPs per token of one node (not a region: unroll it)."""
+        match node:
+            case Embed():
+                return same(self.embed_flops(node.weights))
+            case Head():
+                return same(self.head_flops(node.weights))
+            case Apply():
+                return same(self.module_flops(node.module))
+            case Route():
+                return self.route(node).whole
+            case Norm() | Join():
+                return Range()
+            case Region():
+                return total(self.node_flops(inner) for body in traits.turns(node) for inner in body)
+            case _:
+                assert_never(node)
+
+    def embed_flops(self, name: str) -> float:
+        """Inputs to stream."""
+        form = self.graph.weights[name].kind
+        kind: EmbedKind = catalogue.get("embed", form.name)
+        return kind.flops(params_of(kind, form), self._source)
+
+    def head_flops(self, name: str) -> float:
+        """Stream to logits."""
+        form = self.graph.weights[name].kind
+        kind: HeadKind = catalogue.get("head", form.name)
+        return kind.flops(params_of(kind, form), self.graph.width, self.outputs, self.graph.tokens)
+
+    def module_flops(self, member: Member, keys: Callable[[float], float] = lambda full: full) -> float:
+        """One token through one module; `keys` maps the keys of a full segment to those that are there."""
+        return sum(self._part_flops(part, keys) for part in traits.parts(self.graph, member))
+
+    def route(self, node: Route) -> RouteCost:
+        """The cost of one routing step; kept, since many parts of a plan ask for it."""
+        if node.step not in self._routes:
+            self._routes[node.step] = self._route(node)
+        return self._routes[node.step]
+
+    @cached_property
+    def outputs(self) -> int:
+        """How many logits a head gives."""
+        kind: InputKind = catalogue.get("input", self.graph.input.name)
+        return kind.outputs(self._source)
+
+    # --- helpers -------------------------------------------------------------------------------
+
+    @cached_property
+    def _source(self) -> object:
+        kind: InputKind = catalogue.get("input", self.graph.input.name)
+        return params_of(kind, self.graph.input)
+
+    def _part_flops(self, part: Part, keys: Callable[[float], float]) -> float:
+        kind: ModuleKind = catalogue.get("module", part.kind.name)
+        params = params_of(kind, part.kind)
+        return kind.flops(params, self.site, keys(kind.keys(params, self.graph.tokens)))
+
+    def _key_flops(self, member: Member) -> float:
+        kinds = ((catalogue.get("module", p.kind.name), p.kind) for p in traits.parts(self.graph, member))
+        return sum(kind.key_flops(params_of(kind, form), self.site) for kind, form in kinds)
+
+    def _route(self, node: Route) -> RouteCost:
+        router = self.graph.router[node.router]
+        chance = chances(self.graph, node)
+        sight = facts.field(router, "sees").name
+        # a slot that does not run costs nothing: identities, and all slots of a folded choice
+        params = [
+            self.make_params(traits.parts(self.graph, m)) if i in node.runs else 0
+            for i, m in enumerate(node.candidates)
+        ]
+        dearest = [self.module_flops(m, _keys(sight, 1.0, self._before(node, m, 1.0))) for m in node.candidates]
+        k = facts.chosen_per_token(router)
+        least, most = _picked(dearest, k, chance, cheap=True), _picked(dearest, k, chance, cheap=False)
+        slots = tuple(
+            self._slot(node, i, sight, chance[i], (i in least, i in most)) for i in range(len(node.candidates))
+        )
+        shared = sum(self.module_flops(m) for m in node.always)
+        score = facts.field(router, "score")
+        kind: ScoreKind = catalogue.get("score", score.name)
+        flops = kind.flops(params_of(kind, score), self.graph.width, router.size)
+        active = Range(
+            sum(params[i] for i in _picked(params, k, chance, cheap=True)),
+            sum(p * size for p, size in zip(chance, params, strict=True)),
+            sum(params[i] for i in _picked(params, k, chance, cheap=False)),
+        )
+        base = sum(self.make_params(traits.parts(self.graph, m)) for m in node.always)
+        return RouteCost(flops, shared, slots, active.plus(same(base)))
+
+    def _slot(self, node: Route, slot: int, sight: str, chance: float, picked: tuple[bool, bool]) -> Range:
+        member = node.candidates[slot]
+        if slot not in node.runs:
+            return Range()
+        alone = 1.0 if chance == 1.0 else 0.0
+        cases = [
+            (float(picked[0]), self.module_flops(member, _keys(sight, alone, 0.0))),
+            (chance, self.module_flops(member, _keys(sight, chance, self._before(node, member, None)))),
+            (float(picked[1]), self.module_flops(member, _keys(sight, 1.0, self._before(node, member, 1.0)))),
+        ]
+        extra = self._key_flops(member) if sight == "everyone" and slot in node.runs else 0.0
+        return Range(*(share * cost + (1.0 - share) * extra for share, cost in cases))
+
+    def _before(self, node: Route, member: Member, chance: float | None) -> float:
+        """Chances that a token ran here at earlier steps, summed; `chance` in place of each, if given."""
+        if facts.sees_own_step(self.graph.router[node.router]):
+            return 0.0
+        earlier = [r for r in self._all_routes if r.step < node.step and member in r.candidates]
+        if chance is not None:
+            return chance * len(earlier)
+        return sum(
+            p for r in earlier for m, p in zip(r.candidates, chances(self.graph, r), strict=True) if m == member
+        )
+
+    @cached_property
+    def _all_routes(self) -> tuple[Route, ...]:
+        return tuple(n for n in traits.unrolled(self.graph.nodes) if isinstance(n, Route))
+
+    def _node_params(self, node: Node) -> Range:
+        match node:
+            case Apply():
+                return same(self.make_params(traits.parts(self.graph, node.module)))
+            case Norm():
+                return same(self.params[node.weights])
+            case Route():
+                return self.route(node).params
+            case _:
+                return Range()
+
+    def _router_params(self, score: Form, size: int) -> int:
+        kind: ScoreKind = catalogue.get("score", score.name)
+        return _size(kind.weights(params_of(kind, score), self.graph.width, size))
+
+    def _shared_weights(self, role: str, form: Form) -> tuple[WeightSpec, ...]:
+        if role == "norm":
+            gain = (WeightSpec("gain", (self.graph.width,), Form("ones"), decays=False),)
+            return gain if form.name != "none" else ()
+        kind = catalogue.get(role, form.name)
+        if role == "embed":
+            return kind.weights(params_of(kind, form), self._source)
+        return kind.weights(params_of(kind, form), self.graph.width, self.outputs)
+
+
+def _keys(sight: str, chance: float, before: float) -> Callable[[float], float]:
+    """Keys that are there of a full segment's: each other token with a chance, itself always."""
+    if sight == "everyone":
+        return lambda full: full
+    return lambda full: 1.0 + chance * (full - 1.0) + before * full if full else 0.0
+
+
+def _picked(costs: list[float] | list[int], k: int, chance: list[float], *, cheap: bool) -> set[int]:
+    """The k cheapest or dearest slots; a slot of no chance is never picked, a certain one always."""
+    possible = [i for i, p in enumerate(chance) if p > 0.0 or len(chance) == k]
+    ranked = sorted(possible, key=lambda i: (chance[i] < 1.0, costs[i] if cheap else -costs[i], i))
+    return set(ranked[:k])
+
+
+def _count(module: ModuleSet) -> int:
+    return 1 if module.count is None else module.count
+
+
+def _size(weights: Iterable[WeightSpec]) -> int:
+    return sum(prod(weight.shape) for weight in weights)

@@ -1,0 +1,32 @@
+"""What a reader of a plan should know before training: sentences, each from the spec alone."""
+
+from __future__ import annotations
+
+import re
+
+from dnac.ir import traits
+from dnac.ir.graph import Route, RouterSet
+from dnac.passes import facts
+from dnac.semantics.result import CheckedNet
+
+
+def hints(net: CheckedNet) -> list[str]:
+    """One sentence per sort of router whose weights start far from one."""
+    routes = (n for n in traits.unrolled(net.graph.nodes) if isinstance(n, Route))
+    found = (_mean_weight(re.sub(r"\[\d+\]", "", r.site), net.graph.router[r.router]) for r in routes)
+    return list(dict.fromkeys(hint for hint in found if hint))
+
+
+def _mean_weight(label: str, router: RouterSet) -> str:
+    """Raw gates at initialisation: scores are near zero, so each gate is near the gate of zero."""
+    if router.fields["weight"] is None or facts.field(router, "weight").name != "raw":
+        return ""
+    start = {"softmax": 1 / router.size, "sigmoid": 0.5, "none": 0.0}.get(facts.field(router, "gate").name)
+    scale = router.fields["scale"]
+    if start is None or not isinstance(scale, (int, float)) or facts.field(router, "score").name != "linear":
+        return ""
+    k = facts.chosen_per_token(router)
+    if facts.field(router, "combine").name == "in_branch":
+        return f"{label}: raw weights start near {k * start * scale:.3g} inside the branch, 1/{k} outside it"
+    total = k * start * scale
+    return f"{label}: raw weights start near {start * scale:.3g}, so that a step adds about {total:.3g} of one module"

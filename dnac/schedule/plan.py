@@ -1,0 +1,77 @@
+"""The plan of a net: what it holds, what it costs, and the schedule that will run.
+
+`plan` gives the versioned JSON of `dnac plan --json` (`docs/plan.md`), `render_plan` the same for
+people, with uses and sets of weights beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dnac.ir.graph import Graph, Route
+from dnac.ir.traits import unrolled
+from dnac.passes.pipeline import optimize
+from dnac.schedule.build import build_schedule
+from dnac.schedule.cost import Costs, Range
+from dnac.schedule.instruction_cost import instruction_costs
+from dnac.schedule.instructions import Schedule
+from dnac.schedule.memory import memory
+from dnac.schedule.paths import as_json, paths
+from dnac.schedule.plan_text import render_plan as render_plan
+from dnac.semantics.result import CheckedNet
+
+VERSION = 1
+"""Of the JSON; a reader of version 1 can read every later one that says 1."""
+
+
+def plan(net: CheckedNet, level: str = "O2") -> dict[str, Any]:
+    """The plan as plain values, ready for JSON."""
+    graph, costs = net.graph, Costs(net.graph)
+    optimized = optimize(graph, level)
+    verdict = net.verdicts.get("generate")
+    return {
+        "version": VERSION,
+        "params": {"total": costs.total_params, **_cases(costs.active_params, "active_")},
+        "flops_per_token": _cases(costs.flops),
+        "routing_steps": routing_steps(graph),
+        "modules": module_count(graph),
+        "paths": as_json(paths(graph)),
+        "causal": verdict.causal if verdict else None,
+        "row_independent": verdict.row_independent if verdict else None,
+        "memory_bytes": memory(graph, costs, net.train),
+        "schedule": schedule_json(optimized, build_schedule(optimized)),
+    }
+
+
+def quantities(net: CheckedNet) -> dict[str, int]:
+    """What an `assert` may compare: the numbers of the plan by name."""
+    costs = Costs(net.graph)
+    return {
+        "params": costs.total_params,
+        **{f"active_params.{case}": n for case, n in _cases(costs.active_params).items()},
+        **{f"flops_per_token.{case}": n for case, n in _cases(costs.flops).items()},
+        "routing_steps": routing_steps(net.graph),
+        "modules": module_count(net.graph),
+    }
+
+
+def schedule_json(graph: Graph, schedule: Schedule) -> list[dict[str, Any]]:
+    """One entry per instruction, as printed, with its FLOPs per token over all turns."""
+    return [
+        {"out": cost.out, "op": cost.op, "text": cost.text, "turns": cost.turns, "flops_per_token": _cases(cost.flops)}
+        for cost in instruction_costs(graph, schedule)
+    ]
+
+
+def routing_steps(graph: Graph) -> int:
+    """How many routing decisions a token takes."""
+    return sum(isinstance(node, Route) for node in unrolled(graph.nodes))
+
+
+def module_count(graph: Graph) -> int:
+    """Declared modules, each member of a pool once, identities too."""
+    return sum(1 if m.count is None else m.count for m in graph.modules)
+
+
+def _cases(cost: Range, prefix: str = "") -> dict[str, int]:
+    return {f"{prefix}{case}": round(value) for case, value in cost._asdict().items()}
