@@ -89,7 +89,9 @@ def module(name: str, site: Site, **args: Any) -> tuple[Any, Any, tuple[WeightSp
     return kind, params, kind.weights(params, site)
 
 
-def apply(name: str, x: Tensor, *, causal: bool = True, weights: Mapping[str, Tensor] | None = None, **args: Any) -> Tensor:
+def apply(
+    name: str, x: Tensor, *, causal: bool = True, weights: Mapping[str, Tensor] | None = None, **args: Any
+) -> Tensor:
     """The increment of a leaf module on x [B, T, D], with drawn weights unless given."""
     site = Site(width=x.shape[-1], tokens=x.shape[1], causal=causal)
     kind, params, specs = module(name, site, **args)
