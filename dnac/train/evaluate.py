@@ -1,0 +1,143 @@
+"""Loss and scores of a network on held-out data: deterministic, without gradients, biases as they are.
+
+Every sample counts once and every target alike, whatever the batch size. Shapes: B sequences, T
+tokens, K choices, M candidates, V outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from dnac.data.base import IGNORED, Batch, Dataset
+from dnac.lowering.base import Output
+from dnac.train.active import ActiveFlops
+from dnac.train.routing import RoutingStep, routing_steps
+
+if TYPE_CHECKING:
+    from dnac.lowering.network import Network
+
+
+@torch.no_grad()
+def evaluate(
+    network: Network,
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    batches: int | None = None,
+    autocast: torch.dtype | None = None,
+    **given: Any,
+) -> dict[str, Any]:
+    """Scores over the split (or its first `batches`), as numbers that JSON can hold.
+
+    loss: mean cross entropy in nats per target. perplexity: e^loss (text). bits_per_byte: loss / ln 2
+    over the mean bytes of a token of this split (text whose bytes are known). accuracy: share of
+    targets with the largest logit. targets: how many counted. active_flops_per_token: from the
+    choices made. skip_share: part of all choices that fell on an identity (None without routing).
+    routers: for each router its skip_share, empty_share and load per candidate, over its routing steps.
+
+    `given` goes to the network's forward: `knobs`, `seeds`, `route_masks`, `module_gates`.
+    """
+    tally = _Tally(network, autocast, given)
+    with _evaluating(network):
+        for batch in islice(dataset.sequential(batch_size), batches):
+            tally.add(batch)
+    return tally.result(dataset.bytes_per_token)
+
+
+class _Tally:
+    """Sums over batches; they stay on the device until the end."""
+
+    def __init__(self, network: Network, autocast: torch.dtype | None, given: dict[str, Any]) -> None:
+        self._network, self._autocast, self._given = network, autocast, given
+        self._steps = routing_steps(network.graph)
+        self._tokens = 0
+        weight = next(network.parameters())
+        self._device, self._dtype = weight.device, weight.dtype
+        self._sums = torch.zeros(3, dtype=torch.float64, device=self._device)
+        """Loss, correct, targets."""
+        self._counts = [torch.zeros(len(s.candidates) + 1, dtype=torch.int64, device=self._device) for s in self._steps]
+
+    def add(self, batch: Batch) -> None:
+        """One batch. Where some targets are padding, choices of padded tokens do not count."""
+        targets = batch.targets.to(self._device)
+        counted = targets != IGNORED
+        is_padded = not bool((batch.targets != IGNORED).all())
+        output = self._forward(batch, record=is_padded)
+        logits = output.logits.to(torch.promote_types(output.logits.dtype, torch.float32))
+        loss = cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED, reduction="none")
+        correct = (logits.argmax(-1) == targets) & counted
+        graph = self._network.graph
+        self._tokens += int((batch.targets != IGNORED).sum()) if graph.is_text else len(batch.samples) * graph.tokens
+        self._sums += torch.stack([loss.double().sum(), correct.sum().double(), counted.sum().double()])
+        for step, total in enumerate(self._counts):
+            total += _choices(output, step, len(total), counted) if is_padded else output.stats[step].counts
+
+    def result(self, bytes_per_token: float | None) -> dict[str, Any]:
+        """The dictionary that `evaluate` returns."""
+        loss, correct, targets = self._sums.tolist()
+        mean = loss / targets
+        flops = ActiveFlops(self._network.graph).per_token(self._counts, self._tokens)
+        return {
+            "loss": mean,
+            "bits_per_byte": mean / math.log(2) / bytes_per_token if bytes_per_token else None,
+            "perplexity": math.exp(min(mean, 700.0)) if self._network.graph.is_text else None,
+            "accuracy": correct / targets,
+            "targets": int(targets),
+            "active_flops_per_token": round(flops),
+            **_routing(self._steps, [c.tolist() for c in self._counts]),
+        }
+
+    def _forward(self, batch: Batch, *, record: bool) -> Output:
+        inputs = batch.inputs.to(self._device, self._dtype if batch.inputs.is_floating_point() else None)
+        with torch.autocast(self._device.type, self._autocast, enabled=self._autocast is not None):
+            return self._network(inputs, record=record, samples=batch.samples.to(self._device), **self._given)
+
+
+def _choices(output: Output, step: int, slots: int, counted_BT: Tensor) -> Tensor:
+    """[M + 1] choices of tokens whose target counts; empty slots last."""
+    ids_BTK = output.record[step].ids
+    ids = torch.where(ids_BTK >= 0, ids_BTK, slots - 1)[counted_BT].flatten()
+    return torch.bincount(ids, minlength=slots)
+
+
+def _routing(steps: Sequence[RoutingStep], counts: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Skip shares over all, and for each router over its routing steps."""
+    made = sum(map(sum, counts))
+    skipped = sum(c[slot] for s, c in zip(steps, counts, strict=True) for slot in s.skips)
+    names = dict.fromkeys(s.router for s in steps)
+    return {
+        "skip_share": skipped / made if made else None,
+        "routers": {
+            name: _router([(s, c) for s, c in zip(steps, counts, strict=True) if s.router == name]) for name in names
+        },
+    }
+
+
+def _router(turns: Sequence[tuple[RoutingStep, Sequence[int]]]) -> dict[str, Any]:
+    """A router that stands at several routing steps has the same candidates at each."""
+    total = [sum(column) for column in zip(*(c for _, c in turns), strict=True)]
+    made = max(sum(total), 1)
+    return {
+        "skip_share": sum(c[slot] for s, c in turns for slot in s.skips) / made,
+        "empty_share": total[-1] / made,
+        "load": [n / made for n in total[:-1]],
+    }
+
+
+@contextmanager
+def _evaluating(network: Network) -> Iterator[None]:
+    """Evaluation mode, and then the mode that was."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
