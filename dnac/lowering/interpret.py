@@ -23,7 +23,7 @@ from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Member
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
-from dnac.lowering import draws
+from dnac.lowering import draws, survey
 from dnac.lowering.base import Call, Output, Program, StepRecord, StepStats
 from dnac.lowering.frame import Frame, frame_of
 from dnac.lowering.knobs import knobs
@@ -31,6 +31,7 @@ from dnac.lowering.modules import PartPlan, increment, plans_by_set
 from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routing import Given, Load, Router, Routing, balance_loss, decide, router_of
 from dnac.lowering.weights import has_bias, key_of, site_of, stack_of
+from dnac.passes.facts import fixed_choice
 from dnac.schedule import instructions as do
 
 Values = dict[str, Any]
@@ -51,7 +52,7 @@ class Turn:
     routers: Mapping[str, str]
     """Routers of the first turn to those of this one."""
     steps: Mapping[int, int]
-    """Routing steps of the first turn to places in the order of routing steps."""
+    """Routing steps of the first turn to those of this one."""
     results: Results
 
 
@@ -84,12 +85,11 @@ class Interpreter(ABC):
         """Whether some router sees keys of earlier routing steps."""
         self.scheduled = _scheduled_terms(graph, self.routers)
         self.names = _Names(graph)
-        self.order = {step: i for i, step in enumerate(sorted(_steps(schedule.instructions)))}
-        self.router_at: dict[str, str] = {}
+        self.steps = {step: step for step in survey.routing_steps(schedule.instructions)}
+        self.router_at = dict(survey.routers_of_values(schedule.instructions))
         """Router of each routing value."""
-        self.ranks: dict[tuple[str, int], tuple[int, int]] = {}
+        self.ranks = dict(survey.bank_ranks(schedule.instructions))
         """First module and number of modules of each bank, in the order that its sort makes."""
-        self._survey(schedule.instructions)
         self.bound = [self.bind(i) for i in schedule.instructions]
         self.top = {"words": self.names.words(schedule.instructions, {}),
                     "numbers": self.names.numbers(schedule.instructions, {})}
@@ -106,7 +106,7 @@ class Interpreter(ABC):
         )
         turn = Turn(
             frame=frame, call=call, weights=weights, words=self.top["words"], numbers=self.top["numbers"],
-            routers={}, steps=self.order, results=Results(),
+            routers={}, steps=self.steps, results=Results(),
         )
         values: Values = {}
         for act in self.bound:
@@ -187,6 +187,7 @@ class Interpreter(ABC):
         names = [spec.name for spec in score[0].weights(score[1], self.graph.width, len(i.candidates))]
         keys = {name: key_of(i.router, name) for name in names}
         bias = key_of(i.router, "bias") if i.router in self.biased else None
+        is_fixed = fixed_choice(self.graph.router[i.router]) is not None
 
         def act(values: Values, turn: Turn) -> None:
             place, call, name = turn.steps[i.step], turn.call, turn.routers.get(i.router, i.router)
@@ -195,6 +196,8 @@ class Interpreter(ABC):
                 None if bias is None else turn.weights[bias],
                 *(None if each is None else each[place] for each in (call.routes, call.route_masks, call.module_gates)),
             )
+            if is_fixed:  # a pass may have left no code for another choice
+                given = given._replace(forced=None, mask=None)
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)
             turn.results.stats.append(routing.stats)
             turn.results.loads.setdefault(name, []).append(routing.load)
@@ -246,21 +249,6 @@ class Interpreter(ABC):
 
         return act
 
-    def _survey(self, instructions: Iterable[do.AnyInstruction]) -> None:
-        sizes: dict[str, int] = {}
-        for i in instructions:
-            match i:
-                case do.Route():
-                    self.router_at[i.out] = i.router
-                case do.Run():
-                    first, count = sizes.get(i.order, 0), len(i.modules)
-                    self.ranks[i.order, i.bank] = first, count
-                    sizes[i.order] = first + count
-                case do.Repeat():
-                    self._survey(i.body)
-                case _:
-                    pass
-
     # --- shared pieces ------------------------------------------------------------------------
 
     def _keys(self, members: tuple[Member, ...]) -> dict[str, dict[str, Any]]:
@@ -282,10 +270,10 @@ class Interpreter(ABC):
             for name in renames if renames[name] != name
             for old in self.names.keys_of(name)
         }
-        inside = sorted(_steps(i.body))
+        inside = sorted(survey.routing_steps(i.body))
         return _TurnNames(
             keys=keys, words=self.names.words(i.body, renames), numbers=self.names.numbers(i.body, renames),
-            routers=renames, steps={s: self.order[s - i.steps[0] + step] for s in inside},
+            routers=renames, steps={s: s - i.steps[0] + step for s in inside},
         )
 
     def _router_loss(self, results: Results, call: Call, like: Tensor) -> Tensor:
@@ -350,48 +338,18 @@ class _Names:
 
     def words(self, instructions: Iterable[do.AnyInstruction], renames: dict[str, str]) -> dict[str, int]:
         """Word of each site and module that the instructions name, under its name there."""
-        names = dict.fromkeys(name for i in instructions for name in _named(i))
-        return {name: draws.name_word(_renamed(name, renames)) for name in names}
+        names = dict.fromkeys(name for i in instructions for name in survey.names(i))
+        return {name: draws.name_word(survey.renamed(name, renames)) for name in names}
 
     def numbers(self, instructions: Iterable[do.AnyInstruction], renames: dict[str, str]) -> dict[str, int]:
         """Number of each module that the instructions name."""
-        names = dict.fromkeys(name for i in instructions for name in _named(i))
-        found = {name: self.number.get(_renamed(name, renames)) for name in names}
+        names = dict.fromkeys(name for i in instructions for name in survey.names(i))
+        found = {name: self.number.get(survey.renamed(name, renames)) for name in names}
         return {name: number for name, number in found.items() if number is not None}
 
 
 def _members(name: str, count: int | None) -> list[Member]:
     return [Member(name)] if count is None else [Member(name, n) for n in range(count)]
-
-
-def _renamed(name: str, renames: dict[str, str]) -> str:
-    """A site or a member under its name in this turn: `experts[0].ffn[3]` is renamed by its set."""
-    if name in renames:
-        return renames[name]
-    head, bracket, tail = name.rpartition("[")
-    return f"{renames[head]}{bracket}{tail}" if head in renames else name
-
-
-def _named(i: do.AnyInstruction) -> Iterator[str]:
-    match i:
-        case do.Embed() | do.Norm() | do.Head():
-            yield i.weights
-        case do.Dense():
-            yield from (i.site, str(i.module))
-        case do.Route():
-            yield i.site
-        case do.Run():
-            yield from (i.site, *map(str, i.modules))
-        case _:
-            return
-
-
-def _steps(instructions: Iterable[do.AnyInstruction]) -> Iterator[int]:
-    for i in instructions:
-        if isinstance(i, do.Route):
-            yield i.step
-        elif isinstance(i, do.Repeat):
-            yield from (s - i.steps[0] + first for first in i.steps for s in _steps(i.body))
 
 
 def _scheduled_terms(graph: Graph, routers: Mapping[str, Router]) -> dict[str, list[tuple[int, str, int]]]:

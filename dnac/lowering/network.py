@@ -1,0 +1,147 @@
+"""A network of one graph: parameters with stable names, and the program that a lowering made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnac import catalogue
+from dnac.ir import traits
+from dnac.ir.graph import Graph, Route
+from dnac.lowering import errors
+from dnac.lowering.base import Call, Lowering, Output
+from dnac.lowering.bind import Names, bind
+from dnac.lowering.folded import folded_steps, with_folded
+from dnac.lowering.knobs import starts
+from dnac.lowering.unread import Anchor, without_gradient
+from dnac.lowering.weights import biases, declared, key_of
+from dnac.passes.pipeline import optimize
+from dnac.schedule.build import build_schedule
+from dnac.text.diagnostic import Faults
+from dnac.text.suggest import nearest
+
+
+class Network(Names):
+    """A network as a `torch.nn.Module`, for anybody's training loop.
+
+    State-dict keys, shapes and initial values depend on the graph and the seed only. `lowering` and
+    `level` choose how it runs, never what it means.
+
+    Raises:
+        Faults: there is no such lowering, or it does not serve this type, device or graph.
+    """
+
+    graph: Graph
+    """The graph as it was given; `level` changes only what runs."""
+    lowering: str
+    notes: tuple[str, ...]
+    """What could not be done as asked, each with its spec line."""
+    decays: dict[str, bool]
+    """Whether weight decay applies, by parameter."""
+    router_parameters: frozenset[str]
+    """Names of the routers' parameters."""
+    routers: tuple[str, ...]
+    """State-dict prefixes of all routers, in the order of the graph."""
+    steps: tuple[str, ...]
+    """The sites of all routing steps, in order: `Output.stats`, `routes` and the like go by it."""
+
+    def __init__(
+        self, graph: Graph, lowering: str = "portable", device: torch.device | str = "cpu",
+        dtype: torch.dtype | str = torch.float32, seed: int = 0, level: str = "O2", compile: bool = False,
+    ) -> None:
+        super().__init__()
+        device = torch.device(device)
+        dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+        strategy = _strategy(lowering, device, dtype)
+        optimized = optimize(graph, level)
+        self.schedule = build_schedule(optimized)
+        program = strategy.lower(optimized, self.schedule)
+        self.graph, self.lowering, self.notes = graph, lowering, program.notes
+        entries = declared(graph)
+        self.decays = {entry.key: entry.spec.decays for entry in entries}
+        self.router_parameters = frozenset(entry.key for entry in entries if entry.of_router)
+        self.routers = tuple(key_of(router.name) for router in graph.routers)
+        self.steps = tuple(n.site for n in traits.unrolled(graph.nodes) if isinstance(n, Route))
+        self._biases = frozenset(key for key, _ in biases(graph))
+        self._folded = folded_steps(graph, self.schedule)
+        self._still = without_gradient(graph, self.schedule)
+        self._run: Callable[..., Output] = program.run
+        bind(self, graph, device=device, dtype=dtype, seed=seed)
+        if compile:
+            from dnac.lowering.compile import compile_network
+
+            compile_network(self)
+
+    def forward(  # noqa: PLR0913 - each is a thing of its own, and all are optional
+        self, inputs: Tensor, *, routes: Sequence[Tensor] | None = None, record: bool = False,
+        seeds: Tensor | None = None, samples: Tensor | None = None, knobs: Tensor | None = None,
+        route_masks: Sequence[Tensor] | None = None, module_gates: Sequence[Tensor] | None = None,
+    ) -> Output:
+        """One pass. `inputs`: [B, T] ids with T at most the context, or images.
+
+        routes: choices [B, T, K] for each routing step, instead of the routers' own (-1: empty).
+            A step whose choice is fixed by the file has no choice, and ignores them.
+        record: whether `Output.record` is filled.
+        seeds, samples: words of the random draws (`Call`); knobs: values of scheduled numbers,
+            else those at the start. route_masks, module_gates: see `Call`.
+
+        Raises:
+            ValueError: a shape does not fit.
+        """
+        self._require_shapes(inputs, routes, route_masks, module_gates)
+        if knobs is None:
+            knobs = starts(self.graph).to(inputs.device)
+        call = Call(
+            inputs, *(None if each is None else tuple(each) for each in (routes, route_masks, module_gates)),
+            seeds, samples, knobs,
+        )
+        weights = dict(self.named_parameters()) | dict(self.named_buffers())
+        output = self._run(weights, call, self.training, record)
+        if self._folded:
+            tokens = inputs.shape[1] if self.graph.is_text else self.graph.tokens
+            output = with_folded(output, self._folded, inputs.shape[0], tokens, record=record)
+        if self._still and torch.is_grad_enabled():
+            output = output._replace(logits=Anchor.apply(output.logits, *(weights[key] for key in self._still)))
+        return output
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        """As torch's; selection biases stay float32 whatever type the weights take."""
+        before = {key: buffer for key, buffer in self.named_buffers() if key in self._biases}
+        super()._apply(fn, recurse)
+        for key, old in before.items():
+            *path, name = key.split(".")
+            level: Any = self
+            for step in path:
+                level = level._modules[step]
+            now = level._buffers[name]
+            if now.dtype != torch.float32:
+                level._buffers[name] = old.to(now.device)
+        return self
+
+    def _require_shapes(
+        self, inputs: Tensor, routes: Sequence[Tensor] | None, masks: Sequence[Tensor] | None,
+        gates: Sequence[Tensor] | None,
+    ) -> None:
+        if self.graph.is_text and (inputs.dim() != 2 or not 0 < inputs.shape[1] <= self.graph.tokens):
+            raise ValueError(f"inputs must be [B, T] with T from 1 to {self.graph.tokens}, not {list(inputs.shape)}")
+        steps = len(self.steps)
+        for name, given in (("routes", routes), ("route_masks", masks), ("module_gates", gates)):
+            if given is not None and len(given) != steps:
+                raise ValueError(f"{name} must hold one tensor per routing step, {steps} of them, not {len(given)}")
+
+
+def _strategy(name: str, device: torch.device, dtype: torch.dtype) -> Lowering:
+    try:
+        strategy: Lowering = catalogue.get("lowering", name)
+    except catalogue.UnknownName:
+        known = catalogue.names("lowering")
+        raise Faults(errors.unknown_lowering(name, nearest(name, known), known)) from None
+    if dtype not in strategy.dtypes:
+        names = [str(known).removeprefix("torch.") for known in strategy.dtypes]
+        raise Faults(errors.type_not_served(name, str(dtype).removeprefix("torch."), names))
+    if device.type not in (*strategy.devices, "meta"):
+        raise Faults(errors.device_not_served(name, device.type, strategy.devices))
+    return strategy
