@@ -55,6 +55,8 @@ def add_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise FileNotFoundError(folder)
+    if folder.resolve() in _extra:
+        return
     for catalogue in CATALOGUES:
         taken = sorted(set(_listing(folder / catalogue)) & set(names(catalogue)))
         if taken:
