@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +15,12 @@ if TYPE_CHECKING:
     from dnac.syntax.ast import Setting
     from dnac.text.diagnostic import Diagnostic
 
-_TARGET = re.compile(r"(?P<path>.+):(?P<net>[A-Za-z_]\w*)")
-
 
 def split_target(target: str) -> tuple[Path, str | None]:
     """`small.dna:a` is (small.dna, "a"); a file whose own name holds the colon wins."""
-    match = _TARGET.fullmatch(target)
-    if match is None or Path(target).exists():
-        return Path(target), None
-    return Path(match["path"]), match["net"]
+    from dnac.driver import split_target
+
+    return split_target(target)
 
 
 def parse_settings(texts: Sequence[str]) -> tuple[Setting, ...]:
@@ -46,7 +42,7 @@ def check_file(args: Namespace) -> tuple[CheckedFile, str | None]:
     Raises:
         Faults: the file has faults.
     """
-    from dnac.semantics.check import check
+    from dnac.driver import check
     from dnac.text.diagnostic import Faults
     from dnac.text.files import read_source
 
