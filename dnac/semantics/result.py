@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
 from dnac.text.diagnostic import Bag
-from dnac.text.source import Source
+from dnac.text.source import Source, Span
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,20 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class CostAssert:
+    """An assert on a quantity that the plan computes: `left op right`."""
+
+    quantity: str
+    """`params`, `params.active_max`, `flops_per_token.max`, ..."""
+    op: str
+    bound: int | float
+    span: Span
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.op} {self.bound}"
+
+
+@dataclass(frozen=True)
 class CheckedNet:
     """One net that passed all checks."""
 
@@ -32,6 +46,8 @@ class CheckedNet:
     """`train{data, valid, ...}` with all defaults filled (`kinds.train.TrainParams`), or None."""
     verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
     """Keys `train` and `generate`."""
+    asserts: tuple[CostAssert, ...] = ()
+    """Asserts on counts and FLOPs, for whoever computes them."""
 
 
 @dataclass(frozen=True)

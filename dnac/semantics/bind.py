@@ -1,0 +1,160 @@
+"""Call arguments or settings to validated `Params`: the one way from text to any kind's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from dnac.ir.form import Form, Value
+from dnac.kinds.params import Params
+from dnac.semantics import errors_values as errors
+from dnac.semantics import words
+from dnac.semantics.convert import Field, convert
+from dnac.semantics.ranges import range_fault
+from dnac.semantics.scope import Scope
+from dnac.semantics.slots import describe, slots_of
+from dnac.semantics.wrong import Ledger, Wrong
+from dnac.syntax import ast
+from dnac.text.diagnostic import Diagnostic, InternalError
+from dnac.text.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One argument as written: its value, the scope it was written in, and the place of its key."""
+
+    value: ast.Expr
+    scope: Scope
+    key_span: Span
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose arguments they are: the word, where it stands, and what its fields may know."""
+
+    word: str
+    span: Span
+    scope: Scope
+    width: int | None = None
+    members: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Validated params, and the place of each argument that was given."""
+
+    params: Any
+    spans: Mapping[str, Span]
+
+    def at(self, field: str, otherwise: Span) -> Span:
+        """Where a field was given, else `otherwise`."""
+        return self.spans.get(field, otherwise)
+
+
+def given(owner: Owner, fields: Sequence[str], args: Sequence[ast.Arg], bag: Ledger) -> dict[str, Given]:
+    """Arguments by field name. Positional ones follow the order of `fields`."""
+    found = dict[str, Given]()
+    named = False
+    for place, arg in enumerate(args):
+        if arg.name is None:
+            if named:
+                bag.add(errors.positional_after_named(owner.word, arg.span))
+                break
+            if place >= len(fields):
+                bag.add(errors.too_many_arguments(owner.word, len(fields), arg.span, fields))
+                break
+            found[fields[place]] = Given(arg.value, owner.scope, arg.span)
+            continue
+        named = True
+        key = arg.name.text
+        if key in found:
+            bag.add(errors.argument_twice(owner.word, key, arg.name.span, found[key].key_span))
+            continue
+        found[key] = Given(arg.value, owner.scope, arg.name.span)
+    return found
+
+
+def bind(
+    owner: Owner,
+    params: type[Params],
+    arguments: Mapping[str, Given],
+    bag: Ledger,
+    defaults: Mapping[str, Value] | None = None,
+) -> Bound | None:
+    """Validated params of a word, or None with the faults in the bag.
+
+    `defaults` stand in for fields that are not given (members of a pool with its own norm).
+    """
+    slots = slots_of(params)
+    found: dict[str, Value] = {k: v for k, v in (defaults or {}).items() if k in slots and k not in arguments}
+    before = bag.errors
+    for key, argument in arguments.items():
+        if key not in slots:
+            bag.add(_unknown_key(owner, key, argument, tuple(slots)))
+            continue
+        at = Field(owner.word, key, argument.scope, owner.width, owner.members, _nested(bag))
+        try:
+            found[key] = convert(slots[key], argument.value, at)
+        except Wrong as wrong:
+            wrong.report(bag)
+    for key, info in params.model_fields.items():
+        if info.is_required() and key not in arguments and key not in found:
+            bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span))
+    if bag.errors > before:
+        return None
+    spans = {key: argument.value.span for key, argument in arguments.items()}
+    return _validated(owner, params, found, spans, bag)
+
+
+def bind_word(catalogue: str, word: str, args: Sequence[ast.Arg], owner: Owner, bag: Ledger) -> Form | None:
+    """A word of a catalogue with its arguments, as a complete form; None with the faults in the bag."""
+    kind = words.kind(catalogue, word)
+    owner = replace(owner, word=word)
+    before = bag.errors
+    arguments = given(owner, tuple(kind.Params.model_fields), args, bag)
+    bound = bind(owner, kind.Params, arguments, bag)
+    if bound is None or bag.errors > before:
+        return None
+    return bound.params.form(word)
+
+
+def _nested(bag: Ledger) -> Any:
+    def call(catalogue: str, word: str, args: tuple[ast.Arg, ...], span: Span, at: Field) -> Form:
+        inner = Ledger()
+        form = bind_word(catalogue, word, args, Owner(word, span, at.scope, at.width, at.members), inner)
+        if form is None:
+            raise Wrong(*inner.items)
+        return form
+
+    return call
+
+
+def _unknown_key(owner: Owner, key: str, argument: Given, known: Sequence[str]) -> Diagnostic:
+    why = words.planned("argument", f"{owner.word}.{key}") or words.planned(owner.word, key)
+    if why is not None:
+        return errors.unsupported(f"`{key}` of `{owner.word}`", argument.key_span, why)
+    return errors.unknown_argument(owner.word, key, argument.key_span, known)
+
+
+def _validated(
+    owner: Owner, params: type[Params], found: dict[str, Value], spans: Mapping[str, Span], bag: Ledger
+) -> Bound | None:
+    try:
+        return Bound(params(**found), spans)
+    except ValidationError as invalid:
+        for detail in invalid.errors():
+            bag.add(_range(owner, detail, spans))
+        return None
+
+
+def _range(owner: Owner, detail: ErrorDetails, spans: Mapping[str, Span]) -> Diagnostic:
+    """Pydantic's finding in our words, at the place of the field."""
+    key = str(detail["loc"][0]) if detail["loc"] else ""
+    fault = range_fault(owner.word, key, detail, spans.get(key, owner.span))
+    if fault is None:
+        raise InternalError("semantics.bind", f"{owner.word}.{key}: {detail['type']}")
+    return fault

@@ -1,0 +1,130 @@
+"""What a route chooses among: a pool, or a list of pools, members, slices, modules and kinds in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dnac.ir.graph import Member
+from dnac.semantics import errors_names
+from dnac.semantics import errors_routing as errors
+from dnac.semantics.draft import Draft
+from dnac.semantics.modules import Wanted, count_params, make, overridden, target
+from dnac.semantics.naming import Place, last_word
+from dnac.semantics.scope import Group, ModuleEntry, PoolEntry, Unbuilt, sort_of
+from dnac.semantics.values import bounds, position, resolve
+from dnac.semantics.wrong import Wrong
+from dnac.syntax import ast
+from dnac.text.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One module that a route may choose."""
+
+    name: str
+    """The pool's own name for it: `block`."""
+    member: Member
+    is_identity: bool
+    norm: str | None
+    """Weights of the norm that its pool owns."""
+    span: Span
+
+
+def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Draft) -> tuple[Candidate, ...]:
+    """All candidates of a route in order of declaration.
+
+    Raises:
+        Wrong: something in it is no module, or comes twice.
+    """
+    if isinstance(over, ast.Ref):
+        return tuple(_of_ref(over, place))
+    found, faults, words = list[Candidate](), list[Wrong](), dict[str, int]()
+    for item in over.items:
+        try:
+            found.extend(_of_item(item, site, words, place, draft))
+        except Wrong as wrong:
+            faults.append(wrong)
+            if draft.stopped:
+                break
+    if faults:
+        raise Wrong(*(d for wrong in faults for d in wrong.diagnostics))
+    if not found:
+        raise Wrong(errors.empty_route(over.span))
+    _refuse_twins(found)
+    return tuple(found)
+
+
+def _refuse_twins(found: Iterable[Candidate]) -> None:
+    first, homes = dict[Member, Candidate](), dict[str, Candidate]()
+    for candidate in found:
+        twin = first.setdefault(candidate.member, candidate)
+        if twin is not candidate:
+            raise Wrong(errors.candidate_twice(str(candidate.member), candidate.span, twin.span))
+        home = homes.setdefault(candidate.name, candidate)
+        if home.member.set != candidate.member.set and home.is_identity != candidate.is_identity:
+            raise Wrong(errors.ambiguous_member(candidate.name, candidate.span, home.span))
+
+
+def _of_item(item: ast.Expr, site: str, words: dict[str, int], place: Place, draft: Draft) -> Iterable[Candidate]:
+    if isinstance(item, ast.Ref):
+        entry = place.scope.find(item.head.text)
+        if isinstance(entry, (PoolEntry, Unbuilt)) or item.tail:
+            return _of_ref(item, place)
+        return _of_module(item, site, words, place, draft)
+    if isinstance(item, ast.Call):
+        return _of_module(item, site, words, place, draft)
+    raise Wrong(errors.not_a_candidate(item.span))
+
+
+def _of_ref(ref: ast.Ref, place: Place) -> Iterable[Candidate]:
+    entry, tail = resolve(ref, place.scope)
+    if isinstance(entry, Unbuilt):
+        raise Wrong()
+    if isinstance(entry, ModuleEntry) and not tail:
+        return (Candidate(ref.head.text, entry.member, not entry.parts, None, ref.span),)
+    if not isinstance(entry, PoolEntry):
+        raise Wrong(errors_names.wrong_sort(ref.span, sort_of(entry), "a pool", entry.span))
+    if not tail:
+        return (c for group in entry.groups for c in _of_group(group, entry, ref.span))
+    if not isinstance(tail[0], ast.Field):
+        raise Wrong(errors.not_a_candidate(ref.span))
+    name = tail[0].name
+    group = next((g for g in entry.groups if g.name == name.text), None)
+    if group is None:
+        raise Wrong(errors.unknown_member(ref.head.text, name, [g.name for g in entry.groups]))
+    return _part(tuple(_of_group(group, entry, ref.span)), tail[1:], ref, place)
+
+
+def _of_group(group: Group, pool: PoolEntry, span: Span) -> Iterable[Candidate]:
+    return (Candidate(group.name, m, not group.parts, pool.norm, span) for m in group.members)
+
+
+def _part(
+    members: tuple[Candidate, ...], tail: tuple[ast.Field | ast.Index | ast.Slice, ...], ref: ast.Ref, place: Place
+) -> Iterable[Candidate]:
+    if not tail:
+        return members
+    if len(tail) > 1 or isinstance(tail[0], ast.Field):
+        raise Wrong(errors.not_a_candidate(ref.span))
+    if isinstance(tail[0], ast.Index):
+        return (members[position(tail[0], len(members), place.scope)],)
+    start, stop = bounds(tail[0], len(members), place.scope)
+    return members[start:stop]
+
+
+def _of_module(
+    value: ast.Call | ast.Ref, site: str, words: dict[str, int], place: Place, draft: Draft
+) -> Iterable[Candidate]:
+    """A declared module by its name, or a kind in place: fresh weights behind the site's name."""
+    word = last_word(value)
+    number = words[word] = words.get(word, 0) + 1
+    local = word if number == 1 else f"{word}_{number}"
+    wanted = overridden(Wanted(value, place.scope, f"{site}.{local}"), draft)
+    found = target(wanted)
+    if isinstance(found, ModuleEntry):
+        return (Candidate(word, found.member, not found.parts, None, value.span),)
+    parts = make(wanted, draft)
+    draft.add_params(count_params(parts, draft), value.span)
+    draft.add_module(f"{site}.{local}", None, parts, value.span)
+    return (Candidate(local, Member(f"{site}.{local}"), not parts, None, value.span),)

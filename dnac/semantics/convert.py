@@ -1,0 +1,255 @@
+"""One expression to what one field wants: the rules by which a word, a number or a list fits a slot.
+
+A word is first the field's own value, then a member of the routed pool, then a name in scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dnac.ir.form import Form, Value
+from dnac.semantics import errors_values as errors
+from dnac.semantics import values, words
+from dnac.semantics.numbers import Quantity
+from dnac.semantics.schedules import schedule
+from dnac.semantics.scope import Constant, Datum, Scope, SharedEntry, Thunk
+from dnac.semantics.slots import (
+    ChoiceSlot,
+    EitherSlot,
+    EmbedSlot,
+    FlagSlot,
+    ListSlot,
+    MemberSlot,
+    NoneSlot,
+    NumberSlot,
+    Slot,
+    TextSlot,
+    WordSlot,
+    describe,
+)
+from dnac.semantics.wrong import Wrong
+from dnac.syntax import ast
+from dnac.text.source import Span
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where a value goes: for messages, and for what the place knows."""
+
+    owner: str
+    key: str
+    scope: Scope
+    width: int | None = None
+    """The stream's width, for `4x`."""
+    members: tuple[str, ...] | None = None
+    """Names of the routed pool's groups."""
+    call: Callable[[str, str, tuple[ast.Arg, ...], Span, Field], Form] | None = field(default=None, repr=False)
+    """Binds a nested word: (catalogue, word, arguments, span, this field)."""
+
+    def inside(self, scope: Scope) -> Field:
+        """The same field, for an expression that stands in another scope."""
+        return Field(self.owner, self.key, scope, self.width, self.members, self.call)
+
+
+def convert(slot: Slot, expr: ast.Expr, at: Field) -> Value:
+    """The value of an expression for a slot.
+
+    Raises:
+        Wrong: it does not fit.
+    """
+    match slot:
+        case WordSlot(catalogue):
+            return _word(catalogue, expr, at)
+        case NumberSlot():
+            return _number(slot, expr, at)
+        case ListSlot():
+            return _list(slot, expr, at)
+        case EitherSlot(options):
+            return _either(slot, options, expr, at)
+        case ChoiceSlot(own):
+            return _own_word(slot, own, expr, at)
+        case MemberSlot():
+            return _own_word(slot, at.members or (), expr, at)
+        case FlagSlot() | TextSlot() | EmbedSlot() | NoneSlot():
+            return _simple(slot, expr, at)
+
+
+def plain_word(expr: ast.Expr) -> str | None:
+    """The text of an expression that is a bare word."""
+    return expr.head.text if isinstance(expr, ast.Ref) and not expr.tail else None
+
+
+def through_names(expr: ast.Expr, at: Field) -> tuple[ast.Expr, Field] | None:
+    """What a param or formal stands for, if it stands for a word: the word, and where it was written."""
+    if not isinstance(expr, ast.Ref) or at.scope.find(expr.head.text) is None:
+        return None
+    entry, tail = values.resolve(expr, at.scope)
+    if isinstance(entry, Constant) and isinstance(entry.datum, Thunk) and not tail:
+        return entry.datum.expr, at.inside(entry.datum.scope)
+    return None
+
+
+def _wrong_type(slot: Slot, found: str, expr: ast.Expr, at: Field) -> Wrong:
+    return Wrong(errors.wrong_type(at.owner, at.key, found, describe(slot), expr.span))
+
+
+def _word(catalogue: str, expr: ast.Expr, at: Field) -> Form:
+    if catalogue == "read" and isinstance(expr, ast.ListExpr):
+        return _read_list(expr, at)
+    ref = expr.callee if isinstance(expr, ast.Call) else expr
+    if not isinstance(ref, ast.Ref):
+        raise _wrong_type(WordSlot(catalogue), values.describe(values.evaluate(expr, at.scope)), expr, at)
+    text = ref.head.text
+    if not ref.tail and words.has(catalogue, text) and at.call is not None:
+        return at.call(catalogue, text, expr.args if isinstance(expr, ast.Call) else (), expr.span, at)
+    named = through_names(expr, at)
+    if named is not None:
+        return _word(catalogue, *named)
+    why = words.planned(catalogue, text)
+    if why is not None and not ref.tail:
+        raise Wrong(errors.unsupported(f"`{at.key} = {text}`", ref.span, why))
+    if at.scope.find(text) is not None:
+        raise _wrong_type(WordSlot(catalogue), f"`{ref.span.text}`", expr, at)
+    raise Wrong(errors.unknown_word(at.key, ref.span.text, ref.span, words.names(catalogue)))
+
+
+def _read_list(expr: ast.ListExpr, at: Field) -> Form:
+    for item in expr.items:
+        ref = item.callee if isinstance(item, ast.Call) else item
+        text = ref.head.text if isinstance(ref, ast.Ref) else ref.span.text
+        why = words.planned("read", text)
+        if why is not None:
+            raise Wrong(errors.unsupported(f"a router that reads `{text}`", item.span, why))
+        if text != "h":
+            raise Wrong(errors.unknown_word(at.key, text, item.span, ("h",)))
+    if len(expr.items) != 1:
+        raise Wrong(errors.field_sum("`read` names one view", expr.span, "write `read = [h]`"))
+    return Form("raw_stream")
+
+
+def _number(slot: NumberSlot, expr: ast.Expr, at: Field) -> Value:
+    named = through_names(expr, at)
+    if named is not None:
+        expr, at = named
+    if isinstance(expr, ast.Call) and expr.callee.head.text == "schedule":
+        if not slot.scheduled:
+            raise _wrong_type(slot, "a schedule", expr, at)
+        return schedule(expr, NumberSlot(False, share=slot.share), at, convert)
+    datum = values.evaluate(expr, at.scope)
+    if not isinstance(datum, Quantity):
+        raise _misfit(slot, datum, expr, at)
+    value = _without_unit(slot, datum, expr, at)
+    if not slot.whole:
+        return float(value)
+    if not isinstance(value, int):
+        raise Wrong(errors.not_whole(f"`{at.key}` of `{at.owner}`", str(datum), expr.span))
+    return value
+
+
+def _without_unit(slot: NumberSlot, quantity: Quantity, expr: ast.Expr, at: Field) -> int | float:
+    what = f"`{at.key}` of `{at.owner}`"
+    if quantity.unit == "%":
+        if slot.share is None:
+            raise Wrong(errors.wrong_unit(what, str(quantity), describe(slot), expr.span))
+        return quantity.value / 100
+    if quantity.unit == "x":
+        if not slot.size:
+            raise Wrong(errors.wrong_unit(what, str(quantity), describe(slot), expr.span))
+        return _times_width(quantity, expr, at)
+    if slot.share is not None and 1 < quantity.value <= 100:
+        raise Wrong(errors.share_without_percent(what, str(quantity), slot.share, expr.span))
+    return quantity.value
+
+
+def _times_width(quantity: Quantity, expr: ast.Expr, at: Field) -> int:
+    if at.width is None:
+        return 1  # the embed has faults of its own; any size will do to look at the rest
+    product = quantity.value * at.width
+    if product != int(product):
+        what = f"`{at.key}` of `{at.owner}` ({quantity} of width {at.width})"
+        raise Wrong(errors.not_whole(what, str(Quantity(product)), expr.span))
+    return int(product)
+
+
+def _list(slot: ListSlot, expr: ast.Expr, at: Field) -> Value:
+    if not isinstance(expr, ast.ListExpr):
+        named = through_names(expr, at)
+        if named is not None:
+            return _list(slot, *named)
+        if not slot.open:
+            raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
+        return (convert(slot.items[0], expr, at),)
+    if slot.open:
+        slots = slot.items * len(expr.items)
+    elif len(slot.items) != len(expr.items):
+        message = f"`{at.key}` of `{at.owner}` holds {len(slot.items)} values, and this has {len(expr.items)}"
+        raise Wrong(errors.field_sum(message, expr.span, f"give {describe(slot)}"))
+    else:
+        slots = slot.items
+    items, faults = list[Value](), list[Wrong]()
+    for inner, item in zip(slots, expr.items, strict=True):
+        try:
+            items.append(convert(inner, item, at))
+        except Wrong as wrong:
+            faults.append(wrong)
+    if faults:
+        raise Wrong(*(d for wrong in faults for d in wrong.diagnostics))
+    return tuple(items)
+
+
+def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) -> Value:
+    """The first option that fits. The fault shown is that of the option the text looks like."""
+    if plain_word(expr) == "none" and NoneSlot() in options:
+        return None
+    rest = [o for o in options if not isinstance(o, NoneSlot)]
+    faults = list[Wrong]()
+    for option in rest:
+        try:
+            return convert(option, expr, at)
+        except Wrong as wrong:
+            faults.append(wrong)
+    if len(rest) == 1:
+        raise faults[0]
+    telling = [f for f in faults if all(d.code not in ("DNA303", "DNA308", "DNA313", "DNA201") for d in f.diagnostics)]
+    if telling:
+        raise telling[0]
+    raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
+
+
+def _own_word(slot: Slot, own: tuple[str, ...], expr: ast.Expr, at: Field) -> Value:
+    text = expr.value if isinstance(expr, ast.String) and isinstance(slot, ChoiceSlot) else plain_word(expr)
+    if text is not None and text in own:
+        return text
+    named = through_names(expr, at)
+    if named is not None:
+        return _own_word(slot, own, *named)
+    if text is None:
+        raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
+    why = words.planned(at.key, text)
+    if why is not None:
+        raise Wrong(errors.unsupported(f"`{at.key} = {text}`", expr.span, why))
+    raise Wrong(errors.unknown_word(at.key, text, expr.span, own))
+
+
+def _simple(slot: Slot, expr: ast.Expr, at: Field) -> Value:
+    if isinstance(slot, NoneSlot):
+        if plain_word(expr) == "none":
+            return None
+        raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
+    if isinstance(slot, EmbedSlot):
+        entry = at.scope.find(plain_word(expr) or "")
+        if isinstance(entry, SharedEntry) and entry.role == "embed":
+            return entry.name
+        raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
+    datum = values.evaluate(expr, at.scope)
+    if isinstance(datum, bool if isinstance(slot, FlagSlot) else str):
+        return datum  # type: ignore[return-value]
+    raise _misfit(slot, datum, expr, at)
+
+
+def _misfit(slot: Slot, datum: Datum, expr: ast.Expr, at: Field) -> Wrong:
+    """A value of the wrong sort; a word gets the fault of an unknown word."""
+    if isinstance(datum, Thunk) and (text := plain_word(datum.expr)) is not None and isinstance(slot, FlagSlot):
+        return Wrong(errors.unknown_word(at.key, text, expr.span, ("true", "false")))
+    return _wrong_type(slot, values.describe(datum), expr, at)

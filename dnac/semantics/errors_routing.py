@@ -1,0 +1,201 @@
+"""DNA5xx: pools, routers, routing steps, and what is proven about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dnac.semantics.errors_names import did_you_mean, listed
+from dnac.syntax import ast
+from dnac.text.diagnostic import Diagnostic, Label
+from dnac.text.source import Span
+
+
+def choice_fault(message: str, help_: str, span: Span, route: Span) -> Diagnostic:
+    """A choice that the candidates do not allow: k exceeds the pool."""
+    return Diagnostic(
+        "DNA501", message, span, "does not fit the candidates", help=help_ or "change the choice or the pool",
+        labels=(Label(route, "routes here"),),
+    )  # fmt: skip
+
+
+def one_candidate(span: Span) -> Diagnostic:
+    """A router with nothing to choose from."""
+    return Diagnostic(
+        "DNA502", "this router has a single candidate, so there is nothing to choose", span, "one candidate",
+        help="use the module as a step, or add members", severity="warning",
+    )  # fmt: skip
+
+
+def weight_missing(k: int, size: int, span: Span, words: Sequence[str]) -> Diagnostic:
+    """A sparse router that does not say how outputs are weighted."""
+    return Diagnostic(
+        "DNA503", f"a router that chooses {k} of {size} must say `weight`", span, "`weight` is missing",
+        help=f"add `weight = raw` (DNA, eq. 1), or one of {listed(words)}",
+    )  # fmt: skip
+
+
+def balance_missing(k: int, size: int, span: Span) -> Diagnostic:
+    """A sparse router that does not say how its load is balanced."""
+    return Diagnostic(
+        "DNA504", f"a router that chooses {k} of {size} must say `balance`", span, "`balance` is missing",
+        help="add `balance = []` for none, or terms such as `[aux(0.01)]`",
+    )  # fmt: skip
+
+
+def no_gradient(weight: str, k: int, span: Span) -> Diagnostic:
+    """A weight through which the router learns nothing."""
+    why = " with k = 1" if weight == "renormalised" else ""
+    return Diagnostic(
+        "DNA505", f"`weight = {weight}`{why} gives the router no gradient", span, "does not depend on the gates",
+        help="use `weight = raw`, or `grad = ste`, or a score that does not learn (`frozen = true`, `random`, `hash`)",
+    )  # fmt: skip
+
+
+def balance_fault(term: str, message: str, help_: str, span: Span, pool: Span) -> Diagnostic:
+    """A balance term that does not fit the route."""
+    return Diagnostic(
+        "DNA506", f"`{term}`: {message}", span, "does not fit this route", help=help_ or "change the term or the pool",
+        labels=(Label(pool, "the candidates"),),
+    )  # fmt: skip
+
+
+def few_identities(member: str, found: int, k: int, span: Span) -> Diagnostic:
+    """Fewer identities than choices: no token can skip completely."""
+    return Diagnostic(
+        "DNA507", f"{k} choices and {found} of `{member}`: no token can skip a whole step", span,
+        "fewer identities than choices", help=f"declare `{member}[{k}] = identity()`", severity="warning",
+    )  # fmt: skip
+
+
+def target_out_of_reach(rate: float, steps: int, span: Span) -> Diagnostic:
+    """Rate times steps is too little for the bias to matter."""
+    return Diagnostic(
+        "DNA508", f"a rate of {rate:.4g} over {steps:,} train steps moves a bias by at most {rate * steps:.2g}", span,
+        "may not reach its share", help=f"use a rate of about {max(1.5 / steps, 1e-3):.1g}, or train longer",
+        severity="warning",
+    )  # fmt: skip
+
+
+def never_routed(member: str, span: Span) -> Diagnostic:
+    """Members that no route can choose."""
+    return Diagnostic(
+        "DNA509", f"no route can choose `{member}`", span, "never used", help="route over it, or remove it",
+        severity="warning",
+    )  # fmt: skip
+
+
+def candidate_twice(member: str, span: Span, first: Span) -> Diagnostic:
+    """One module twice in a list."""
+    return Diagnostic(
+        "DNA510", f"`{member}` is listed twice", span, "the same module again", help="list each module once",
+        labels=(Label(first, "listed here"),) if first != span else (),
+    )  # fmt: skip
+
+
+def no_pool_norm(span: Span, route: Span) -> Diagnostic:
+    """`read = normed` over a pool without a norm."""
+    return Diagnostic(
+        "DNA511", "`normed` reads the pool's own norm, and this pool has none", span, "no norm to read",
+        help="write `pool name(norm = rms) { ... }`, or `read = [h]`", labels=(Label(route, "routes here"),),
+    )  # fmt: skip
+
+
+def not_causal(words: str, span: Span, label: str) -> Diagnostic:
+    """A text net in which a token sees later ones."""
+    help_ = f"make it causal, or say so: `assert not_causal({label})`" if label else "make it causal, or label the step"
+    return Diagnostic("DNA512", f"this net is not causal: {words}", span, "breaks causality", help=help_)
+
+
+def claim_fails(claim: str, words: str, span: Span, culprit: Span | None) -> Diagnostic:
+    """`assert causal` or `assert row_independent` where it is not so."""
+    labels = (Label(culprit, "this breaks it"),) if culprit is not None else ()
+    return Diagnostic(
+        "DNA513", f"`assert {claim}` does not hold: {words}", span, "does not hold",
+        help="change the net or remove the assert", labels=labels,
+    )  # fmt: skip
+
+
+def nothing_breaks(label: str, span: Span, known: Sequence[str]) -> Diagnostic:
+    """`assert not_causal(x)` about a step that is causal."""
+    help_ = did_you_mean(label, known, "remove the assert")
+    return Diagnostic("DNA514", f"nothing at `{label}` breaks causality", span, "is causal", help=help_)
+
+
+def router_on_two_pools(name: str, span: Span, first: Span) -> Diagnostic:
+    """A shared router over different candidates."""
+    return Diagnostic(
+        "DNA515", f"the router `{name}` already routes over other candidates", span, "other candidates here",
+        help="declare a second router, or route over the same pool", labels=(Label(first, "used here first"),),
+    )  # fmt: skip
+
+
+def nothing_to_score(span: Span) -> Diagnostic:
+    """All members are in `always`."""
+    return Diagnostic(
+        "DNA516", "all members run always, so nothing is left to choose", span, "leaves no candidate",
+        help="take one out of `always`, or use `parallel`",
+    )  # fmt: skip
+
+
+def two_norms(span: Span, other: Span) -> Diagnostic:
+    """One route over members that read different norms."""
+    return Diagnostic(
+        "DNA517", "the candidates belong to pools with different norms", span, "another norm",
+        help="route over pools that share a norm, or that have none", labels=(Label(other, "one norm here"),),
+    )  # fmt: skip
+
+
+def empty_route(span: Span) -> Diagnostic:
+    """Route [] by ..."""
+    return Diagnostic("DNA518", "this route has no candidates", span, "empty", help="name a pool or some members")
+
+
+def empty_pool(name: str, span: Span) -> Diagnostic:
+    """Pool x { }"""
+    return Diagnostic(
+        "DNA518",
+        f"the pool `{name}` has no members",
+        span,
+        "empty",
+        help="add members: `block[4] = transformer(heads = 4)`",
+    )
+
+
+def not_a_candidate(span: Span) -> Diagnostic:
+    """A thing in a route list that is no module."""
+    return Diagnostic(
+        "DNA519", f"`{span.text}` is not something to route to", span, "not a module",
+        help="list members (`att.a`, `att.a[0:4]`), modules, or kinds with arguments",
+    )  # fmt: skip
+
+
+def unknown_member(pool: str, name: ast.Name, known: Sequence[str]) -> Diagnostic:
+    """pool.member with a wrong member."""
+    return Diagnostic(
+        "DNA520", f"the pool `{pool}` has no member `{name.text}`", name.span, "no such member",
+        help=did_you_mean(name.text, known, f"its members are {listed(known)}"),
+    )  # fmt: skip
+
+
+def ambiguous_member(name: str, span: Span, first: Span) -> Diagnostic:
+    """Two members of one name, one of which is an identity."""
+    return Diagnostic(
+        "DNA521", f"two different members of this route are called `{name}`", span, "the same name",
+        help="give members of one route different names", labels=(Label(first, "the other one"),),
+    )  # fmt: skip
+
+
+def same_module_twice(name: str, span: Span) -> Diagnostic:
+    """x[3] = a, with a declared module."""
+    return Diagnostic(
+        "DNA510", f"`{name}` is one module, and cannot be a member several times", span, "one module only",
+        help="leave the count out, or write a kind with arguments for fresh weights",
+    )  # fmt: skip
+
+
+def not_a_router(span: Span, sort: str) -> Diagnostic:
+    """Route x by something that is no router."""
+    return Diagnostic(
+        "DNA522", f"`{span.text}` is {sort}, and a router is needed here", span, "not a router",
+        help="write `by { choose = ... }`, or name a router or a `def router`",
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""Settings by path, from `with` and `--set`: which one wins, and which hits nothing.
+
+A path names what it sets as the state dict does, with turns or without: `hop.choose` is every turn
+of `hop`, `hop[17].choose` one. Later layers win (file < with < --set), then the more exact path,
+then the later line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dnac.semantics import errors_names as errors
+from dnac.semantics.bind import Given
+from dnac.semantics.naming import plain
+from dnac.semantics.scope import Scope
+from dnac.semantics.values import whole
+from dnac.semantics.wrong import Wrong
+from dnac.syntax import ast
+from dnac.text.diagnostic import Bag
+
+Path = tuple[tuple[str, tuple[int, ...]], ...]
+"""Names, each with the turns behind it."""
+
+
+@dataclass(eq=False)
+class Override:
+    """One setting: where to, the value, and the layer it belongs to."""
+
+    path: Path
+    setting: ast.Setting
+    scope: Scope
+    layer: int
+    hit: bool = False
+
+    @property
+    def given(self) -> Given:
+        """The value as an argument."""
+        return Given(self.setting.value, self.scope, self.setting.target.span)
+
+    def strength(self) -> tuple[int, int]:
+        """Layer, then how many turns are named; equal strengths: the later one."""
+        return self.layer, sum(len(turns) for _, turns in self.path)
+
+
+@dataclass(eq=False)
+class Overrides:
+    """All settings that apply to one net, weakest layer first."""
+
+    items: list[Override] = field(default_factory=list[Override])
+    known: dict[str, None] = field(default_factory=dict[str, None])
+    """Paths that can be set, without turns: for near names."""
+
+    def whole(self, address: str) -> Given | None:
+        """What replaces the thing at an address (a param, a count, a member's kind)."""
+        self._know(address, ())
+        return self._strongest(parse(address))
+
+    def fields(self, address: str, fields: Iterable[str]) -> dict[str, Given]:
+        """What sets fields of the thing at an address; fields it does not have are given too."""
+        self._know(address, fields)
+        if not self.items:
+            return {}
+        path = parse(address)
+        wanted = {o.path[-1][0]: None for o in self.items if len(o.path) == len(path) + 1}
+        found = {key: self._strongest((*path, (key, ()))) for key in wanted}
+        return {key: given for key, given in found.items() if given is not None}
+
+    def report_missed(self, bag: Bag) -> None:
+        """One fault for each setting that hit nothing."""
+        for override in self.items:
+            if not override.hit:
+                bag.add(errors.setting_hits_nothing(override.setting.target.span, list(self.known)))
+
+    def _strongest(self, path: Path) -> Given | None:
+        best: Override | None = None
+        for override in self.items:
+            if _matches(override.path, path):
+                override.hit = True
+                if best is None or override.strength() >= best.strength():
+                    best = override
+        return best.given if best else None
+
+    def _know(self, address: str, fields: Iterable[str]) -> None:
+        bare = plain(address)
+        for name in (bare, *(f"{bare}.{f}" for f in fields)):
+            self.known.setdefault(name)
+
+
+def layer_of(settings: Sequence[ast.Setting], scope: Scope, layer: int, bag: Bag) -> list[Override]:
+    """The overrides of one `with` or of the command line, with faults of their paths in the bag."""
+    found, first = list[Override](), dict[Path, ast.Setting]()
+    for setting in settings:
+        try:
+            path = _path(setting.target, scope)
+        except Wrong as wrong:
+            wrong.report(bag)
+            continue
+        if path in first:
+            bag.add(errors.setting_twice(setting.target.span, first[path].target.span))
+        first.setdefault(path, setting)
+        found.append(Override(path, setting, scope, layer))
+    return found
+
+
+def parse(address: str) -> Path:
+    """`a[0][2].b` to names and turns."""
+    return tuple(
+        (part.split("[", 1)[0], tuple(int(t) for t in _NUMBER.findall(part.partition("[")[2])))
+        for part in address.split(".")
+    )
+
+
+_NUMBER = re.compile(r"\d+")
+
+
+def _path(target: ast.Ref, scope: Scope) -> Path:
+    names: list[tuple[str, tuple[int, ...]]] = [(target.head.text, ())]
+    for step in target.tail:
+        if isinstance(step, ast.Field):
+            names.append((step.name.text, ()))
+        elif isinstance(step, ast.Index):
+            name, turns = names[-1]
+            names[-1] = name, (*turns, whole(step.index, scope, "a turn"))
+        else:
+            raise Wrong(errors.setting_path(target.span))
+    return tuple(names)
+
+
+def _matches(override: Path, address: Path) -> bool:
+    return len(override) == len(address) and all(
+        name == wanted and turns == own[: len(turns)]
+        for (name, turns), (wanted, own) in zip(override, address, strict=True)
+    )

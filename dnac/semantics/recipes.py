@@ -1,0 +1,86 @@
+"""`def module` and `def router`: arguments for formals, and which recipes are one flat module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dnac.semantics import errors_values as errors
+from dnac.semantics import words
+from dnac.semantics.bind import Given, Owner, given
+from dnac.semantics.draft import Draft
+from dnac.semantics.scope import Constant, Recipe, Scope
+from dnac.semantics.values import evaluate_argument, resolve
+from dnac.semantics.wrong import Wrong
+from dnac.syntax import ast
+from dnac.text.source import Span
+
+
+def recipe_scope(
+    recipe: Recipe, args: Sequence[ast.Arg], owner: Owner, address: str, draft: Draft
+) -> tuple[Scope, set[str]]:
+    """The scope of a recipe's body: its file's names and its formals; and the formals' names.
+
+    Raises:
+        Wrong: arguments do not fit; the faults are in the bag.
+    """
+    formals = recipe.definition.formals
+    keys = [f.name.text for f in formals]
+    before = draft.bag.errors
+    arguments = given(owner, keys, args, draft.bag)
+    for key in set(arguments) - set(keys):
+        draft.bag.add(errors.unknown_argument(owner.word, key, arguments[key].key_span, keys))
+    set_from_outside = draft.overrides.fields(address, keys)
+    arguments |= {k: g for k, g in set_from_outside.items() if k in keys}
+    scope = Scope(recipe.scope)
+    for formal in formals:
+        scope.names[formal.name.text] = _formal(formal, arguments.get(formal.name.text), owner, scope, draft)
+    if draft.bag.errors > before:
+        raise Wrong()
+    return scope, set(keys)
+
+
+def _formal(formal: ast.Formal, argument: Given | None, owner: Owner, scope: Scope, draft: Draft) -> Constant:
+    span = formal.name.span
+    if argument is None and formal.default is None:
+        draft.bag.add(errors.missing_argument(owner.word, formal.name.text, "it has no default", owner.span))
+        return Constant(None, span)
+    try:
+        if argument is not None:
+            return Constant(evaluate_argument(argument.value, argument.scope), span)
+        return Constant(evaluate_argument(formal.default, scope), span) if formal.default else Constant(None, span)
+    except Wrong as wrong:
+        wrong.report(draft.bag)
+        return Constant(None, span)
+
+
+def not_flat(definition: ast.DefModule, scope: Scope) -> tuple[str, Span] | None:
+    """Why a recipe is not one chain of kinds, with the place; None if it is one."""
+    for statement in definition.body.statements:
+        if (why := _not_flat(statement, scope)) is not None:
+            return why
+    return None
+
+
+def _not_flat(statement: ast.Statement, scope: Scope) -> tuple[str, Span] | None:
+    if not isinstance(statement, ast.Step):
+        return f"it declares a {type(statement).__name__.lower().removesuffix('decl')}", statement.span
+    match statement.action:
+        case ast.Repeat(body=body):
+            return next((w for s in body.statements if (w := _not_flat(s, scope)) is not None), None)
+        case ast.Apply(value):
+            return _not_flat_step(value, scope)
+        case action:
+            return f"it holds a `{type(action).__name__.lower()}`", statement.span
+
+
+def _not_flat_step(value: ast.Call | ast.Ref, scope: Scope) -> tuple[str, Span] | None:
+    ref = value.callee if isinstance(value, ast.Call) else value
+    if words.has("module", ref.head.text):
+        return None
+    try:
+        entry, _ = resolve(ref, scope)
+    except Wrong:
+        return None  # the flat chain will say what is wrong with it
+    if isinstance(entry, Recipe) and isinstance(entry.definition, ast.DefModule):
+        return not_flat(entry.definition, entry.scope)
+    return None

@@ -1,0 +1,114 @@
+"""`route POOL by ROUTER`: one routing step, with its router's weights where they are fresh."""
+
+from __future__ import annotations
+
+import math
+
+from dnac.ir.graph import Norm, Route, RouterSet
+from dnac.kinds.base import ScoreKind, params_of
+from dnac.semantics import errors_routing as errors
+from dnac.semantics import words
+from dnac.semantics.bind import Bound
+from dnac.semantics.candidates import Candidate, candidates
+from dnac.semantics.draft import Draft, RouteUse, origin
+from dnac.semantics.naming import Place
+from dnac.semantics.routers import bind_router, router_text
+from dnac.semantics.routing import Choice, complete_router
+from dnac.semantics.verdicts import note_module, note_router
+from dnac.semantics.wrong import Wrong
+from dnac.syntax import ast
+from dnac.text.source import Span
+
+
+def route(step: ast.Step, action: ast.Route, place: Place, draft: Draft) -> None:
+    """Append one routing step.
+
+    Raises:
+        Wrong: it cannot be made.
+    """
+    site = place.step(step)
+    found = candidates(action.over, site, place, draft)
+    text = router_text(action.by, site, place.scope, draft)
+    bound = bind_router(text, tuple(dict.fromkeys(c.name for c in found)), place.scope, draft)
+    always = tuple(c for c in found if c.name in bound.params.always)
+    scored = tuple(c for c in found if c.name not in bound.params.always)
+    if not scored:
+        raise Wrong(errors.nothing_to_score(bound.at("always", text.span)))
+    choice = Choice(scored, bound, text, action.over.span)
+    bound = complete_router(choice, draft)
+    draft.add_slots(len(scored), step.span)
+    view = _view(found, bound, action, draft)
+    _declare(choice, bound, always, draft)
+    _append(site, text.name, view, (scored, always), step, draft)
+    _note(place.steps[id(step)], site, choice, bound, always, draft)
+
+
+def _view(found: tuple[Candidate, ...], bound: Bound, action: ast.Route, draft: Draft) -> str:
+    """What router and members read: the stream, or the pool's own norm of it."""
+    norms = {c.norm: c.span for c in found}
+    if len(norms) > 1:
+        first, second = list(norms.values())[:2]
+        raise Wrong(errors.two_norms(second, first))
+    (norm,) = norms
+    if norm is None:
+        if bound.params.read.name == "normed":
+            raise Wrong(errors.no_pool_norm(bound.at("read", action.over.span), action.over.span))
+        return draft.x
+    node = Norm(draft.fresh("n"), draft.x, norm, origin(action.over.span))
+    draft.add_node(node, action.over.span)
+    return node.id
+
+
+def _declare(choice: Choice, bound: Bound, always: tuple[Candidate, ...], draft: Draft) -> None:
+    """The router's weights, once for each canonical name."""
+    name, span = choice.text.name, choice.text.span
+    members = tuple(c.name for c in (*choice.scored, *always))
+    known = draft.routed.setdefault(name, (members, choice.over))
+    if name in draft.routers:
+        if known[0] != members:
+            raise Wrong(errors.router_on_two_pools(name, choice.over, known[1]))
+        return
+    score: ScoreKind = words.kind("score", bound.params.score.name)
+    specs = score.weights(params_of(score, bound.params.score), draft.width or 0, len(choice.scored))
+    draft.add_params(sum(math.prod(w.shape) for w in specs), span)
+    draft.routers[name] = RouterSet(name, len(choice.scored), bound.params.form("router"), origin(span))
+    draft.spans[name] = span
+
+
+def _append(
+    site: str,
+    router: str,
+    view: str,
+    members: tuple[tuple[Candidate, ...], tuple[Candidate, ...]],
+    step: ast.Step,
+    draft: Draft,
+) -> None:
+    scored, always = members
+    node = Route(
+        id=draft.fresh(),
+        x=draft.x,
+        view=view,
+        site=site,
+        step=draft.routing_steps,
+        router=router,
+        candidates=tuple(c.member for c in scored),
+        always=tuple(c.member for c in always),
+        runs=tuple(i for i, c in enumerate(scored) if not c.is_identity),
+        skips=tuple(i for i, c in enumerate(scored) if c.is_identity),
+        origin=origin(_place_of(step)),
+    )
+    draft.add_node(node, step.span)
+    draft.x = node.id
+    draft.routing_steps += 1
+
+
+def _note(label: str, site: str, choice: Choice, bound: Bound, always: tuple[Candidate, ...], draft: Draft) -> None:
+    """Facts for the checks that look at the whole net."""
+    draft.routes.append(RouteUse(choice.text.name, bound.params, choice.k, choice.over, bound.spans))
+    note_router(label, choice.text.name, bound, choice.over, draft)
+    for name in dict.fromkeys(c.member.set for c in (*choice.scored, *always)):
+        note_module(name, (label, site, name, name.split(".")[0]), draft)
+
+
+def _place_of(step: ast.Step) -> Span:
+    return step.label.span if step.label else Span(step.span.source, step.span.start, step.span.start + 5)

@@ -1,0 +1,84 @@
+"""Two proven facts about a net: sequence-causal and row-independent, from the facts of its kinds.
+
+A net is causal if every part that mixes tokens looks at earlier ones only, and every choice depends
+on the token itself. It is row-independent if no choice and no limit depends on other sequences.
+"""
+
+from __future__ import annotations
+
+from dnac.kinds.base import ChooseKind, ModuleKind, params_of
+from dnac.semantics import errors_routing as errors
+from dnac.semantics import words
+from dnac.semantics.bind import Bound
+from dnac.semantics.draft import Break, Draft
+from dnac.semantics.naming import plain
+from dnac.semantics.result import Verdict
+from dnac.text.diagnostic import Diagnostic
+from dnac.text.source import Span
+
+
+def note_module(name: str, labels: tuple[str, ...], draft: Draft) -> None:
+    """Note the parts of a used module that look at later tokens."""
+    for part in draft.modules[name].parts:
+        kind: ModuleKind = words.kind("module", part.kind.name)
+        if kind.mixes_tokens and not kind.is_causal(params_of(kind, part.kind)):
+            text = f"`{part.name}` of `{plain(name)}` looks at later tokens"
+            _note(Break("causal", text, labels, draft.spans[name]), draft)
+
+
+def note_router(label: str, name: str, bound: Bound, over: Span, draft: Draft) -> None:
+    """Note a choice or a limit that depends on other tokens or other sequences."""
+    params = bound.params
+    choose: ChooseKind = words.kind("choose", params.choose.name)
+    facts = [("choose", choose, choose.is_causal, choose.is_row_independent)]
+    if params.limit.name != "none":
+        limit = words.kind("limit", params.limit.name)
+        # A limit that does not say otherwise lets other tokens decide who is left out.
+        facts.append(("limit", limit, getattr(limit, "is_causal", False), getattr(limit, "is_row_independent", False)))
+    for field, kind, is_causal, is_row_independent in facts:
+        span = bound.at(field, over)
+        if not is_causal:
+            _note(Break("causal", f"`{field} = {kind.name}` looks at later tokens", (label, name), span), draft)
+        if not is_row_independent:
+            words_ = f"`{field} = {kind.name}` looks at other sequences"
+            _note(Break("row_independent", words_, (label, name), span), draft)
+
+
+def verdicts(draft: Draft) -> dict[str, Verdict]:
+    """The verdict of the train and of the generate program; every kind built so far means the same in both."""
+    is_text = draft.source is not None and draft.source.causal
+    breaks = [b for b in draft.breaks if is_text or b.fact != "causal"]
+    causal = not any(b.fact == "causal" for b in breaks) if is_text else None
+    rows = not any(b.fact == "row_independent" for b in breaks)
+    verdict = Verdict(causal, rows, tuple(dict.fromkeys(f"{b.words} ({b.span})" for b in breaks)))
+    return {"train": verdict, "generate": verdict}
+
+
+def check_claims(draft: Draft) -> None:
+    """Asserted facts against proven ones; a text net that is not causal must say so."""
+    is_text = draft.source is not None and draft.source.causal
+    breaks = [b for b in draft.breaks if b.fact == "causal"] if is_text else []
+    rows = [b for b in draft.breaks if b.fact == "row_independent"]
+    admitted = {label: span for claim, label, span in draft.claims if claim == "not_causal"}
+    claimed = {claim: span for claim, _, span in draft.claims if claim != "not_causal"}
+    for fact, found in (("causal", breaks), ("row_independent", rows)):
+        if fact in claimed and found:
+            draft.bag.add(errors.claim_fails(fact, found[0].words, claimed[fact], found[0].span))
+    if "causal" in claimed and not is_text and draft.source is not None:
+        draft.bag.add(errors.claim_fails("causal", "images have no order of tokens", claimed["causal"], None))
+    labels = [label for b in breaks for label in b.labels]
+    for label, span in admitted.items():
+        if label not in labels:
+            draft.bag.add(errors.nothing_breaks(label, span, labels))
+    for fault in _unadmitted(breaks, set(admitted), "causal" in claimed):
+        draft.bag.add(fault)
+
+
+def _unadmitted(breaks: list[Break], admitted: set[str], said: bool) -> list[Diagnostic]:
+    rest = [b for b in breaks if not admitted & set(b.labels)]
+    return [] if said else [errors.not_causal(b.words, b.span, b.labels[0]) for b in rest]
+
+
+def _note(found: Break, draft: Draft) -> None:
+    if found not in draft.breaks:
+        draft.breaks.append(found)

@@ -1,0 +1,68 @@
+"""The words of the language: which exist, in which catalogue, and which may not become names."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from dnac import catalogue
+from dnac.kinds.planned import PLANNED
+from dnac.kinds.router import RouterParams
+from dnac.kinds.train import TrainParams
+from dnac.semantics.slots import literal_words, slots_of
+from dnac.syntax.words import KEYWORDS
+
+FIXED = ("true", "false", "none", "schedule")
+"""Words that mean the same in every field."""
+
+_OPEN = ("dataset", "tokenizer", "rewrite", "lowering", "view", "command")
+"""Catalogues whose words may also be names: they grow with each data set, and no name competes with them."""
+
+
+def kind_catalogues() -> tuple[str, ...]:
+    """Catalogues whose words belong to the language version."""
+    return tuple(c for c in catalogue.CATALOGUES if c not in _OPEN)
+
+
+def names(of: str) -> tuple[str, ...]:
+    """All words of a catalogue."""
+    return catalogue.names(of)
+
+
+def has(of: str, word: str) -> bool:
+    """Whether a catalogue has the word."""
+    return word in catalogue.names(of)
+
+
+def kind(of: str, word: str) -> Any:
+    """The kind behind a word that the catalogue has."""
+    return catalogue.get(of, word)
+
+
+def planned(of: str, word: str) -> str | None:
+    """The sentence about a word that is known and not built, else None."""
+    return PLANNED.get((of, word))
+
+
+def meaning(word: str) -> str | None:
+    """What a reserved word is, for messages: "a keyword", "a word for `gate`"; None if it is free."""
+    if word in KEYWORDS:
+        return "a keyword"
+    if word in FIXED:
+        return "a fixed word"
+    homes = [c for c in kind_catalogues() if has(c, word) or planned(c, word)]
+    if homes:
+        return "a module kind" if homes[0] == "module" else f"a word for `{homes[0]}`"
+    return "a fixed word" if word in _literals() else None
+
+
+def is_word(word: str) -> bool:
+    """Whether any field anywhere takes this word as its own value (data sets included)."""
+    return meaning(word) not in (None, "a keyword") or any(has(c, word) for c in ("dataset", "tokenizer"))
+
+
+@cache
+def _literals() -> frozenset[str]:
+    return frozenset(
+        w for params in (RouterParams, TrainParams) for s in slots_of(params).values() for w in literal_words(s)
+    )
