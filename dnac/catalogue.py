@@ -66,7 +66,7 @@ def add_folder(folder: Path) -> None:
 
 def names(catalogue: str) -> tuple[str, ...]:
     """All words of a catalogue, without importing any."""
-    own = _listing(_ROOT / CATALOGUES[catalogue][0])
+    own = _listing(_folder(CATALOGUES[catalogue][0]))
     return tuple(sorted({*own, *(n for folder in _extra for n in _listing(folder / catalogue))}))
 
 
@@ -77,16 +77,28 @@ def get(catalogue: str, name: str) -> Any:
         UnknownName: the catalogue has no such word.
     """
     folder, constant = CATALOGUES[catalogue]
-    if name in _listing(_ROOT / folder):
-        module = importlib.import_module(f"dnac.{folder.replace('/', '.')}.{name}")
-        return getattr(module, constant)
+    if name in _listing(_folder(folder)):
+        return _built_in(catalogue, name)
     for extra in _extra:
         if name in _listing(extra / catalogue):
             return getattr(_load(extra / catalogue / f"{name}.py"), constant)
     raise UnknownName(catalogue, name)
 
 
+@cache
+def _folder(name: str) -> Path:
+    return _ROOT / name
+
+
+@cache
+def _built_in(catalogue: str, name: str) -> Any:
+    folder, constant = CATALOGUES[catalogue]
+    return getattr(importlib.import_module(f"dnac.{folder.replace('/', '.')}.{name}"), constant)
+
+
+@cache
 def _listing(folder: Path) -> tuple[str, ...]:
+    """The words of a folder. Read once: a plan asks for the same words thousands of times."""
     if not folder.is_dir():
         return ()
     return tuple(sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")))
