@@ -58,7 +58,6 @@ class _Tally:
     def __init__(self, network: Network, autocast: torch.dtype | None, given: dict[str, Any]) -> None:
         self._network, self._autocast, self._given = network, autocast, given
         self._steps = routing_steps(network.graph)
-        self._tokens = 0
         weight = next(network.parameters())
         self._device, self._dtype = weight.device, weight.dtype
         self._sums = torch.zeros(3, dtype=torch.float64, device=self._device)
@@ -74,8 +73,6 @@ class _Tally:
         logits = output.logits.to(torch.promote_types(output.logits.dtype, torch.float32))
         loss = cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED, reduction="none")
         correct = (logits.argmax(-1) == targets) & counted
-        graph = self._network.graph
-        self._tokens += int((batch.targets != IGNORED).sum()) if graph.is_text else len(batch.samples) * graph.tokens
         self._sums += torch.stack([loss.double().sum(), correct.sum().double(), counted.sum().double()])
         for step, total in enumerate(self._counts):
             total += _choices(output, step, len(total), counted) if is_padded else output.stats[step].counts
@@ -84,7 +81,7 @@ class _Tally:
         """The dictionary that `evaluate` returns."""
         loss, correct, targets = self._sums.tolist()
         mean = loss / targets
-        flops = ActiveFlops(self._network.graph).per_token(self._counts, self._tokens)
+        flops = ActiveFlops(self._network.graph).per_token(self._counts)
         return {
             "loss": mean,
             "bits_per_byte": mean / math.log(2) / bytes_per_token if bytes_per_token else None,

@@ -1,0 +1,110 @@
+"""Text from a trained network, one token at a time.
+
+Each token is computed from one static window [1, context]: the tokens so far, padded on the right.
+In a causal net the padding changes nothing to its left; a net that is not proven causal is refused.
+A text longer than the context goes on from its last `context` tokens. Nothing is cached yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from dnac.data.base import Tokenizer
+from dnac.lowering.network import Network
+from dnac.semantics.result import Verdict
+from dnac.serve import errors
+from dnac.serve.sampling import Sampling, draw
+from dnac.text.diagnostic import Faults
+
+_TORN = "\ufffd"
+
+
+_PLAIN = Sampling()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of the network."""
+
+    tokens: int
+    """At most so many new ones."""
+    sampling: Sampling = _PLAIN
+    seed: int = 0
+    stop_at: int | None = None
+    """The token that ends the text; it is not given out."""
+
+
+def require_causal(network: Network, verdict: Verdict) -> None:
+    """Refuse a net that cannot be read from left to right; `verdict` is that of its generate program.
+
+    Raises:
+        Faults: DNA641.
+    """
+    graph = network.graph
+    if not graph.is_text:
+        raise Faults(errors.not_text(graph.name))
+    if not verdict.causal:
+        raise Faults(errors.not_causal(graph.name, verdict.breaks))
+
+
+@torch.no_grad()
+def generate(network: Network, prompt: Sequence[int], wish: Wish, **given: torch.Tensor) -> Iterator[int]:
+    """New token ids after a prompt of at least one token. `given` goes to forward (`knobs`, `seeds`).
+
+    The network is put into evaluation mode. Check it with `require_causal` first.
+
+    Raises:
+        Faults: DNA644, the network gives numbers that are not finite.
+    """
+    network.eval()
+    context = network.graph.tokens
+    device = next(network.parameters()).device
+    random = torch.Generator().manual_seed(wish.seed)
+    ids = list(prompt)[-context:]
+    for _ in range(wish.tokens):
+        window = torch.zeros((1, context), dtype=torch.int64, device=device)
+        window[0, : len(ids)] = torch.tensor(ids, device=device)
+        logits = network(window, samples=torch.zeros(1, dtype=torch.int64, device=device), **given).logits
+        last_V = logits[0, len(ids) - 1]
+        if not last_V.isfinite().any() or last_V.isnan().any():
+            raise Faults(errors.logits_not_finite(network.graph.name))
+        chosen = draw(last_V, wish.sampling, random)
+        if chosen == wish.stop_at:
+            return
+        yield chosen
+        ids = [*ids, chosen][-context:]
+
+
+def prompt_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a prompt; an empty one begins a document.
+
+    Raises:
+        Faults: DNA642, it is empty and the tokenizer has no token that ends (and so begins) a document.
+    """
+    (ids,) = tokenizer.encode([text])
+    if len(ids):
+        return ids.tolist()
+    if tokenizer.end is None:
+        raise Faults(errors.empty_prompt())
+    return [tokenizer.end]
+
+
+def pieces(tokenizer: Tokenizer, ids: Iterator[int]) -> Iterator[str]:
+    """The text of ids as it grows, in whole characters; what never becomes one is shown as U+FFFD."""
+    held: list[int] = []
+    shown = ""
+    for token in ids:
+        held.append(token)
+        text = tokenizer.decode(held).decode(errors="replace")
+        whole = text.rstrip(_TORN)
+        if len(text) - len(whole) > 3:
+            whole = text
+        if len(whole) > len(shown):
+            yield whole[len(shown) :]
+            shown = whole
+    rest = tokenizer.decode(held).decode(errors="replace")[len(shown) :]
+    if rest:
+        yield rest

@@ -1,0 +1,110 @@
+"""Generating with a real small net: greedy equals the definition, the window slides, text comes whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from dnac.data import load_tokenizer
+from dnac.ir.form import form
+from dnac.ir.graph import Graph
+from dnac.lowering.network import Network
+from dnac.semantics.result import Verdict
+from dnac.serve.generate import Wish, generate, pieces, prompt_ids, require_causal
+from dnac.serve.sampling import Sampling
+from dnac.text.diagnostic import Faults
+from graphs import tiny_text
+from inputs import text_input
+
+GREEDY = Sampling(temperature=0)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """A small routed net with large weights, so that its choices differ."""
+    net = Network(tiny_text(steps=2, blocks=3), dtype=torch.float64, seed=1)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(8)
+    return net
+
+
+@torch.no_grad()
+def by_hand(network: Network, ids: list[int], count: int) -> list[int]:
+    """Greedy, without padding: the window is as long as the text."""
+    for _ in range(count):
+        logits = network.eval()(torch.tensor([ids[-12:]])).logits
+        ids = [*ids, int(logits[0, -1].argmax())]
+    return ids[-count:]
+
+
+def test_greedy_equals_unpadded_windows_and_slides_past_the_context(network: Network) -> None:
+    assert list(generate(network, [65, 66, 67], Wish(20, GREEDY))) == by_hand(network, [65, 66, 67], 20)
+
+
+def test_a_prompt_longer_than_the_context_counts_by_its_end(network: Network) -> None:
+    long = list(range(40))
+    assert list(generate(network, long, Wish(3, GREEDY))) == list(generate(network, long[-12:], Wish(3, GREEDY)))
+
+
+def test_seeds_repeat_and_differ(network: Network) -> None:
+    texts = [list(generate(network, [65], Wish(12, Sampling(temperature=9.0), seed=s))) for s in (0, 0, 1)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_it_stops_at_the_end_token_and_does_not_give_it_out(network: Network) -> None:
+    whole = by_hand(network, [65, 66, 67], 8)
+    stop = next(t for t in whole[1:] if t != whole[0])
+    found = list(generate(network, [65, 66, 67], Wish(8, GREEDY, stop_at=stop)))
+    assert found == whole[: whole.index(stop)]
+
+
+def test_what_is_not_proven_causal_is_refused(network: Network) -> None:
+    require_causal(network, Verdict(True, True))
+    with pytest.raises(Faults) as caught:
+        require_causal(network, Verdict(False, True, ("depth, at mod.dna:7:3",)))
+    (fault,) = caught.value.bag
+    assert fault.code == "DNA641" and fault.notes == ("depth, at mod.dna:7:3",)
+
+
+def test_an_image_net_is_refused() -> None:
+    class Image:
+        graph: Graph = replace(tiny_text(), input=form("image", size=(8, 8), channels=1, classes=10))
+
+    with pytest.raises(Faults, match="takes images"):
+        require_causal(Image(), Verdict(None, True))  # type: ignore[arg-type]
+
+
+def test_text_comes_in_whole_characters() -> None:
+    from pathlib import Path
+
+    tokenizer = load_tokenizer(text_input(), Path())
+
+    def spelled(raw: bytes) -> Iterator[int]:
+        yield from raw
+
+    assert list(pieces(tokenizer, spelled("aé🙂b".encode()))) == ["a", "é", "🙂", "b"]
+    assert "".join(pieces(tokenizer, spelled(b"a\xff\xff\xff\xff\xffb"))) == "a" + "\ufffd" * 5 + "b"
+    assert "".join(pieces(tokenizer, spelled(b"a\xc3"))) == "a\ufffd"
+
+
+def test_an_empty_prompt_begins_a_document_or_is_refused() -> None:
+    from pathlib import Path
+
+    ended = load_tokenizer(text_input(tokenizer=form("bytes", end=0)), Path())
+    assert prompt_ids(ended, "") == [0] and prompt_ids(ended, "a") == [97]
+    with pytest.raises(Faults) as caught:
+        prompt_ids(load_tokenizer(text_input(), Path()), "")
+    assert [d.code for d in caught.value.bag] == ["DNA642"]
+
+
+def test_a_network_of_nans_does_not_speak() -> None:
+    broken = Network(tiny_text(steps=1, blocks=2), seed=1)
+    with torch.no_grad():
+        broken.get_parameter("lm.weight").fill_(float("nan"))
+    with pytest.raises(Faults) as caught:
+        list(generate(broken, [65], Wish(3)))
+    assert [d.code for d in caught.value.bag] == ["DNA644"]
