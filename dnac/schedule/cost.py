@@ -11,7 +11,7 @@ norms and activations count nothing. Per token of the stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from math import prod
 from typing import NamedTuple, assert_never
@@ -19,7 +19,7 @@ from typing import NamedTuple, assert_never
 from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.form import Form
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Part, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Part, Region, Route, RouterSet
 from dnac.kinds.base import EmbedKind, HeadKind, InputKind, ModuleKind, ScoreKind, Site, WeightSpec, params_of
 from dnac.passes import facts
 from dnac.schedule.chance import chances
@@ -54,6 +54,19 @@ def total(costs: Iterable[Range]) -> Range:
     return result
 
 
+class _Keys(NamedTuple):
+    """Which of a full segment's keys are there for a routed token."""
+
+    others: float = 1.0
+    """Chance of each other token of this step."""
+    before: float = 0.0
+    """Times that all tokens, itself too, ran here at earlier steps whose keys it sees."""
+
+    def seen(self, full: float) -> float:
+        """Mean number of keys, itself always among them; 0 for what sees none."""
+        return 1.0 + self.others * (full - 1.0) + self.before * full if full else 0.0
+
+
 class RouteCost(NamedTuple):
     """One routing step: FLOPs of its router, of its shared members, and of each candidate slot."""
 
@@ -80,13 +93,15 @@ class Costs:
         positions = kind.hands_on(params_of(kind, embed.kind))
         self.site = Site(graph.width, graph.tokens, graph.is_text, positions)
         self._routes: dict[int, RouteCost] = {}
+        self._sizes: dict[str, int] = {}
+        self._flops: dict[tuple[str, _Keys], float] = {}
 
     # --- parameters ----------------------------------------------------------------------------
 
     @cached_property
     def params(self) -> dict[str, int]:
         """Parameters of each set of weights, all its modules together."""
-        found = {m.name: self.make_params(m.parts) * _count(m) for m in self.graph.modules}
+        found = {m.name: self.module_params(m.name) * _count(m) for m in self.graph.modules}
         found |= {s.name: _size(self._shared_weights(s.role, s.kind)) for s in self.graph.shared}
         return {**found, **{name: found.get(name, 0) + size for name, size in self.router_params.items()}}
 
@@ -107,9 +122,11 @@ class Costs:
         once += sum(self.params[s.name] for s in self.graph.shared if s.role != "norm")
         return total([same(once), *(self._node_params(node) for node in traits.unrolled(self.graph.nodes))])
 
-    def make_params(self, parts: tuple[Part, ...]) -> int:
-        """Parameters of one module."""
-        return sum(_size(self.part_weights(part)) for part in parts)
+    def module_params(self, name: str) -> int:
+        """Parameters of one module of a set."""
+        if name not in self._sizes:
+            self._sizes[name] = sum(_size(self.part_weights(part)) for part in self.graph.module[name].parts)
+        return self._sizes[name]
 
     def part_weights(self, part: Part) -> tuple[WeightSpec, ...]:
         """The weights of one part of one module."""
@@ -131,7 +148,7 @@ class Costs:
             case Head():
                 return same(self.head_flops(node.weights))
             case Apply():
-                return same(self.module_flops(node.module))
+                return same(self.module_flops(node.module.set))
             case Route():
                 return self.route(node).whole
             case Norm() | Join():
@@ -153,9 +170,12 @@ class Costs:
         kind: HeadKind = catalogue.get("head", form.name)
         return kind.flops(params_of(kind, form), self.graph.width, self.outputs, self.graph.tokens)
 
-    def module_flops(self, member: Member, keys: Callable[[float], float] = lambda full: full) -> float:
-        """One token through one module; `keys` maps the keys of a full segment to those that are there."""
-        return sum(self._part_flops(part, keys) for part in traits.parts(self.graph, member))
+    def module_flops(self, name: str, keys: _Keys | None = None) -> float:
+        """One token through one module of a set, seeing a full segment or what `keys` says."""
+        known = (name, keys or _Keys())
+        if known not in self._flops:
+            self._flops[known] = sum(self._part_flops(part, known[1]) for part in self.graph.module[name].parts)
+        return self._flops[known]
 
     def route(self, node: Route) -> RouteCost:
         """The cost of one routing step; kept, since many parts of a plan ask for it."""
@@ -176,54 +196,58 @@ class Costs:
         kind: InputKind = catalogue.get("input", self.graph.input.name)
         return params_of(kind, self.graph.input)
 
-    def _part_flops(self, part: Part, keys: Callable[[float], float]) -> float:
+    def _part_flops(self, part: Part, keys: _Keys) -> float:
         kind: ModuleKind = catalogue.get("module", part.kind.name)
         params = params_of(kind, part.kind)
-        return kind.flops(params, self.site, keys(kind.keys(params, self.graph.tokens)))
+        return kind.flops(params, self.site, keys.seen(kind.keys(params, self.graph.tokens)))
 
-    def _key_flops(self, member: Member) -> float:
-        kinds = ((catalogue.get("module", p.kind.name), p.kind) for p in traits.parts(self.graph, member))
+    def _key_flops(self, name: str) -> float:
+        kinds = ((catalogue.get("module", p.kind.name), p.kind) for p in self.graph.module[name].parts)
         return sum(kind.key_flops(params_of(kind, form), self.site) for kind, form in kinds)
 
     def _route(self, node: Route) -> RouteCost:
         router = self.graph.router[node.router]
-        chance = chances(self.graph, node)
-        sight = facts.field(router, "sees").name
+        chance, k = chances(self.graph, node), facts.chosen_per_token(router)
         # a slot that does not run costs nothing: identities, and all slots of a folded choice
-        params = [
-            self.make_params(traits.parts(self.graph, m)) if i in node.runs else 0
-            for i, m in enumerate(node.candidates)
-        ]
-        dearest = [self.module_flops(m, _keys(sight, 1.0, self._before(node, m, 1.0))) for m in node.candidates]
-        k = facts.chosen_per_token(router)
+        params = [self.module_params(m.set) if i in node.runs else 0 for i, m in enumerate(node.candidates)]
+        dearest = [self.module_flops(m.set, self._all_keys(node, m)) for m in node.candidates]
         least, most = _picked(dearest, k, chance, cheap=True), _picked(dearest, k, chance, cheap=False)
-        slots = tuple(
-            self._slot(node, i, sight, chance[i], (i in least, i in most)) for i in range(len(node.candidates))
-        )
-        shared = sum(self.module_flops(m) for m in node.always)
-        score = facts.field(router, "score")
-        kind: ScoreKind = catalogue.get("score", score.name)
-        flops = kind.flops(params_of(kind, score), self.graph.width, router.size)
         active = Range(
             sum(params[i] for i in _picked(params, k, chance, cheap=True)),
             sum(p * size for p, size in zip(chance, params, strict=True)),
             sum(params[i] for i in _picked(params, k, chance, cheap=False)),
         )
-        base = sum(self.make_params(traits.parts(self.graph, m)) for m in node.always)
-        return RouteCost(flops, shared, slots, active.plus(same(base)))
+        return RouteCost(
+            router=self._score_flops(router),
+            always=sum(self.module_flops(m.set) for m in node.always),
+            slots=tuple(
+                self._slot(node, i, (float(i in least), p, float(i in most))) if i in node.runs else Range()
+                for i, p in enumerate(chance)
+            ),
+            params=active.plus(same(sum(self.module_params(m.set) for m in node.always))),
+        )
 
-    def _slot(self, node: Route, slot: int, sight: str, chance: float, picked: tuple[bool, bool]) -> Range:
-        member = node.candidates[slot]
-        if slot not in node.runs:
-            return Range()
-        alone = 1.0 if chance == 1.0 else 0.0
-        cases = [
-            (float(picked[0]), self.module_flops(member, _keys(sight, alone, 0.0))),
-            (chance, self.module_flops(member, _keys(sight, chance, self._before(node, member, None)))),
-            (float(picked[1]), self.module_flops(member, _keys(sight, 1.0, self._before(node, member, 1.0)))),
-        ]
-        extra = self._key_flops(member) if sight == "everyone" and slot in node.runs else 0.0
-        return Range(*(share * cost + (1.0 - share) * extra for share, cost in cases))
+    def _score_flops(self, router: RouterSet) -> float:
+        score = facts.field(router, "score")
+        kind: ScoreKind = catalogue.get("score", score.name)
+        return kind.flops(params_of(kind, score), self.graph.width, router.size)
+
+    def _slot(self, node: Route, slot: int, shares: tuple[float, float, float]) -> Range:
+        """The cost of one slot, by how often it is chosen in each case."""
+        member, chance = node.candidates[slot], shares[1]
+        everyone = facts.field(self.graph.router[node.router], "sees").name == "everyone"
+        if everyone:
+            keys = (_Keys(), _Keys(), _Keys())
+        else:
+            alone = _Keys(others=float(chance == 1.0))
+            keys = (alone, _Keys(chance, self._before(node, member, None)), self._all_keys(node, member))
+        # keys for everyone are made whether or not the token itself chose the module
+        extra = self._key_flops(member.set) if everyone else 0.0
+        cases = zip(shares, keys, strict=True)
+        return Range(*(share * self.module_flops(member.set, k) + (1.0 - share) * extra for share, k in cases))
+
+    def _all_keys(self, node: Route, member: Member) -> _Keys:
+        return _Keys(1.0, self._before(node, member, 1.0))
 
     def _before(self, node: Route, member: Member, chance: float | None) -> float:
         """Chances that a token ran here at earlier steps, summed; `chance` in place of each, if given."""
@@ -243,7 +267,7 @@ class Costs:
     def _node_params(self, node: Node) -> Range:
         match node:
             case Apply():
-                return same(self.make_params(traits.parts(self.graph, node.module)))
+                return same(self.module_params(node.module.set))
             case Norm():
                 return same(self.params[node.weights])
             case Route():
@@ -263,13 +287,6 @@ class Costs:
         if role == "embed":
             return kind.weights(params_of(kind, form), self._source)
         return kind.weights(params_of(kind, form), self.graph.width, self.outputs)
-
-
-def _keys(sight: str, chance: float, before: float) -> Callable[[float], float]:
-    """Keys that are there of a full segment's: each other token with a chance, itself always."""
-    if sight == "everyone":
-        return lambda full: full
-    return lambda full: 1.0 + chance * (full - 1.0) + before * full if full else 0.0
 
 
 def _picked(costs: list[float] | list[int], k: int, chance: list[float], *, cheap: bool) -> set[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dnac.ir import traits
-from dnac.ir.graph import Graph, Member, Route
+from dnac.ir.graph import Graph, Route
 from dnac.schedule import instructions as do
 from dnac.schedule.cost import Costs, Range, same, total
 from dnac.schedule.printer import instruction_text
@@ -59,7 +59,7 @@ def _flops(
         case do.Head():
             return same(costs.head_flops(i.weights))
         case do.Dense():
-            return same(costs.module_flops(Member(new.get(i.module.set, i.module.set), i.module.index)))
+            return same(costs.module_flops(new.get(i.module.set, i.module.set)))
         case do.Route():
             return same(costs.route(counter.routes[i.step + shift]).router)
         case do.Run():

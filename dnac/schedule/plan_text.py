@@ -25,7 +25,7 @@ def render_plan(net: CheckedNet, level: str = "O2") -> str:
     schedule = schedule_lines(build_schedule(optimized))
     blocks = [
         [f"{graph.name}: {_input(graph)}, width {graph.width}, {graph.tokens} tokens"],
-        _table([*_sizes(net, costs), *_verdicts(net)], indent=2),
+        _table([*_sizes(net, costs, Costs(optimized).flops), *_verdicts(net)], indent=2),
         ["weights", *_table([_Line.TITLES, *_weights(graph, costs)], indent=2, left=2)],
         ["hints", *(f"  {hint}" for hint in hints(net))] if hints(net) else [],
         [f"schedule ({level})", *(f"  {line}" for line in schedule)],
@@ -33,7 +33,7 @@ def render_plan(net: CheckedNet, level: str = "O2") -> str:
     return "\n".join(line for block in blocks if block for line in (*block, ""))
 
 
-def _sizes(net: CheckedNet, costs: Costs) -> list[tuple[str, ...]]:
+def _sizes(net: CheckedNet, costs: Costs, flops: Range) -> list[tuple[str, ...]]:
     graph = net.graph
     used = memory(graph, costs, net.train)
     training = sum(used[name] for name in ("parameters", "gradients", "optimizer", "router_biases"))
@@ -41,7 +41,7 @@ def _sizes(net: CheckedNet, costs: Costs) -> list[tuple[str, ...]]:
     rows = [
         ("parameters", f"{costs.total_params:,}"),
         ("active per token", _cases(costs.active_params)),
-        ("FLOPs per token", _cases(costs.flops)),
+        ("FLOPs per token", _cases(flops)),
         ("memory", f"{_bytes(used['parameters'])} weights, {_bytes(training)} with gradients and AdamW"),
         ("", f"about {_bytes(used['activations_per_sequence'])} activations per sequence in training"),
         ("routing steps", str(len(steps)) if steps else "none: every token takes every module"),
@@ -101,7 +101,7 @@ def _weights(graph: Graph, costs: Costs) -> list[tuple[str, ...]]:
     for shared in (s for s in graph.shared if s.role == "embed"):
         add("embed", shared.name, costs.params[shared.name])
     for m in graph.modules:
-        size = costs.make_params(m.parts) * (m.count or 1)
+        size = costs.params[m.name]
         add("pool" if m.name in routed else "module", m.name, size, m.count or 1, m.is_identity)
     for router in graph.routers:
         add("router", router.name, costs.router_params[router.name])
@@ -137,8 +137,7 @@ def _table(rows: Sequence[tuple[str, ...]], *, indent: int, left: int = 99) -> l
     """Columns aligned: the first `left` to the left, others to the right, the last as it is."""
     wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     cells = (
-        [f"{cell:<{w}}" if i < left else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(row[:-1], wide, strict=False))]
-        + [row[-1]]
+        [*(f"{row[i]:<{w}}" if i < left else f"{row[i]:>{w}}" for i, w in enumerate(wide[:-1])), row[-1]]
         for row in rows
     )
     return [" " * indent + "  ".join(line).rstrip() for line in cells]
