@@ -13,7 +13,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -352,23 +351,45 @@ def _members(name: str, count: int | None) -> list[Member]:
     return [Member(name)] if count is None else [Member(name, n) for n in range(count)]
 
 
-def _scheduled_terms(graph: Graph, routers: Mapping[str, Router]) -> dict[str, list[tuple[int, str, int]]]:
-    """Per router: (balance term, name of its number, place among the knobs)."""
-    found: dict[str, list[tuple[int, str, int]]] = {name: [] for name in routers}
+@dataclass(frozen=True)
+class _Scheduled:
+    """One scheduled number of a balance term."""
+
+    term: int
+    name: str
+    place: int
+    """Where its present value stands in `Call.knobs`."""
+    constants: dict[str, Any]
+    """The term's params, to be traced as plain values."""
+
+
+def _scheduled_terms(graph: Graph, routers: Mapping[str, Router]) -> dict[str, list[_Scheduled]]:
+    found: dict[str, list[_Scheduled]] = {name: [] for name in routers}
     for place, (router, path, _) in enumerate(knobs(graph)):
         term, name = path.removeprefix("balance[").split("].")
-        found[router].append((int(term), name, place))
+        params = routers[router].balance[int(term)][1]
+        constants = {key: getattr(params, key) for key in type(params).model_fields}
+        found[router].append(_Scheduled(int(term), name, place, constants))
     return found
 
 
-def _with_knobs(router: Router, scheduled: list[tuple[int, str, int]], call: Call) -> tuple[Any, ...]:
+class _Present:
+    """A term's params with the present values of its scheduled numbers."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def __getattr__(self, name: str) -> Any:
+        return self.values[name]
+
+
+def _with_knobs(router: Router, scheduled: list[_Scheduled], call: Call) -> tuple[Any, ...]:
     """The router's balance terms with the present values of their scheduled numbers."""
-    terms = list(router.balance)
-    for term, name, place in scheduled:
-        kind, params = terms[term]
-        given = {key: getattr(params, key) for key in kind.Params.model_fields}
-        terms[term] = kind, SimpleNamespace(**given | {name: call.knobs[place]})  # type: ignore[index]
-    return tuple(terms)
+    values: dict[int, dict[str, Any]] = {}
+    for each in scheduled:
+        values.setdefault(each.term, dict(each.constants))[each.name] = call.knobs[each.place]  # type: ignore[index]
+    terms = enumerate(router.balance)
+    return tuple((kind, _Present(values[i]) if i in values else params) for i, (kind, params) in terms)
 
 
 __all__ = ["Bound", "Form", "Interpreter", "Renamed", "Results", "Turn", "Values", "slot_scales"]

@@ -68,7 +68,8 @@ class Network(Names):
         self._biases = frozenset(key for key, _ in biases(graph))
         self._folded = folded_steps(graph, self.schedule)
         self._still = without_gradient(graph, self.schedule)
-        self._run: Callable[..., Output] = program.run
+        self.run: Callable[..., Output] = program.run
+        self.is_compiled = False
         bind(self, graph, device=device, dtype=dtype, seed=seed)
         if compile:
             from dnac.lowering.compile import compile_network
@@ -99,7 +100,7 @@ class Network(Names):
             seeds, samples, knobs,
         )
         weights = dict(self.named_parameters()) | dict(self.named_buffers())
-        output = self._run(weights, call, self.training, record)
+        output = self.run(weights, call, self.training, record)
         if self._folded:
             tokens = inputs.shape[1] if self.graph.is_text else self.graph.tokens
             output = with_folded(output, self._folded, inputs.shape[0], tokens, record=record)

@@ -1,0 +1,93 @@
+"""Compile a network as one graph, and say what that took.
+
+`fullgraph`: a graph break is an error, so there are none. `dynamic=False`: one program per shape of
+the inputs, mode (training or not) and kind of call (recorded, forced); routings, scheduled numbers
+and seeds are values and never compile anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from dnac.lowering import errors
+from dnac.text.diagnostic import Diagnostic, Faults
+
+if TYPE_CHECKING:
+    from dnac.lowering.network import Network
+
+
+@dataclass(frozen=True)
+class CompileReport:
+    """What compiling one network for one batch took."""
+
+    seconds: float
+    """Wall time of the first forward and backward pass, less that of the second."""
+    graphs: int
+    breaks: int
+
+
+def compile_network(network: Network) -> Network:
+    """The same network, compiled at its first call; uncompiled, with a note, where there is no compiler."""
+    missing = missing_compiler(next(network.parameters()).device)
+    if missing is not None:
+        network.notes = (*network.notes, f"{missing.message}; {missing.help}")
+        return network
+    compiled = torch.compile(network.run, fullgraph=True, dynamic=False)
+    network.run = _in_the_users_words(compiled)
+    network.is_compiled = True
+    return network
+
+
+def missing_compiler(device: torch.device) -> Diagnostic | None:
+    """Why this machine cannot compile for a device, or None."""
+    if device.type != "cpu":
+        return None
+    from torch._inductor import config, exc
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    del config
+    try:
+        get_cpp_compiler()
+    except exc.InvalidCxxCompiler:
+        return errors.no_compiler("no C++ compiler was found")
+    return None
+
+
+def measure(network: Network, inputs: Tensor) -> CompileReport:
+    """Compile for this batch, forward and backward, and count graphs, breaks and seconds."""
+    from torch._dynamo.utils import counters
+
+    before = _counted(counters)
+    first, second = (_pass_seconds(network, inputs) for _ in range(2))
+    graphs, breaks = (now - then for now, then in zip(_counted(counters), before, strict=True))
+    return CompileReport(max(first - second, 0.0), graphs, breaks)
+
+
+def _pass_seconds(network: Network, inputs: Tensor) -> float:
+    start = time.perf_counter()
+    output = network(inputs)
+    (output.logits.float().square().mean() + output.router_loss).backward()
+    network.zero_grad()
+    return time.perf_counter() - start
+
+
+def _counted(counters: Any) -> tuple[int, int]:
+    return counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
+
+
+def _in_the_users_words(compiled: Callable[..., Any]) -> Callable[..., Any]:
+    from torch._dynamo.exc import TorchDynamoException
+
+    def run(*args: Any) -> Any:
+        try:
+            return compiled(*args)
+        except TorchDynamoException as error:
+            raise Faults(errors.does_not_compile(str(error).strip().splitlines()[0])) from error
+
+    return run
