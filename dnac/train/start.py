@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,6 +14,7 @@ from dnac import catalogue, data
 from dnac.data.base import Dataset
 from dnac.kinds.base import PrecisionKind
 from dnac.kinds.train import TrainParams
+from dnac.lowering.compile import compile_network
 from dnac.lowering.knobs import knobs
 from dnac.lowering.network import Network
 from dnac.schedule.plan import plan
@@ -22,9 +24,10 @@ from dnac.train import checkpoint, errors, identity
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
 from dnac.train.compiling import is_worth_compiling
+from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
 from dnac.train.files import publish
-from dnac.train.loop import Training, knob_values
+from dnac.train.loop import Training
 from dnac.train.metrics import MetricsFile, cut_back
 from dnac.train.optim import build_optimizer
 from dnac.train.provenance import provenance
@@ -32,7 +35,6 @@ from dnac.train.run import CHECKPOINTS, FORMAT, Run, write_folder
 from dnac.train.session import Evaluate, Session
 from dnac.train.settings import Settings, resolve
 from dnac.train.tensorboard import TensorBoard
-
 
 SCORES = ("loss", "bits_per_byte", "perplexity", "accuracy", "skip_share")
 """Scores on held-out data that go into the metrics, where the net has them."""
@@ -129,9 +131,10 @@ def build_session(prepared: Prepared, listener: Listener, *, is_compiled: bool) 
     settings, graph, device = prepared.settings, prepared.checked.graph, pick_device(prepared.options.device)
     precision = precision_of(settings)
     dtype = getattr(torch, precision.dtype)
-    network = Network(
-        graph, lowering=prepared.options.lowering, device=device, dtype=dtype, seed=settings.init_seed,
-    )
+    network = Network(graph, prepared.options.lowering, device, dtype, settings.init_seed)
+    uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
+    if is_compiled:
+        compile_network(network)
     for note in network.notes:
         listener.note(note)
     training = Training(
@@ -145,7 +148,7 @@ def build_session(prepared: Prepared, listener: Listener, *, is_compiled: bool) 
         device=device,
     )
     return Session(
-        training, listener, Alerts(graph), _evaluation(training, network, prepared.valid), ActiveFlops(graph),
+        training, listener, Alerts(graph), _evaluation(training, uncompiled, prepared.valid), ActiveFlops(graph),
         digest=identity.digest(prepared.identity),
     )
 
@@ -154,11 +157,10 @@ def _evaluation(training: Training, network: Network, valid: Dataset) -> Evaluat
     """Loss and scores on a part of the held-out data, as `dnac eval` computes them."""
     size, batches = training.settings.micro_batch, training.settings.train.eval_batches
 
+    seeds = torch.tensor([training.settings.routing_seed, 0], device=training.device)
+
     def measure() -> dict[str, float]:
-        setting = Setting(
-            batches, training.autocast, training.settings.routing_seed, knob_values(training, max(training.step, 1))
-        )
-        found = evaluate(network, valid, size, setting)
+        found = evaluate(network, valid, size, batches=batches, autocast=training.autocast, seeds=seeds)
         return {f"valid_{name}": found[name] for name in SCORES if found[name] is not None}
 
     return measure

@@ -20,7 +20,7 @@ from dnac.train.optim import build_optimizer
 from dnac.train.settings import resolve
 from graphs import tiny_text
 
-SKIP = (form("skip_target", member="skip", share=0.25, per="step", rate=0.01),)
+SKIP = (form("skip_target", member="skip", share=0.25, per="step", rate=1e-5),)
 
 
 def training(graph: Graph | None = None, dtype: torch.dtype = torch.float32, **changes: object) -> Training:
@@ -76,8 +76,8 @@ def test_biases_move_once_per_update_and_never_at_evaluation() -> None:
     run = training(accumulate=4)
     train_step(run, batch())
     biases = [b for n, b in run.network.named_buffers() if n.endswith("bias")]
-    moved = sorted({round(abs(x), 6) for b in biases for x in b.tolist()} - {0.0})
-    assert moved == [0.01], "four micro-batches, one move"
+    moved = sorted({round(abs(x), 9) for b in biases for x in b.tolist()} - {0.0})
+    assert moved == [1e-5], "four micro-batches, one move"
     before = state(run)
     run.network.eval()
     with torch.no_grad():
@@ -117,16 +117,12 @@ def test_an_idle_module_rests_or_decays_as_the_file_says(idle: str) -> None:
     train_step(run, batch())
     starve(run, 2)
     before = state(run)
-    train_step(run, batch(1))
+    tokens = torch.stack(train_step(run, batch(1)).counts)[:, :4].sum(0).tolist()
     after = state(run)
     stacked = [k for k in before if "nodes.block." in k and not k.startswith("step/")]
-    held = [k for k in stacked if torch.equal(before[k][2], after[k][2])]
-    assert len(stacked) == 18
-    if idle == "hold":
-        assert held == stacked
-        assert not any(torch.equal(before[k][0], after[k][0]) for k in stacked)
-    else:
-        assert held == []
+    rested = [sum(torch.equal(before[k][i], after[k][i]) for k in stacked) for i in range(4)]
+    assert len(stacked) == 18 and tokens[2] == 0 and max(tokens) > 0
+    assert rested == [18 if idle == "hold" and n == 0 else 0 for n in tokens]
 
 
 def test_holding_changes_nothing_where_no_module_is_idle() -> None:
@@ -141,7 +137,7 @@ def poison_input(run: Training) -> None:
 
 
 def poison_module(run: Training) -> None:
-    run.network.get_parameter("nodes.block.mlp.down").data[0, 0, 0] = float("inf")
+    run.network.get_parameter("nodes.block.mlp.down").data[:, 0, 0] = float("inf")
 
 
 def poison_router(run: Training) -> None:
