@@ -173,7 +173,8 @@ def _times_width(quantity: Quantity, expr: ast.Expr, at: Field) -> int:
 
 
 def _list(slot: ListSlot, expr: ast.Expr, at: Field) -> Value:
-    if not isinstance(expr, ast.ListExpr):
+    given = _items(expr, at)
+    if given is None:
         named = through_names(expr, at)
         if named is not None:
             return _list(slot, *named)
@@ -181,21 +182,47 @@ def _list(slot: ListSlot, expr: ast.Expr, at: Field) -> Value:
             raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
         return (convert(slot.items[0], expr, at),)
     if slot.open:
-        slots = slot.items * len(expr.items)
-    elif len(slot.items) != len(expr.items):
-        message = f"`{at.key}` of `{at.owner}` holds {len(slot.items)} values, and this has {len(expr.items)}"
+        slots = slot.items * len(given)
+    elif len(slot.items) != len(given):
+        message = f"`{at.key}` of `{at.owner}` holds {len(slot.items)} values, and this has {len(given)}"
         raise Wrong(errors.field_sum(message, expr.span, f"give {describe(slot)}"))
     else:
         slots = slot.items
     items, faults = list[Value](), list[Wrong]()
-    for inner, item in zip(slots, expr.items, strict=True):
+    for inner, item in zip(slots, given, strict=True):
         try:
-            items.append(convert(inner, item, at))
+            items.append(convert(inner, *item))
         except Wrong as wrong:
             faults.append(wrong)
     if faults:
         raise Wrong(*(d for wrong in faults for d in wrong.diagnostics))
     return tuple(items)
+
+
+def _items(expr: ast.Expr, at: Field) -> list[tuple[ast.Expr, Field]] | None:
+    """The items of a list, or of a param or formal that holds one, each with the place it was written in."""
+    if isinstance(expr, ast.ListExpr):
+        return [(item, at) for item in expr.items]
+    if not isinstance(expr, ast.Ref) or at.scope.find(expr.head.text) is None:
+        return None
+    entry, _ = values.resolve(expr, at.scope)
+    datum = values.evaluate(expr, at.scope) if isinstance(entry, Constant) else None
+    return [_written(item, expr, at) for item in datum] if isinstance(datum, tuple) else None
+
+
+def _written(item: Datum, whole: ast.Expr, at: Field) -> tuple[ast.Expr, Field]:
+    """One item of an evaluated list as an expression again."""
+    match item:
+        case Thunk(expr, scope):
+            return expr, at.inside(scope)
+        case Quantity():
+            return ast.Number(item.value, item.unit, span=whole.span), at
+        case bool():
+            return ast.Ref(ast.Name(str(item).lower(), span=whole.span), span=whole.span), at
+        case str():
+            return ast.String(item, span=whole.span), at
+        case tuple():
+            raise Wrong(errors.wrong_type(at.owner, at.key, "a list of lists", "a list of values", whole.span))
 
 
 def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) -> Value:
