@@ -14,7 +14,7 @@ from dnac.semantics.modules import Wanted, count_params, make, overridden, targe
 from dnac.semantics.naming import Place, last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.pools import declare_pool, shared_norm
-from dnac.semantics.recipes import not_flat, recipe_scope
+from dnac.semantics.recipes import module_of, not_flat, recipe_scope
 from dnac.semantics.routes import route
 from dnac.semantics.scope import Constant, ModuleEntry, Recipe, RouterEntry, Scope, Unbuilt
 from dnac.semantics.values import whole
@@ -129,10 +129,9 @@ def _apply(step: ast.Step, action: ast.Apply, place: Place, draft: Draft) -> Non
     norm = step.span if draft.view else None
     wanted = overridden(Wanted(action.value, place.scope, site, norm), draft)
     found = target(wanted)
-    if isinstance(found, Recipe) and isinstance(found.definition, ast.DefModule):
-        if not_flat(found.definition, found.scope) is not None:
-            _expand(found, found.definition, wanted, place, draft)
-            return
+    if isinstance(found, Recipe) and not_flat(found) is not None:
+        _expand(found, wanted, place, draft)
+        return
     if isinstance(found, ModuleEntry):
         if draft.view:
             sort = "a module with its own norm"
@@ -149,14 +148,14 @@ def _apply(step: ast.Step, action: ast.Apply, place: Place, draft: Draft) -> Non
     note_module(member.set, (place.steps[id(step)], site, member.set), draft)
 
 
-def _expand(recipe: Recipe, definition: ast.DefModule, wanted: Wanted, place: Place, draft: Draft) -> None:
+def _expand(recipe: Recipe, wanted: Wanted, place: Place, draft: Draft) -> None:
     """A recipe with routing or loops inside, written out in place: its names stand behind the step's."""
     if draft.view:
         raise Wrong(errors.not_a_step(wanted.value.span, "a recipe with steps of its own"))
     owner = Owner(last_word(wanted.value), wanted.value.span, wanted.scope, draft.width)
     scope, _ = recipe_scope(recipe, wanted.args, owner, wanted.address, draft)
-    inner = Place(scope, step_names(definition.body), f"{wanted.address}.", (), top=False)
-    elaborate_block(definition.body, inner, draft)
+    body = module_of(recipe).body
+    elaborate_block(body, Place(scope, step_names(body), f"{wanted.address}.", (), top=False), draft)
 
 
 def _repeat(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> None:

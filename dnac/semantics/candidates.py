@@ -105,12 +105,13 @@ def _part(
 ) -> Iterable[Candidate]:
     if not tail:
         return members
-    if len(tail) > 1 or isinstance(tail[0], ast.Field):
-        raise Wrong(errors.not_a_candidate(ref.span))
-    if isinstance(tail[0], ast.Index):
-        return (members[position(tail[0], len(members), place.scope)],)
-    start, stop = bounds(tail[0], len(members), place.scope)
-    return members[start:stop]
+    step = tail[0] if len(tail) == 1 else None
+    if isinstance(step, ast.Index):
+        return (members[position(step, len(members), place.scope)],)
+    if isinstance(step, ast.Slice):
+        start, stop = bounds(step, len(members), place.scope)
+        return members[start:stop]
+    raise Wrong(errors.not_a_candidate(ref.span))
 
 
 def _of_module(

@@ -8,6 +8,7 @@ from dnac.semantics.scope import Constant, Namespace, NetEntry, Recipe, Scope
 from dnac.semantics.values import evaluate
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
+from dnac.text.source import Span
 
 
 def file_scope(unit: Unit, overrides: Overrides, bag: Ledger, prefix: str = "") -> Scope:
@@ -37,9 +38,9 @@ def file_scope(unit: Unit, overrides: Overrides, bag: Ledger, prefix: str = "") 
     return scope
 
 
-def _above(scope: Scope, later: dict[str, object]) -> Scope:
+def _above(scope: Scope, later: dict[str, Span]) -> Scope:
     """What an item may use: the names above it."""
-    return Scope(None, dict(scope.names), dict(later))  # type: ignore[arg-type]
+    return Scope(None, dict(scope.names), dict(later))
 
 
 def _add_file(use: ast.Use, alias: str, unit: Unit, scope: Scope, overrides: Overrides, bag: Ledger) -> None:

@@ -15,7 +15,7 @@ from dnac.semantics.bind import Bound, Owner, bind, given
 from dnac.semantics.draft import MOST_NODES, MOST_TURNS, Draft
 from dnac.semantics.naming import last_word, step_names
 from dnac.semantics.numbers import Quantity
-from dnac.semantics.recipes import not_flat, recipe_scope
+from dnac.semantics.recipes import module_of, not_flat, recipe_scope
 from dnac.semantics.scope import Constant, Entry, ModuleEntry, Recipe, Scope, Unbuilt, sort_of
 from dnac.semantics.values import resolve, unknown, whole
 from dnac.semantics.wrong import Wrong
@@ -85,7 +85,7 @@ def make(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     if isinstance(found, str):
         parts = _kind_parts(found, wanted, draft)
     else:
-        why = not_flat(_definition(found), found.scope)
+        why = not_flat(found)
         if why is not None:
             raise Wrong(errors_shapes.rolled_out_module(wanted.ref.span.text, why[0], wanted.ref.span))
         parts = _chain(found, wanted, draft)
@@ -124,11 +124,6 @@ def _entry(entry: Entry, has_tail: bool, wanted: Wanted) -> Recipe | ModuleEntry
     raise Wrong(errors_names.wrong_sort(wanted.ref.span, sort_of(entry), "a module", entry.span))
 
 
-def _definition(recipe: Recipe) -> ast.DefModule:
-    assert isinstance(recipe.definition, ast.DefModule)
-    return recipe.definition
-
-
 def _kind_parts(word: str, wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     kind: ModuleKind = words.kind("module", word)
     owner = Owner(word, wanted.value.span, wanted.scope, draft.width)
@@ -161,7 +156,7 @@ def _chain(recipe: Recipe, wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     """All parts of a flat recipe in sequence; a name that comes twice gets a number."""
     owner = Owner(last_word(wanted.value), wanted.value.span, wanted.scope, draft.width)
     scope, _ = recipe_scope(recipe, wanted.args, owner, wanted.address, draft)
-    body = _definition(recipe).body
+    body = module_of(recipe).body
     parts = list[Part]()
     _chain_block(body, replace(wanted, scope=scope), step_names(body), parts, draft)
     return tuple(parts)

@@ -53,10 +53,16 @@ def _formal(formal: ast.Formal, argument: Given | None, owner: Owner, scope: Sco
         return Constant(None, span)
 
 
-def not_flat(definition: ast.DefModule, scope: Scope) -> tuple[str, Span] | None:
+def module_of(recipe: Recipe) -> ast.DefModule:
+    """The definition of a recipe that is known to be a module's."""
+    assert isinstance(recipe.definition, ast.DefModule)
+    return recipe.definition
+
+
+def not_flat(recipe: Recipe) -> tuple[str, Span] | None:
     """Why a recipe is not one chain of kinds, with the place; None if it is one."""
-    for statement in definition.body.statements:
-        if (why := _not_flat(statement, scope)) is not None:
+    for statement in module_of(recipe).body.statements:
+        if (why := _not_flat(statement, recipe.scope)) is not None:
             return why
     return None
 
@@ -82,5 +88,5 @@ def _not_flat_step(value: ast.Call | ast.Ref, scope: Scope) -> tuple[str, Span] 
     except Wrong:
         return None  # the flat chain will say what is wrong with it
     if isinstance(entry, Recipe) and isinstance(entry.definition, ast.DefModule):
-        return not_flat(entry.definition, entry.scope)
+        return not_flat(entry)
     return None

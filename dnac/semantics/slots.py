@@ -100,24 +100,14 @@ def describe(slot: Slot) -> str:
             return _WORDS.get(catalogue, f"a word for `{catalogue}`")
         case NumberSlot():
             return _describe_number(slot)
-        case TextSlot():
-            return "a quoted text"
-        case FlagSlot():
-            return "`true` or `false`"
         case ChoiceSlot(words):
             return " or ".join(f"`{w}`" for w in words)
-        case MemberSlot():
-            return "the name of a member"
-        case EmbedSlot():
-            return "the name of the embed"
-        case NoneSlot():
-            return "`none`"
         case ListSlot(items, is_open):
-            if is_open:
-                return f"a list, each item {describe(items[0])}"
-            return f"a list of {len(items)}: " + ", ".join(describe(i) for i in items)
+            return _describe_list(items, is_open)
         case EitherSlot(options):
             return " or ".join(describe(o) for o in options)
+        case TextSlot() | FlagSlot() | MemberSlot() | EmbedSlot() | NoneSlot():
+            return _PLAIN[type(slot)]
 
 
 def literal_words(slot: Slot) -> tuple[str, ...]:
@@ -137,6 +127,21 @@ _WORDS = {
     "module": "a module kind",
     "tokenizer": "a tokenizer",
 }
+
+
+_PLAIN: dict[type[object], str] = {
+    TextSlot: "a quoted text",
+    FlagSlot: "`true` or `false`",
+    MemberSlot: "the name of a member",
+    EmbedSlot: "the name of the embed",
+    NoneSlot: "`none`",
+}
+
+
+def _describe_list(items: tuple[Slot, ...], is_open: bool) -> str:
+    if is_open:
+        return f"a list, each item {describe(items[0])}"
+    return f"a list of {len(items)}: " + ", ".join(describe(i) for i in items)
 
 
 def _describe_number(slot: NumberSlot) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dnac.ir.form import Form
 from dnac.kinds.base import params_of
@@ -108,7 +109,7 @@ def _schedule(value: float | Form, key: str, span: Span, run: Run) -> Iterator[D
     assert isinstance(pieces, tuple)
     found = [run.steps_of(ends(p)) for p in pieces if isinstance(p, Form)]
     known = [e for e in found if e is not None]
-    if any(later < earlier for earlier, later in zip(known, known[1:], strict=False)):
+    if any(later < earlier for earlier, later in pairwise(known)):
         yield errors.pieces_out_of_order(key, span)
     if run.steps is not None and known and max(known) > run.steps * (1 + 1e-9):
         yield errors.schedule_too_long(key, int(max(known)), run.steps, span)
