@@ -10,8 +10,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from dnac import catalogue
+from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Member, Route
 from dnac.ir.traits import unrolled
+from dnac.kinds.base import ModuleKind, params_of
 from dnac.passes.facts import chosen_per_token, field
 from dnac.schedule.cost import Costs
 
@@ -40,4 +43,11 @@ class ActiveFlops:
         return sum(share * self._member(member, 1.0 if sees_all else share) for member, share in used)
 
     def _member(self, member: Member, chance: float) -> float:
-        return self._costs.module_flops(member, lambda full: 1.0 + chance * (full - 1.0) if full else 0.0)
+        """One token through one module, with each other token of its sequence there by chance."""
+        return sum(self._part(part.kind, chance) for part in self._graph.module[member.set].parts)
+
+    def _part(self, form: Form, chance: float) -> float:
+        kind: ModuleKind = catalogue.get("module", form.name)
+        params = params_of(kind, form)
+        full = kind.keys(params, self._graph.tokens)
+        return kind.flops(params, self._costs.site, 1.0 + chance * (full - 1.0) if full else 0.0)
