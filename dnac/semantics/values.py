@@ -38,6 +38,8 @@ def evaluate(expr: ast.Expr, scope: Scope) -> Datum:
 
 def evaluate_argument(expr: ast.Expr, scope: Scope) -> Datum:
     """The value of an argument of a `def`: also a bare word that only its field can know (a member's name)."""
+    if isinstance(expr, ast.ListExpr):
+        return tuple(evaluate_argument(item, scope) for item in expr.items)
     if isinstance(expr, ast.Ref) and not expr.tail and scope.find(expr.head.text) is None:
         return expr.head.text == "true" if expr.head.text in ("true", "false") else Thunk(expr, scope)
     return evaluate(expr, scope)
