@@ -1,8 +1,8 @@
 """The picture of a net without a layout: boxes, frames round them, and edges between them.
 
-Every set of weights is one box, with its multiplicity; every loop is one frame, with its turns; a
-routing step is a diamond, the members it may choose, and the point where their outputs join.
-Graphviz, Mermaid and the HTML page draw the same `Diagram`.
+Every set of weights is one box, with its multiplicity, and a second use refers to it; every loop is one
+frame, with its turns; a routing step is a diamond, the members it may choose, and the point where their
+outputs join. Graphviz, Mermaid and the HTML page draw the same `Diagram`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["input", "embed", "module", "identity", "router", "combine", "head", "output"]
+Role = Literal["input", "embed", "module", "identity", "reference", "router", "combine", "head", "output"]
+"""`reference`: weights that are drawn elsewhere, used here again."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Frame:
 @dataclass(frozen=True)
 class Edge:
     """`stream`: tokens go on; `choice`: a router may send them; `result`: increments come back;
-    `again`: the next turn; `tied`: the same weights.
+    `again`: the next turn; `tied`: the same table.
     """
 
     tail: str

@@ -39,11 +39,12 @@ def render(diagram: Diagram, form: Literal["svg", "png"]) -> bytes:
 
 def _digraph(diagram: Diagram) -> graphviz.Digraph:
     graph = graphviz.Digraph(re.sub(r"\W", "_", diagram.name))
+    gap = '<br/><font point-size="4"> </font>'
     caption = "".join(f'<br/><font point-size="10" color="{SOFT}">{_text(line)}</font>' for line in diagram.caption)
     graph.attr(
         rankdir="LR", bgcolor=PAPER, fontname=FONT, fontsize="15", fontcolor=INK, labelloc="t", pad="0.25",
         nodesep="0.28", ranksep="0.42", splines="true", compound="true",
-        label=f"<<b>{_text(diagram.name)}</b>{caption}>",
+        label=f"<<b>{_text(diagram.name)}</b>{gap}{caption}{gap}>",
     )  # fmt: skip
     graph.attr("node", fontname=FONT, fontsize="11", fontcolor=INK, margin="0.12,0.07", penwidth="1.2", height="0.3")
     graph.attr("edge", fontname=FONT, fontsize="10", fontcolor=SOFT, color=INK, arrowsize="0.65", penwidth="1.2")
@@ -82,8 +83,9 @@ def _box(graph: graphviz.Digraph, box: Box) -> None:
             )
         case "input" | "output":
             graph.node(box.id, _label(box), shape="plaintext", margin="0.04,0.04")
-        case "identity":
-            graph.node(box.id, _label(box), shape="box", style="rounded,filled,dashed", **color)
+        case "identity" | "reference":
+            dashes = "dashed" if box.role == "identity" else "dotted"
+            graph.node(box.id, _label(box), shape="box", style=f"rounded,filled,{dashes}", **color)
         case _:
             graph.node(box.id, _label(box), shape="box", style="rounded,filled", **color)
 
@@ -98,12 +100,12 @@ def _label(box: Box) -> str:
     rows = [f"<tr><td><b>{_text(box.title)}</b>{times}</td></tr>"]
     rows += [f'<tr><td><font point-size="9.5" color="{SOFT}">{_text(line)}</font></td></tr>' for line in box.lines]
     if 1 < box.count <= CELLS:
-        rows.append(f"<tr><td>{_cells(box)}</td></tr>")
+        rows.append(f"<tr>{_cells(box)}</tr>")
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1.5">{"".join(rows)}</table>>'
 
 
 def _cells(box: Box) -> str:
-    """One small square per module, darker the more of its router's choices it took."""
+    """A table cell with one small square per module, darker the more of its router's choices it took."""
     across = min(box.count, 12 if box.count > 24 else 8)
     most = max(box.loads, default=0.0) or 1.0
     plain = PAPER if box.role == "identity" else "#bcd9ee"
@@ -115,7 +117,9 @@ def _cells(box: Box) -> str:
         for start in range(0, box.count, across)
     ]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<table border="0" cellborder="1" cellspacing="2" cellpadding="0">{body}</table>'
+    size = f'width="{across * 11 + 6}" height="{len(rows) * 11 + 6}"'  # fixed, or Graphviz spreads the cells
+    table = f'<table border="0" cellborder="1" cellspacing="2" cellpadding="0">{body}</table>'
+    return f'<td fixedsize="true" {size}>{table}</td>'
 
 
 def _edge(graph: graphviz.Digraph, edge: Edge) -> None:

@@ -22,29 +22,9 @@ Bundle = Sequence[Sequence[Item]]
 def draw(graph: Graph, caption: tuple[str, ...] = (), loads: Loads | None = None) -> Diagram:
     """The diagram of a graph as elaborated. With `loads`, edges and modules carry measured shares."""
     items = fold(graph)
-    drawing = _Drawing(graph, loads or {}, _users(items))
+    drawing = _Drawing(graph, loads or {})
     placed, _ = drawing.place([items], "input")
-    outer = [drawing.pool_frames[name] for name in drawing.outside]
-    return Diagram(graph.name, caption, (drawing.input(), *placed, *outer), tuple(drawing.edges))
-
-
-def _users(items: Sequence[Item]) -> dict[str, int]:
-    """How many places of the folded net route over each pool."""
-    users: dict[str, int] = {}
-    for item in items:
-        match item:
-            case Single(Route() as node):
-                for pool in {_pool(m) for m in (*node.candidates, *node.always)}:
-                    users[pool] = users.get(pool, 0) + 1
-            case Turns(turns):
-                for pool, n in _users(turns[0]).items():
-                    users[pool] = users.get(pool, 0) + n
-            case Branches(_, branches):
-                for pool, n in _users([i for branch in branches for i in branch]).items():
-                    users[pool] = users.get(pool, 0) + n
-            case _:
-                pass
-    return users
+    return Diagram(graph.name, caption, (drawing.input(), *placed), tuple(drawing.edges))
 
 
 def _pool(member: Member) -> str:
@@ -57,13 +37,9 @@ def _pool(member: Member) -> str:
 class _Drawing:
     graph: Graph
     loads: Loads
-    users: dict[str, int]
     edges: list[Edge] = field(default_factory=list[Edge])
-    boxes: dict[str, str] = field(default_factory=dict[str, str])
-    """Stem of a module set to the id of the box that shows it."""
-    pool_frames: dict[str, Frame] = field(default_factory=dict[str, Frame])
-    outside: list[str] = field(default_factory=list[str])
-    """Pools that several routing steps share: they stand beside the loops."""
+    drawn: set[str] = field(default_factory=set[str])
+    """Stems of the module sets that are drawn already: a second place shows a reference to them."""
 
     # --- the stream ---------------------------------------------------------------------------
 
@@ -73,7 +49,7 @@ class _Drawing:
             return Box("input", "input", "text", (f"{self.graph.tokens} tokens",))
         size: Any = source.get("size")
         return Box(
-            "input", "input", "image", (f"{'×'.join(str(n) for n in size)} pixels", f"{self.graph.tokens} patches")
+            "input", "input", "image", (f"{'×'.join(str(n) for n in size)} pixels", f"{self.graph.tokens} tokens")
         )
 
     def place(self, bundle: Bundle, previous: str) -> tuple[list[Box | Frame], str]:
@@ -152,61 +128,45 @@ class _Drawing:
 
     def _apply(self, nodes: Sequence[Apply], count: int, previous: str) -> tuple[list[Box], str]:
         """One module, or `count` turns of it: a stack where each has its weights, a loop where they share."""
-        name = stem(nodes[0].module.set)
+        id, name = nodes[0].id, stem(nodes[0].module.set)
         sets = len({node.module for node in nodes})
         own = sets == len(nodes)
-        entry = self.graph.module[nodes[0].module.set]
-        note = () if own or sets == len(nodes) // count else (f"{len(nodes)} uses, {sets} set{'s' * (sets > 1)}",)
-        id = nodes[0].id
-        if name in self.boxes and not own:
-            note = (f"the weights of {name}",)
-            self.edges.append(Edge(self.boxes[name], id, "tied"))
-        self.boxes.setdefault(name, id)
         self.edges.append(Edge(previous, id, "stream"))
         if count > 1 and not own:
             self.edges.append(Edge(id, id, "again", f"{count} times, same weights"))
-        role = "identity" if entry.is_identity else "module"
+        if name in self.drawn:
+            return [Box(id, "reference", name, ("the same weights",))], id
+        self.drawn.add(name)
+        entry = self.graph.module[nodes[0].module.set]
+        note = () if own or sets == len(nodes) // count else (f"{len(nodes)} uses, {sets} set{'s' * (sets > 1)}",)
         lines = (*(words.module(entry) or ("identity",)), *note)
-        return [Box(id, role, name, lines, count if own else 1)], id
+        return [Box(id, "identity" if entry.is_identity else "module", name, lines, count if own else 1)], id
 
     # --- routing ------------------------------------------------------------------------------
 
     def _route(self, nodes: Sequence[Route], count: int, previous: str) -> tuple[list[Box | Frame], str]:
-        """One routing step, or `count` turns of it, with the pool it chooses from."""
+        """One routing step, or `count` turns of it, with the pools it chooses from."""
         first = nodes[0]
         fields = self.graph.router[first.router].fields
-        router = Box(
-            f"{first.id}.router",
-            "router",
-            stem(first.site),
-            (words.choice(_form(fields, "choose"), len(first.candidates)),),
-        )
+        choice = words.choice(_form(fields, "choose"), len(first.candidates))
+        router = Box(f"{first.id}.router", "router", stem(first.site), (choice,))
         plus = Box(f"{first.id}.plus", "combine", "+")
         self.edges.append(Edge(previous, router.id, "stream"))
-        inner: list[Box | Frame] = [router]
-        for pool in dict.fromkeys(_pool(m) for m in (*first.candidates, *first.always)):
-            members = [m for m in (*first.candidates, *first.always) if _pool(m) == pool]
-            frame = self._pool_frame(pool, members, nodes)
-            if frame is not None:
-                inner.append(frame)
-        for name in dict.fromkeys(m.set for m in (*first.candidates, *first.always)):
-            self._choice(name, nodes, router.id, plus.id)
-        inner.append(plus)
+        members = (*first.candidates, *first.always)
+        pools = [
+            self._pool(pool, [m for m in members if _pool(m) == pool], nodes)
+            for pool in dict.fromkeys(_pool(m) for m in members)
+        ]
         if count > 1:
             self.edges.append(Edge(plus.id, router.id, "again", "next step"))
         steps = f"{count} routing steps" if count > 1 else "routing step"
         title = f"{stem(first.site)} · {steps}"
-        return [Frame(f"step.{first.id}", "step", title, self._about(nodes, fields), tuple(inner))], plus.id
+        return [Frame(f"step.{first.id}", "step", title, self._about(nodes, fields), (router, *pools, plus))], plus.id
 
     def _about(self, nodes: Sequence[Route], fields: Form) -> tuple[str, ...]:
         routers = len({node.router for node in nodes})
-        scope = (
-            "one router"
-            if len(nodes) == 1
-            else f"{routers} routers"
-            if routers > 1
-            else f"one router, {len(nodes)} uses"
-        )
+        scope = f"{routers} routers" if routers > 1 else "one router"
+        scope += f", {len(nodes)} uses" if routers == 1 < len(nodes) else ""
         how = [scope, words.phrase(_form(fields, "score")), words.phrase(_form(fields, "gate"))]
         weight, terms = fields.get("weight"), fields.get("balance")
         if isinstance(weight, Form):
@@ -216,49 +176,35 @@ class _Drawing:
             lines.append("balance " + ", ".join(words.balance(t) for t in terms if isinstance(t, Form)))
         return tuple(lines)
 
-    def _pool_frame(self, pool: str, members: Sequence[Member], nodes: Sequence[Route]) -> Frame | None:
-        """The frame of a pool, or None where it is drawn already or belongs beside the loops."""
-        names = dict.fromkeys(m.set for m in members)
-        new = [name for name in names if stem(name) not in self.boxes]
-        if not new:
-            return None
-        boxes = tuple(self._member(name, nodes) for name in new)
-        sets = len({m.set for node in nodes for m in node.candidates if stem(m.set) == stem(new[0])})
+    def _pool(self, pool: str, members: Sequence[Member], nodes: Sequence[Route]) -> Frame:
+        """The members of one pool that this step may choose."""
+        names = list(dict.fromkeys(m.set for m in members))
+        drawn_before = all(stem(name) in self.drawn for name in names)
+        boxes = tuple(self._member(name, nodes) for name in names)
+        title = f"pool {pool}" if pool != stem(names[0]) else "candidates"
+        sets = len({m.set for node in nodes for m in (*node.candidates, *node.always) if stem(m.set) == stem(names[0])})
+        if drawn_before:
+            return Frame(f"pool.{nodes[0].id}.{pool}", "pool", f"{title} again", ("the same weights",), boxes)
         lines = (f"used by all {len(nodes)} steps",) if sets == 1 and len(nodes) > 1 else ()
         lines = (f"own modules in each of {sets} turns",) if sets > 1 else lines
-        title = f"pool {pool}" if pool != stem(new[0]) else "candidates"
-        frame = Frame(f"pool.{pool}", "pool", title, lines, boxes)
-        if self.users.get(pool, 0) > 1:
-            frame = Frame(
-                frame.id, "pool", title, (f"routed over in {self.users[pool]} places",), self._merged(pool, boxes)
-            )
-            self.pool_frames[pool] = frame
-            self.outside += [pool] if pool not in self.outside else []
-            return None
-        return frame
-
-    def _merged(self, pool: str, boxes: tuple[Box, ...]) -> tuple[Box | Frame, ...]:
-        known = self.pool_frames[pool].items if pool in self.pool_frames else ()
-        return (*known, *boxes)
+        return Frame(f"pool.{nodes[0].id}.{pool}", "pool", title, lines, boxes)
 
     def _member(self, name: str, nodes: Sequence[Route]) -> Box:
-        entry = self.graph.module[name]
+        """One group of a pool, with the edges from the router and to the point where outputs join."""
+        first, entry = nodes[0], self.graph.module[name]
+        id = f"{first.id}.{stem(name)}"
+        always = any(m.set == name for m in first.always)
+        taken = sum(m.set == name for m in first.candidates)
+        whole = entry.count or 1
+        part = "always" if always else f"{taken} of {whole}" if taken < whole else ""
+        self.edges.append(Edge(f"{first.id}.router", id, "choice", part, None if always else self._share(name, nodes)))
+        self.edges.append(Edge(id, f"{first.id}.plus", "result"))
         short = stem(name).rsplit(".", 1)[-1]
-        id = f"set.{stem(name)}"
-        self.boxes[stem(name)] = id
+        if stem(name) in self.drawn:
+            return Box(id, "reference", short, (), taken, self._module_loads(name, nodes))
+        self.drawn.add(stem(name))
         role = "identity" if entry.is_identity else "module"
-        lines = words.module(entry) or ("identity",)
-        return Box(id, role, short, lines, entry.count or 1, self._module_loads(name, nodes))
-
-    def _choice(self, name: str, nodes: Sequence[Route], router: str, plus: str) -> None:
-        box = self.boxes[stem(name)]
-        always = any(m.set == name for m in nodes[0].always)
-        taken = {m.index for m in nodes[0].candidates if m.set == name}
-        whole = self.graph.module[name].count or 1
-        part = f"{len(taken)} of {whole}" if not always and len(taken) < whole else ""
-        share = None if always else self._share(name, nodes)
-        self.edges.append(Edge(router, box, "choice", "always" if always else part, share))
-        self.edges.append(Edge(box, plus, "result"))
+        return Box(id, role, short, words.module(entry) or ("identity",), whole, self._module_loads(name, nodes))
 
     # --- measured -----------------------------------------------------------------------------
 
@@ -273,7 +219,8 @@ class _Drawing:
         if not rows or len({m.set for node in nodes for m in node.candidates if stem(m.set) == stem(name)}) > 1:
             return ()
         size = self.graph.module[name].count or 1
-        return tuple(sum(row.get(index, 0.0) for row in rows) / len(rows) for index in range(size))
+        indices = sorted(rows[0]) if stem(name) in self.drawn and len(rows[0]) < size else range(size)
+        return tuple(sum(row.get(index, 0.0) for row in rows) / len(rows) for index in indices)
 
     def _slots(self, node: Route, name: str) -> dict[int, float]:
         """Index within the set to the measured part, for the candidates of one set."""

@@ -23,8 +23,10 @@ def source(diagram: Diagram) -> str:
     for item in diagram.items:
         lines += _item(item, "  ")
     lines += [f"  {_edge(edge)}" for edge in diagram.edges]
-    for role in ("module", "identity", "router", "embed", "head", "combine"):
-        dashes = ",stroke-dasharray:5 3" if role == "identity" else ""
+    for role in ("module", "identity", "reference", "router", "embed", "head", "combine"):
+        dashes = (
+            ",stroke-dasharray:5 3" if role == "identity" else ",stroke-dasharray:1 3" if role == "reference" else ""
+        )
         lines.append(f"  classDef {role} fill:{FILL[role]},stroke:{EDGE[role]},color:{INK}{dashes}")
     lines.append("  classDef bare fill:none,stroke:none")
     return "\n".join(lines) + "\n"

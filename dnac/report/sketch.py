@@ -65,7 +65,7 @@ def _box(
         words.append(again[box.id].label)
     paint = "io" if box.role in ("input", "output") else box.role
     height = 14 + ROW * (1 + len(words))
-    dash = ' stroke-dasharray="5 3"' if box.role == "identity" else ""
+    dash = {"identity": ' stroke-dasharray="5 3"', "reference": ' stroke-dasharray="1 3"'}.get(box.role, "")
     drawn = [_rectangle((x, y, width, height), FILL[paint], EDGE[paint], dash)]
     drawn += [_text(x + 12, y + 18 + ROW * i, t, i == 0) for i, t in enumerate((title, *words))]
     return drawn, y + height + GAP

@@ -81,12 +81,14 @@ def balance(term: Form) -> str:
         share, per = term.get("share"), term.get("per")
         text = f"skip {percent(share)}" if isinstance(share, float) else "skip target"
         return f"{text} per {per}" if per else text
-    return phrase(term)
+    numbers = [phrase(v) for _, v in term if isinstance(v, float) or (isinstance(v, Form) and v.name == "schedule")]
+    return " ".join([term.name, *numbers[:1]])
 
 
 def paths(number: int | str) -> str:
-    """An exact count of paths, in full where it is short, else `6.4 × 10^13`."""
+    """An exact count of paths, in full where it is short, else `6.4 × 10¹³`."""
     digits = str(number)
     if len(digits) <= 9:
         return f"{int(digits):,}"
-    return f"{digits[0]}.{digits[1]} × 10^{len(digits) - 1}"
+    exponent = str(len(digits) - 1).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digits[0]}.{digits[1]} × 10{exponent}"

@@ -61,7 +61,7 @@ def test_measured_shares_stand_on_the_edges_and_in_the_cells():
     graph = tiny_text(steps=2, blocks=3, skips=1)
     diagram = draw(graph, (), {"hop[0]": [0.5, 0.1, 0.0, 0.4], "hop[1]": [0.3, 0.1, 0.4, 0.2]})
     shares = {e.head: e.share for e in diagram.edges if e.role == "choice"}
-    assert shares == {"set.nodes.block": pytest.approx(0.7), "set.nodes.skip": pytest.approx(0.3)}
+    assert shares == {"h2.nodes.block": pytest.approx(0.7), "h2.nodes.skip": pytest.approx(0.3)}
     block = next(b for b in diagram.boxes() if b.title == "block")
     assert block.loads == pytest.approx((0.4, 0.1, 0.2))
 
@@ -108,18 +108,23 @@ def test_a_tied_head_is_bound_to_its_embed():
     assert [(e.tail, e.head) for e in tied] == [("h0", "logits")]
 
 
-def test_a_pool_that_two_steps_use_is_one_frame_beside_them():
+def test_a_second_use_of_a_pool_refers_to_it():
     graph = tiny_text(steps=2)
     nodes = tuple(replace(n, site="last", router="last") if isinstance(n, Route) and n.step else n for n in graph.nodes)
-    routers = (
-        graph.routers[0],
-        replace(graph.routers[1], name="last", fields=graph.routers[0].fields.replace(tau=2.0)),
-    )
+    fields = graph.routers[0].fields.replace(tau=2.0)
+    routers = (graph.routers[0], replace(graph.routers[1], name="last", fields=fields))
     diagram = draw(replace(graph, nodes=nodes, routers=routers))
-    pools = [f for f in diagram.items if isinstance(f, Frame) and f.role == "pool"]
-    assert [p.lines for p in pools] == [("routed over in 2 places",)]
-    assert [b.title for b in diagram.boxes()].count("block") == 1
-    assert sum(e.head == "set.nodes.block" and e.role == "choice" for e in diagram.edges) == 2
+    blocks = [(b.role, b.count) for b in diagram.boxes() if b.title == "block"]
+    assert blocks == [("module", 4), ("reference", 4)]
+    assert frames(diagram)["pool"].title == "pool nodes"
+
+
+def test_a_second_use_of_a_module_refers_to_it():
+    graph = tiny_text()
+    nodes = [Apply(f"h{i + 1}", f"h{i}", f"h{i}", Member(n), site=n) for i, n in enumerate("aba")]
+    sets = (ModuleSet("a", None, transformer()), ModuleSet("b", None, ()))
+    whole = replace(graph, modules=sets, nodes=(Embed("h0", "embed"), *nodes, Head("logits", "h3", "lm")), routers=())
+    assert [b.role for b in draw(whole).boxes() if b.title in "ab"] == ["module", "identity", "reference"]
 
 
 def test_every_edge_ends_at_boxes_that_are_drawn():

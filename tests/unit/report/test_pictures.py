@@ -188,7 +188,7 @@ def test_mermaid_draws_the_same_boxes_and_edges():
 
 
 def test_the_caption_gives_size_and_paths():
-    assert caption(PLAN) == ("603M parameters, at most 433M active for a token · 2 routing steps, 1.2 × 10^20 paths",)
+    assert caption(PLAN) == ("603M parameters, at most 433M active for a token · 2 routing steps, 1.2 × 10²⁰ paths",)
 
 
 def test_a_record_is_kept_without_pickle_and_read_back(tmp_path: Path):

@@ -66,7 +66,7 @@ def test_words_are_short():
     assert count(999) == "999"
     assert percent(0.3012) == "30 %"
     assert percent(0.0042) == "0.4 %"
-    assert paths(18**11) == "6.4 × 10^13"
+    assert paths(18**11) == "6.4 × 10¹³"
     assert paths(24) == "24"
     assert choice(form("top", k=2), 74) == "top 2 of 74"
     assert balance(form("aux", weight=0.01)) == "aux 0.01"
