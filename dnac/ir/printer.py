@@ -73,9 +73,7 @@ def type_of(graph: Graph, node: Node) -> str:
     stream = f"f[B,T,{graph.width}]"
     match node:
         case Route():
-            k = graph.router[node.router].fields["choose"]
-            chosen = k.get("k", "K") if isinstance(k, Form) else "K"
-            return f"{stream} ids[B,T,{chosen}]"
+            return f"{stream} ids[B,T,{_chosen(graph, node)}]"
         case Head():
             text = graph.input.get("vocabulary", "V")
             return f"f[B,T,{text}]" if graph.is_text else f"f[B,{graph.input.get('classes', 'V')}]"
@@ -83,6 +81,14 @@ def type_of(graph: Graph, node: Node) -> str:
             return stream
         case _:
             assert_never(node)
+
+
+def _chosen(graph: Graph, node: Route) -> Value:
+    """K as far as the form says; `K` where only its kind knows."""
+    choose = graph.router[node.router].fields["choose"]
+    if not isinstance(choose, Form):
+        return "K"
+    return choose.get("k") or {"all": len(node.candidates), "fixed": 1}.get(choose.name, "K")
 
 
 def print_slots(slots: Sequence[int]) -> str:
