@@ -60,6 +60,11 @@ def mixes_tokens(graph: Graph, member: Member) -> bool:
     return any(kind.mixes_tokens for kind in kinds)
 
 
+def reads_norm(router: RouterSet) -> bool:
+    """Whether the router reads the pool's own norm, as its members do, and not the raw stream."""
+    return field(router, "read").name == "normed"
+
+
 def sees_own_step(router: RouterSet) -> bool:
     """Whether routed attention looks at keys of its own routing step alone."""
     return field(router, "sees").name in ("peers", "everyone")

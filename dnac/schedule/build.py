@@ -11,7 +11,7 @@ from typing import assert_never
 
 from dnac.ir import traits
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Region, Route
-from dnac.passes.facts import chosen_per_token
+from dnac.passes import facts
 from dnac.passes.rewrites.stack_same_kind import banks_of
 from dnac.schedule import instructions as do
 from dnac.schedule.verify import verify_schedule
@@ -87,9 +87,11 @@ class _Builder:
     def _route(self, node: Route) -> tuple[str, ...]:
         view = self._value(node.view)
         out = self.routings[node.router] = f"{node.id}.routing"
-        k = chosen_per_token(self.graph.router[node.router])
+        k = facts.chosen_per_token(self.graph.router[node.router])
+        # members read the pool's own norm; the router does where it says so
+        read = view if facts.reads_norm(self.graph.router[node.router]) else self._value(node.x)
         self.made.append(
-            do.Route(out, view, node.router, node.site, node.step, node.candidates, k, origin=node.origin)
+            do.Route(out, read, node.router, node.site, node.step, node.candidates, k, origin=node.origin)
         )
         work = [i for i, module in enumerate(node.always) if not traits.is_identity(self.graph, module)]
         shared = tuple(self._always(node, i) for i in work)

@@ -28,7 +28,7 @@ module one = mlp: mlp
 module pool.a x 2 = mlp: mlp
 module pool.t x 2 = attention: attention + mlp: mlp
 module pool.skip x 2 = identity
-router r of 6 = router{choose=top{k=2}, weight=raw, scale=1.0, combine=delta, limit=none, balance=[], sees=peers}
+router r of 6 = router{read=normed, choose=top{k=2}, weight=raw, scale=1.0, combine=delta, limit=none, balance=[], sees=peers}
 h0 = embed(inputs) by embed : f[B,T,8]
 h1 = apply(h0) by pool.a[0] at left : f[B,T,8]
 h2 = apply(h1) by pool.a[1] at left2 : f[B,T,8]
@@ -47,6 +47,15 @@ def test_a_small_net_gives_this_schedule(level: str) -> None:
 
 def test_norms_joins_shared_members_and_two_banks_give_this_schedule() -> None:
     golden.check("schedule/parts.txt", print_schedule(build_schedule(optimize(read_graph(ROUTED)))))
+
+
+def test_a_router_reads_the_raw_stream_unless_it_says_normed() -> None:
+    def routed(read: str) -> tuple[str, str]:
+        made = build_schedule(read_graph(ROUTED.replace("read=normed", f"read={read}"))).instructions
+        return next(i.x for i in made if isinstance(i, do.Route)), next(i.x for i in made if isinstance(i, do.Gather))
+
+    assert routed("normed") == ("n5", "n5")
+    assert routed("raw_stream") == ("h4", "n5")
 
 
 def test_a_folded_choice_keeps_its_router_as_a_gate() -> None:
