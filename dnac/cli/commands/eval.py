@@ -1,0 +1,97 @@
+"""`dnac eval RUN`: loss and scores of a trained run on its held-out data; `--sweep` varies it."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from dnac.cli.base import Command
+from dnac.cli.options import add_settings, status, wants_json
+from dnac.cli.runs import add_run, outcome, table, teller
+from dnac.cli.usage import WrongUse
+
+_COLUMNS = {
+    "loss": ("loss", "{:.4f}"),
+    "bits_per_byte": ("bits/byte", "{:.4f}"),
+    "perplexity": ("perplexity", "{:.3f}"),
+    "accuracy": ("accuracy", "{:.2%}"),
+    "skip_share": ("skip share", "{:.2%}"),
+    "active_flops_per_token": ("FLOPs/token", "{:,}"),
+}
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    add_settings(parser)
+    parser.add_argument(
+        "--sweep",
+        metavar="NAME=V,V,...",
+        action="append",
+        default=[],
+        help="evaluate with each value, e.g. --sweep hop.choose='top(1),top(2)'; given twice: all combinations",
+    )
+    parser.add_argument("--split", choices=("valid", "train"), default="valid", help="which data (default: valid)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="samples at once (default: as it was trained)")
+    parser.add_argument("--batches", type=int, metavar="N", help="only the first N batches (default: all)")
+
+
+def _run(args: Namespace) -> int:
+    for name in ("batch_size", "batches"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise WrongUse(f"--{name.replace('_', '-')} must be 1 or more")
+    for text in args.sweep:
+        if "=" not in text:
+            raise WrongUse(f"`--sweep {text}` gives no values", "write --sweep name=value,value")
+    return outcome(_evaluate, args)
+
+
+def _evaluate(args: Namespace) -> int:
+    from dnac.train.assess import Exam, assess, sweep
+    from dnac.train.run import Run
+    from dnac.train.start import pick_device
+
+    run = Run.open(args.run)
+    step = run.latest(teller(args)).step
+    device = str(pick_device(args.device))
+    exam = Exam(args.split, args.batch_size, args.batches, device, args.lowering)
+    results: list[dict[str, Any]] = []
+    for varied in sweep(args.sweep):
+        if varied:
+            status(f"evaluating with {', '.join(varied)}")
+        results.append(assess(run, (*args.settings, *varied), exam, teller(args)))
+    if wants_json(args):
+        print(json.dumps({"version": 1, "run": str(run.path), "step": step, "split": args.split, "results": results}))
+    else:
+        print(_text(results, step, len(args.settings)))
+    return 0
+
+
+def _text(results: list[dict[str, Any]], step: int, fixed: int) -> str:
+    first = results[0]
+    head = f"{first['data']} (sha256 {first['data_sha256'][:12]}), {first['targets']:,} targets, step {step}"
+    return f"{head}\n{_one(first) if len(results) == 1 else _many(results, fixed)}"
+
+
+def _one(found: dict[str, Any]) -> str:
+    rows = [[title, _shown(found, key)] for key, (title, _) in _COLUMNS.items() if found[key] is not None]
+    routers = [
+        [f"  {name}", f"{entry['skip_share']:.2%} skipped, largest load {max(entry['load']):.2%}"]
+        for name, entry in found["routers"].items()
+    ]
+    width = max(len(row[0]) for row in [*rows, *routers])
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in [*rows, *routers])
+
+
+def _many(results: list[dict[str, Any]], fixed: int) -> str:
+    keys = [key for key in _COLUMNS if all(found[key] is not None for found in results)]
+    rows = [["settings", *(_COLUMNS[key][0] for key in keys)]]
+    rows += [[" ".join(found["settings"][fixed:]), *(_shown(found, key) for key in keys)] for found in results]
+    return table(rows)
+
+
+def _shown(found: dict[str, Any], key: str) -> str:
+    return _COLUMNS[key][1].format(found[key])
+
+
+COMMAND = Command("eval", "measure a run on its held-out data, as it is or with other settings", _add_arguments, _run)

@@ -1,0 +1,103 @@
+"""`dnac generate RUN --prompt TEXT`: text from a trained language model."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from dnac.cli.base import Command
+from dnac.cli.options import add_settings, status, wants_json
+from dnac.cli.runs import add_run, outcome, teller
+from dnac.cli.usage import WrongUse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnac.serve.sampling import Sampling
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_run(parser)
+    add_settings(parser)
+    parser.add_argument("--prompt", metavar="TEXT", default="", help="the text to go on from; `-` reads it from stdin")
+    parser.add_argument("--tokens", metavar="N", type=int, default=200, help="new tokens at most (default 200)")
+    parser.add_argument("--greedy", action="store_true", help="always the likeliest token")
+    parser.add_argument("--temperature", metavar="T", type=float, default=1.0, help="below 1: safer (default 1)")
+    parser.add_argument("--top-k", metavar="K", type=int, help="only the K likeliest tokens")
+    parser.add_argument("--top-p", metavar="P", type=float, help="only the likeliest tokens that sum to P")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="equal seeds give equal texts (default 0)")
+    parser.add_argument("--past-end", action="store_true", help="go on after an end-of-document token")
+
+
+def _run(args: Namespace) -> int:
+    if args.tokens < 1:
+        raise WrongUse("--tokens must be 1 or more")
+    return outcome(_generate, args)
+
+
+def _generate(args: Namespace) -> int:
+    from dnac.data import load_tokenizer
+    from dnac.serve.generate import Wish, generate, pieces, prompt_ids, require_causal
+    from dnac.train.assess import changed, seeds_of
+    from dnac.train.run import Run
+    from dnac.train.start import pick_device
+
+    sampling, device = _sampling(args), str(pick_device(args.device))
+    run = changed(Run.open(args.run), args.settings)
+    spec = run.spec_with(args.settings)
+    network = run.network(teller(args), settings=args.settings, device=device, lowering=args.lowering)
+    require_causal(network, spec.verdicts["generate"])
+    tokenizer = load_tokenizer(network.graph.input, run.root)
+    prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
+    stop = None if args.past_end else tokenizer.end
+    ids: list[int] = []
+    made = generate(
+        network, prompt_ids(tokenizer, prompt), Wish(args.tokens, sampling, args.seed, stop),
+        seeds=seeds_of(run, device),
+    )  # fmt: skip
+    begun = time.perf_counter()
+    text = _show(prompt, pieces(tokenizer, _kept(made, ids)), is_shown=not wants_json(args))
+    seconds = time.perf_counter() - begun
+    if wants_json(args):
+        rate = len(ids) / seconds
+        found = {"prompt": prompt, "text": text, "tokens": len(ids), "ids": ids, "tokens_per_s": round(rate, 2)}
+        ended = "end" if len(ids) < args.tokens else "count"
+        print(json.dumps({"version": 1, "run": str(run.path), **found, "stopped_by": ended, "seed": args.seed}))
+    else:
+        status(f"{len(ids)} tokens in {seconds:.1f} s")
+    return 0
+
+
+def _sampling(args: Namespace) -> Sampling:
+    from dnac.serve.sampling import Sampling as Rules
+
+    try:
+        return Rules(0.0 if args.greedy else args.temperature, args.top_k, args.top_p)
+    except ValueError as fault:
+        raise WrongUse(str(fault)) from fault
+
+
+def _kept(made: Iterator[int], ids: list[int]) -> Iterator[int]:
+    for token in made:
+        ids.append(token)
+        yield token
+
+
+def _show(prompt: str, texts: Iterator[str], *, is_shown: bool) -> str:
+    """Print as it comes, the prompt first; return what is new."""
+    if is_shown:
+        print(prompt, end="", flush=True)
+    whole: list[str] = []
+    for text in texts:
+        whole.append(text)
+        if is_shown:
+            print(text, end="", flush=True)
+    if is_shown:
+        print()
+    return "".join(whole)
+
+
+COMMAND = Command("generate", "write text with a trained run", _add_arguments, _run)

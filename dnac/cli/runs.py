@@ -1,0 +1,58 @@
+"""What the commands on run folders share."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnac.cli.options import status
+from dnac.cli.select import render
+
+if TYPE_CHECKING:
+    from dnac.text.diagnostic import Diagnostic
+
+MISUSE = ("DNA642", "DNA643", "DNA730", "DNA733", "DNA736")
+"""Faults of the command line and of run folders, not of a file: exit code 2."""
+
+
+def add_run(parser: ArgumentParser) -> None:
+    """`RUN` and where to compute."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
+    parser.add_argument("--lowering", help="how the net is computed (default: as it was trained)")
+
+
+def outcome(run: Callable[[Namespace], int], args: Namespace) -> int:
+    """Run a command; faults of the command line and of run folders are shown here and give 2.
+
+    Raises:
+        Faults: all others.
+    """
+    from dnac.text.diagnostic import Faults
+
+    try:
+        return run(args)
+    except Faults as faults:
+        if any(d.code not in MISUSE for d in faults.bag if d.severity == "error"):
+            raise
+        for diagnostic in faults.bag:
+            status(render(diagnostic, args))
+        return 2
+
+
+def teller(args: Namespace) -> Callable[[Diagnostic], None]:
+    """Shows warnings, such as a damaged checkpoint, on stderr."""
+    return lambda diagnostic: status(render(diagnostic, args))
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text under their heads, the first to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
