@@ -127,7 +127,11 @@ def _step(step: ast.Step, place: Place, draft: Draft) -> None:
 def _apply(step: ast.Step, action: ast.Apply, place: Place, draft: Draft) -> None:
     site = place.step(step)
     norm = step.span if draft.view else None
-    wanted = overridden(Wanted(action.value, place.scope, site, norm), draft)
+    wanted = Wanted(action.value, place.scope, site, norm)
+    if not isinstance(
+        place.scope.find(wanted.ref.head.text), ModuleEntry
+    ):  # a reused module is set where it is declared
+        wanted = overridden(wanted, draft)
     found = target(wanted)
     if isinstance(found, Recipe) and not_flat(found) is not None:
         _expand(found, wanted, place, draft)

@@ -35,21 +35,21 @@ def check(source: Source, settings: Sequence[ast.Setting] = (), net: str | None 
     chosen = [n for n in nets if net is None or n == net]
     if net is not None and not chosen:
         bag.add(errors.unknown_net(net, None, nets))
-    trains = _trains(unit, nets, bag)
+    _check_trains(unit, nets, bag)
     layer = layer_of(settings, file_scope(unit, Overrides(), bag), COMMAND_LINE, bag)
-    checked, known = _elaborate(unit, chosen, layer, trains, bag)
+    checked, known = _elaborate(unit, chosen, layer, bag)
     if chosen and known is not None:
         Overrides(layer, known).report_missed(bag)
     return CheckedFile(source, used, tuple(checked), bag)
 
 
 def _elaborate(
-    unit: Unit, names: list[str], layer: list[Override], trains: dict[str, ast.Train], bag: Ledger
+    unit: Unit, names: list[str], layer: list[Override], bag: Ledger
 ) -> tuple[list[CheckedNet], dict[str, None] | None]:
     """All nets, and the paths that could be set; None where a net was given up half way."""
     checked, known, whole = list[CheckedNet](), dict[str, None](), True
     for name in names:
-        result = elaborate_net(unit, name, layer, trains, bag)
+        result = elaborate_net(unit, name, layer, bag)
         known |= result.known
         whole = whole and result.is_whole
         if result.net is not None:
@@ -61,7 +61,8 @@ def _nets(unit: Unit) -> list[str]:
     return list(dict.fromkeys(i.name.text for i in unit.tree.items if isinstance(i, (ast.Net, ast.Derive))))
 
 
-def _trains(unit: Unit, nets: list[str], bag: Ledger) -> dict[str, ast.Train]:
+def _check_trains(unit: Unit, nets: list[str], bag: Ledger) -> None:
+    """Each train block names a net of this file, and no net has two."""
     found = dict[str, ast.Train]()
     for item in unit.tree.items:
         if not isinstance(item, ast.Train):
@@ -73,4 +74,3 @@ def _trains(unit: Unit, nets: list[str], bag: Ledger) -> dict[str, ast.Train]:
             bag.add(errors.second_train(item.net, found[name].net.span))
         else:
             found[name] = item
-    return found

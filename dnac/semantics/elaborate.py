@@ -29,8 +29,10 @@ class Lineage:
 
     block: ast.Net
     changes: tuple[tuple[ast.Settings, Scope], ...]
-    trains: tuple[str, ...]
-    """Names under which a train block counts for it: its own first, then those of its bases."""
+    entry: NetEntry
+    """The block's own entry."""
+    train: NetEntry | None
+    """The nearest of the net and its bases that has a train block."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,7 @@ class Elaborated:
     """Whether it was looked at to its end; else a setting may have been missed for no fault of its own."""
 
 
-def elaborate_net(
-    unit: Unit, name: str, settings: list[Override], trains: dict[str, ast.Train], bag: Ledger
-) -> Elaborated:
+def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) -> Elaborated:
     """Elaborate and check one net of a file, with the settings of the command line."""
     before = bag.errors
     lineage = _lineage(file_scope(unit, Overrides(), bag), name, bag)
@@ -57,16 +57,10 @@ def elaborate_net(
     for layer, (changes, scope) in enumerate(lineage.changes, start=1):
         overrides.items += layer_of(changes.entries, scope, layer, bag)
     overrides.items += settings
-    scope = file_scope(unit, overrides, bag)
-    entry = _base_entry(scope, name)
-    draft = Draft(name, bag, overrides, entry.span)
-    place = Place(Scope(entry.scope), step_names(lineage.block.body))
-    elaborate_block(lineage.block.body, place, draft)
-    if not draft.stopped:
-        _check_ends(draft, lineage)
-        whole_net.check(draft)
-        check_claims(draft)
-    train = _train(lineage, trains, draft, entry.scope)
+    # Once more, with params as they are set for this net.
+    lineage = _lineage(file_scope(unit, overrides, bag), name, bag)
+    assert lineage is not None
+    draft, train = _draft(name, lineage, overrides, bag)
     has_errors = bag.errors > before
     if not has_errors:
         Overrides([o for o in overrides.items if o not in settings], overrides.known).report_missed(bag)
@@ -76,14 +70,28 @@ def elaborate_net(
     return Elaborated(net, overrides.known, is_whole=True)
 
 
+def _draft(name: str, lineage: Lineage, overrides: Overrides, bag: Ledger) -> tuple[Draft, Form | None]:
+    """Walk over the block, then judge the whole."""
+    draft = Draft(name, bag, overrides, lineage.entry.span)
+    place = Place(Scope(lineage.entry.scope), step_names(lineage.block.body))
+    elaborate_block(lineage.block.body, place, draft)
+    if not draft.stopped:
+        _check_ends(draft, lineage)
+        whole_net.check(draft)
+        check_claims(draft)
+    source = lineage.train
+    train = train_form(source.train, draft, source.file) if source is not None and source.train is not None else None
+    return draft, train
+
+
 def _lineage(scope: Scope, name: str, bag: Ledger) -> Lineage | None:
     """Follow `a = b with {...}` down to a block. Names come before their use, so there is no ring."""
-    changes, trains = list[tuple[ast.Settings, Scope]](), list[str]()
-    entry = scope.names.get(name)
+    changes = list[tuple[ast.Settings, Scope]]()
+    entry, train = scope.names.get(name), None
     while isinstance(entry, NetEntry):
-        trains.append(entry.net.name.text)
+        train = train or (entry if entry.train is not None else None)
         if isinstance(entry.net, ast.Net):
-            return Lineage(entry.net, tuple(reversed(changes)), tuple(trains))
+            return Lineage(entry.net, tuple(reversed(changes)), entry, train)
         changes.append((entry.net.changes, entry.scope))
         try:
             entry = _base(entry.net, entry.scope)
@@ -103,15 +111,6 @@ def _base(derive: ast.Derive, scope: Scope) -> NetEntry:
     return entry
 
 
-def _base_entry(scope: Scope, name: str) -> NetEntry:
-    """The entry of the block that a net is made of, in a scope with all settings applied."""
-    entry = scope.names[name]
-    while isinstance(entry, NetEntry) and isinstance(entry.net, ast.Derive):
-        entry = _base(entry.net, entry.scope)
-    assert isinstance(entry, NetEntry)
-    return entry
-
-
 def _check_ends(draft: Draft, lineage: Lineage) -> None:
     span = lineage.block.name.span
     wanted = (
@@ -126,12 +125,6 @@ def _check_ends(draft: Draft, lineage: Lineage) -> None:
 
 def _declared_head(lineage: Lineage) -> bool:
     return any(isinstance(s, ast.Head) for s in lineage.block.body.statements)
-
-
-def _train(lineage: Lineage, trains: dict[str, ast.Train], draft: Draft, scope: Scope) -> Form | None:
-    """The settings of the net's own train block, else those of its nearest base."""
-    block = next((trains[name] for name in lineage.trains if name in trains), None)
-    return train_form(block, draft, scope) if block else None
 
 
 def _graph(draft: Draft) -> Graph:

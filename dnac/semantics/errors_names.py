@@ -141,9 +141,14 @@ def not_in_file(alias: str, name: ast.Name, known: Sequence[str]) -> Diagnostic:
 
 def setting_hits_nothing(span: Span, near: Sequence[str]) -> Diagnostic:
     """An override whose path names nothing."""
+    tops = list(dict.fromkeys(path.split(".")[0] for path in near))
+    if span.text.startswith("train.") and "train" not in tops:
+        otherwise = "this net has no train block"
+    else:
+        otherwise = f"what can be set begins with {listed(tops, 16)}" if tops else "nothing can be set here"
     return Diagnostic(
         "DNA216", f"nothing is called `{span.text}` here, so it cannot be set", span, "sets nothing",
-        help=did_you_mean(span.text, near, f"what can be set: {listed(near)}" if near else ""),
+        help=otherwise if "no train" in otherwise else did_you_mean(span.text, near, otherwise),
     )  # fmt: skip
 
 

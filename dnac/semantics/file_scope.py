@@ -18,6 +18,7 @@ def file_scope(unit: Unit, overrides: Overrides, bag: Ledger, prefix: str = "") 
     """
     scope = Scope()
     later = {item.name.text: item.name.span for item in unit.tree.items if not isinstance(item, (ast.Use, ast.Train))}
+    trains = {item.net.text: item for item in reversed(unit.tree.items) if isinstance(item, ast.Train)}
     used = {id(use): (alias, found) for use, alias, found in unit.uses}
     for item in unit.tree.items:
         match item:
@@ -31,7 +32,8 @@ def file_scope(unit: Unit, overrides: Overrides, bag: Ledger, prefix: str = "") 
                 scope.names.setdefault(name.text, Recipe(item, _above(scope, later), name.span))
                 later.pop(name.text, None)
             case ast.Net(name) | ast.Derive(name):
-                scope.names.setdefault(name.text, NetEntry(item, _above(scope, later), name.span))
+                entry = NetEntry(item, _above(scope, later), name.span, trains.get(name.text), scope)
+                scope.names.setdefault(name.text, entry)
                 later.pop(name.text, None)
             case ast.Train():
                 pass

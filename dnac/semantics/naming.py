@@ -45,14 +45,18 @@ class Place:
 
 def step_names(block: ast.Block) -> dict[int, str]:
     """Local names of all steps of a block and of the blocks within, by `id` of the step."""
-    taken = {name.text for name in declared(block)}
-    names = dict[int, str]()
+    things, names = {name.text for name in declared(block)}, dict[int, str]()
+    used = {step.label.text for step in _steps(block) if step.label is not None}
     for step in _steps(block):
-        word = step.label.text if step.label else _first_word(step)
+        if step.label is not None:
+            names[id(step)] = step.label.text
+            continue
+        word = _first_word(step)
         local, number = word, 2
-        while step.label is None and local in taken:
+        # The first use of a declared module has the module's own name.
+        while local in used or (local in things and local != word):
             local, number = f"{word}_{number}", number + 1
-        taken.add(local)
+        used.add(local)
         names[id(step)] = local
     return names
 

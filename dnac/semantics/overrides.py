@@ -54,18 +54,17 @@ class Overrides:
 
     def whole(self, address: str) -> Given | None:
         """What replaces the thing at an address (a param, a count, a member's kind)."""
-        self._know(address, ())
+        self.known.setdefault(plain(address))
         return self._strongest(parse(address))
 
     def fields(self, address: str, fields: Iterable[str]) -> dict[str, Given]:
-        """What sets fields of the thing at an address; fields it does not have are given too."""
-        self._know(address, fields)
+        """What sets fields of the thing at an address."""
+        bare, path = plain(address), parse(address)
+        self.known |= {f"{bare}.{field}": None for field in fields}
         if not self.items:
             return {}
-        path = parse(address)
-        wanted = {o.path[-1][0]: None for o in self.items if len(o.path) == len(path) + 1}
-        found = {key: self._strongest((*path, (key, ()))) for key in wanted}
-        return {key: given for key, given in found.items() if given is not None}
+        found = {field: self._strongest((*path, (field, ()))) for field in fields}
+        return {field: given for field, given in found.items() if given is not None}
 
     def report_missed(self, bag: Bag) -> None:
         """One fault for each setting that hit nothing."""
@@ -81,11 +80,6 @@ class Overrides:
                 if best is None or override.strength() >= best.strength():
                     best = override
         return best.given if best else None
-
-    def _know(self, address: str, fields: Iterable[str]) -> None:
-        bare = plain(address)
-        for name in (bare, *(f"{bare}.{f}" for f in fields)):
-            self.known.setdefault(name)
 
 
 def layer_of(settings: Sequence[ast.Setting], scope: Scope, layer: int, bag: Bag) -> list[Override]:

@@ -57,7 +57,7 @@ def shared_norm(word: str, name: str, args: tuple[ast.Arg, ...], span: Span, pla
     owner = Owner(word, span, place.scope, draft.width)
     fields = tuple(PoolParams.model_fields)
     arguments = given(owner, fields, args, draft.bag)
-    arguments |= {k: g for k, g in draft.overrides.fields(name, fields).items() if k in fields}
+    arguments |= draft.overrides.fields(name, fields)
     bound = bind(owner, PoolParams, arguments, draft.bag)
     if bound is None:
         raise Wrong()

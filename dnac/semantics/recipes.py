@@ -29,8 +29,7 @@ def recipe_scope(
     arguments = given(owner, keys, args, draft.bag)
     for key in set(arguments) - set(keys):
         draft.bag.add(errors.unknown_argument(owner.word, key, arguments[key].key_span, keys))
-    set_from_outside = draft.overrides.fields(address, keys)
-    arguments |= {k: g for k, g in set_from_outside.items() if k in keys}
+    arguments |= draft.overrides.fields(address, keys)
     scope = Scope(recipe.scope)
     for formal in formals:
         scope.names[formal.name.text] = _formal(formal, arguments.get(formal.name.text), owner, scope, draft)

@@ -55,11 +55,14 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class NetEntry:
-    """A net of this or of a used file, and the scope of that file."""
+    """A net of this or of a used file, the names above it, and its own train block if it has one."""
 
     net: ast.Net | ast.Derive
     scope: Scope
     span: Span
+    train: ast.Train | None
+    file: Scope
+    """All names of the file, which a train block may use."""
 
 
 @dataclass(frozen=True, slots=True)

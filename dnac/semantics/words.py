@@ -50,7 +50,7 @@ def meaning(word: str) -> str | None:
         return "a keyword"
     if word in FIXED:
         return "a fixed word"
-    homes = [c for c in kind_catalogues() if has(c, word) or planned(c, word)]
+    homes = [c for c in kind_catalogues() if has(c, word)]
     if homes:
         return "a module kind" if homes[0] == "module" else f"a word for `{homes[0]}`"
     return "a fixed word" if word in _literals() else None
@@ -58,7 +58,9 @@ def meaning(word: str) -> str | None:
 
 def is_word(word: str) -> bool:
     """Whether any field anywhere takes this word as its own value (data sets included)."""
-    return meaning(word) not in (None, "a keyword") or any(has(c, word) for c in ("dataset", "tokenizer"))
+    return meaning(word) not in (None, "a keyword") or any(
+        has(c, word) or planned(c, word) for c in (*kind_catalogues(), "dataset", "tokenizer", "scope", "when")
+    )
 
 
 @cache
