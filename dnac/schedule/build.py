@@ -14,7 +14,7 @@ from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Region, R
 from dnac.passes import facts
 from dnac.passes.rewrites.stack_same_kind import banks_of
 from dnac.schedule import instructions as do
-from dnac.schedule.verify import verify_schedule
+from dnac.schedule.verify import reads, verify_schedule
 
 
 def build_schedule(graph: Graph) -> do.Schedule:
@@ -44,6 +44,9 @@ class _Builder:
         read = _read_as_stream(nodes)
         for node in nodes:
             self._node(node, node.id in read)
+        taken = {value for made in self.made for value in reads(made)}
+        # the norm of a pool whose members are identities
+        self.made = [made for made in self.made if not isinstance(made, do.Norm) or made.out in taken]
 
     def _node(self, node: Node, is_read: bool) -> None:
         at = node.origin

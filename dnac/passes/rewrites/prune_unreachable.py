@@ -27,7 +27,14 @@ def apply(graph: Graph) -> Graph:
 
 
 def without_unread_norms(graph: Graph) -> Graph:
-    """The graph without norms whose view nobody takes."""
+    """The graph without norms whose view nobody takes: no module that runs, and no router that reads it."""
+
+    def reading(node: Node) -> Node:
+        if not isinstance(node, Route) or node.runs or node.always or facts.reads_norm(graph.router[node.router]):
+            return node
+        return replace(node, view=node.x)
+
+    graph = map_nodes(graph, reading)
     read = {value for node in graph.nodes for value in traits.inputs(node)}
     return replace(graph, nodes=tuple(n for n in graph.nodes if not isinstance(n, Norm) or n.id in read))
 
