@@ -208,6 +208,8 @@ class PoolDecl(Node):
     name: Name
     args: tuple[Arg, ...]
     members: tuple[Member, ...]
+    body: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
+    """The place of `{ members }`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,9 @@ def _router(parts: Parts) -> ast.Node:
 
 
 def _pool(parts: Parts) -> ast.Node:
-    return ast.PoolDecl(_name(parts), _all(parts, ast.Arg), _all(parts, ast.Member), span=_span(parts))
+    brace = next(p for p in parts if isinstance(p, Lexeme) and p.type == "LBRACE")
+    args, members = _all(parts, ast.Arg), _all(parts, ast.Member)
+    return ast.PoolDecl(_name(parts), args, members, span=_span(parts), body=brace.span.to(parts[-1].span))
 
 
 def _member(parts: Parts) -> ast.Node:

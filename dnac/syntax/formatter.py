@@ -7,7 +7,9 @@ moves in front of its statement. Formatting twice changes nothing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from dnac.syntax import ast
 from dnac.syntax.layout import Body, Entry, Shape, shape
@@ -42,7 +44,7 @@ class _Layout:
     def __init__(self, file: ast.File) -> None:
         self.file = file
         self.lines: list[str] = []
-        self.comments = list(file.comments)
+        self.comments = deque(file.comments)
         self.last_line: int | None = None
         """Line in the source of what was written last; None at the start of a block."""
 
@@ -50,11 +52,12 @@ class _Layout:
         start = self.file.span
         self.leading_comments(0, start.start, start.line)
         self.write(0, [f"dna {self.file.version}"], start.line, start.line)
-        self.trailing_comment(start.line)
+        self.trailing_comment(start.line, 1 << 60)
 
     def entries(self, entries: Sequence[Entry], depth: int, end: int) -> None:
         """The inside of a block that ends at offset `end` of the source."""
-        for row in _rows(entries, WIDEST - len(_INDENT) * depth):
+        rows = _rows(entries, WIDEST - len(_INDENT) * depth)
+        for row, following in zip_longest(rows, rows[1:]):
             first, last = row[0].span, row[-1].span
             body = shape(row[0]).body if len(row) == 1 else None
             if body is not None and not self.fits(row[0], body, depth):
@@ -62,7 +65,7 @@ class _Layout:
             else:
                 self.leading_comments(depth, last.end, first.line)
                 self.write(depth, self.row(row, depth), first.line, last.end_line)
-            self.trailing_comment(last.end_line)
+            self.trailing_comment(last.end_line, following[0].span.start if following else end)
         self.leading_comments(depth, end, 1 << 60)
 
     def fits(self, entry: Entry, body: Body, depth: int) -> bool:
@@ -78,13 +81,11 @@ class _Layout:
     def block(self, entry: Entry, body: Body, depth: int) -> None:
         parts = shape(entry)
         opening = body.entries[0].span.start if body.entries else body.span.end
-        brace = _brace(body, opening)
+        brace = body.span.start
         self.leading_comments(depth, brace, entry.span.line)
         head = broken(Shape(parts.before, parts.value, parts.after + " {"), WIDEST - len(_INDENT) * depth)
-        brace_line = body.span.source.position(brace)[0]
-        self.write(depth, head, entry.span.line, brace_line)
-        if self.comments and self.comments[0].span.start < opening:
-            self.trailing_comment(brace_line)
+        self.write(depth, head, entry.span.line, body.span.line)
+        self.trailing_comment(body.span.line, opening)
         self.last_line = None
         self.entries(body.entries, depth + 1, body.span.end)
         self.last_line = None
@@ -102,20 +103,14 @@ class _Layout:
     def leading_comments(self, depth: int, before: int, line: int) -> None:
         """Comments up to offset `before`, each on its own line; those beyond `line` move up to it."""
         while self.comments and self.comments[0].span.start < before:
-            comment = self.comments.pop(0)
+            comment = self.comments.popleft()
             at = min(comment.span.line, line)
             self.write(depth, [comment.text], at, at)
 
-    def trailing_comment(self, line: int) -> None:
-        """The comment that ends a line of the source, behind the line just written."""
-        if self.comments and self.comments[0].span.line == line:
-            self.lines[-1] += "  " + self.comments.pop(0).text
-
-
-def _brace(body: Body, before: int) -> int:
-    """Offset of the `{` of a body (a pool's span begins further ahead)."""
-    text = body.span.source.text
-    return body.span.start if text[body.span.start : body.span.start + 1] == "{" else text.rindex("{", 0, before)
+    def trailing_comment(self, line: int, before: int) -> None:
+        """The comment that ends a line of the source (and stands before an offset), behind the line just written."""
+        if self.comments and self.comments[0].span.line == line and self.comments[0].span.start < before:
+            self.lines[-1] += "  " + self.comments.popleft().text
 
 
 def _rows(entries: Sequence[Entry], width: int) -> list[list[Entry]]:

@@ -19,7 +19,7 @@ class Body:
 
     entries: tuple[Entry, ...]
     span: Span
-    """Where to look for the line of `{` and of `}`."""
+    """From `{` to `}`."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def _declaration(node: ast.Statement) -> Shape:
             if isinstance(value, ast.Settings):
                 return Shape(f"router {name.text}", body=_settings(value))
             return Shape(f"router {name.text} = ", value)
-        case ast.PoolDecl(name, args, members):
-            return Shape(f"pool {name.text}{parameters(args)}", body=Body(members, node.span))
+        case ast.PoolDecl(name, args, members, body=span):
+            return Shape(f"pool {name.text}{parameters(args)}", body=Body(members, span or node.span))
         case ast.StreamDecl(name):
             return Shape(f"stream {name.text}")
         case ast.Init(target, value):

@@ -45,20 +45,24 @@ class Situation:
     rule: str = "file"
     """What is parsed: a file, or one setting."""
 
+    def word(self, index: int) -> Lexeme:
+        """The word at `index`; the end of the file beyond it."""
+        return self.words.lexemes[max(0, min(index, len(self.words.lexemes) - 1))]
+
     @property
     def bad(self) -> Lexeme:
         """The word that does not fit."""
-        return self.words.lexemes[self.at]
+        return self.word(self.at)
 
     @property
     def before(self) -> Lexeme:
         """The word before it."""
-        return self.words.lexemes[max(self.at - 1, 0)]
+        return self.word(self.at - 1)
 
     @property
     def first(self) -> Lexeme:
         """The first word of the statement."""
-        return self.words.lexemes[self.start]
+        return self.word(self.start)
 
     @property
     def place(self) -> Lexeme:
@@ -68,10 +72,8 @@ class Situation:
     @property
     def keyword(self) -> str:
         """The keyword that begins the statement, behind its label."""
-        lexemes, at = self.words.lexemes, self.start
-        if at + 2 < len(lexemes) and lexemes[at + 1].type == "COLON":
-            at += 2
-        return lexemes[at].text if lexemes[at].text in KEYWORDS else ""
+        text = self.word(self.start + 2 if self.word(self.start + 1).type == "COLON" else self.start).text
+        return text if text in KEYWORDS else ""
 
     @cached_property
     def where(self) -> str:
@@ -102,9 +104,9 @@ def diagnose(s: Situation) -> Fault:
 
 def stand_in(s: Situation) -> tuple[tuple[str, str], ...]:
     """Words that open the block of a broken statement, so that what stands in it is still read."""
-    after = s.words.lexemes[s.start + 1].text
+    after = s.word(s.start + 1).text
     word = f"{s.keyword} {after}" if s.keyword == "def" else s.keyword
-    if word == "net" and s.words.lexemes[s.start + 2].type == "EQUAL":
+    if word == "net" and s.word(s.start + 2).type == "EQUAL":
         word = "net ="
     return _STAND_INS.get((s.where, word), ())
 
@@ -142,6 +144,8 @@ def _contents(words: Scan, brace: int) -> str:
     head = [word.text for word in words.lexemes[words.start_of(brace) : brace]]
     if head[1:2] == [":"]:
         head = head[2:]
+    if head[:1] == ["net"] and head[2:3] == ["="]:
+        return "settings"
     if head[-1:] in (["by"], ["with"]) or head[:1] in (["router"], ["train"]) or head[:2] == ["def", "router"]:
         return "settings"
     return "pool" if head[:1] == ["pool"] else "block"
@@ -154,7 +158,7 @@ def _in_file(s: Situation) -> Diagnostic | Fault | None:
     if s.where != "file" or not s.is_early(0) or s.first.type != "NAME":
         return None
     word, span = s.first.text, s.first.span
-    second = s.words.lexemes[s.start + 1].type
+    second = s.word(s.start + 1).type
     if word in STATEMENTS:
         return errors.misplaced(span, word, _WHERE["file"], "put it into a `net name { ... }`")
     if word == "dna":
@@ -242,7 +246,7 @@ def _missing_block(s: Situation) -> Diagnostic | Fault | None:
         return errors.missing_with(s.place.span)
     if "LBRACE" not in s.accepts or s.bad.type not in _STOPS or not s.keyword:
         return None
-    after = s.words.lexemes[min(s.at + 1, len(s.words.lexemes) - 1)]
+    after = s.word(s.at + 1)
     if s.bad.type == "_SEP" and after.type == "LBRACE":
         return Fault(errors.brace_on_next_line(after.span, s.keyword), skip=True)
     return errors.missing_block(s.place.span, s.keyword)
@@ -274,7 +278,7 @@ def _missing_value(s: Situation) -> Diagnostic | None:
         return None
     before = s.before.type
     if before == "EQUAL" and s.bad.type in (*_STOPS, "COMMA", "SEMICOLON"):
-        return errors.missing_value(s.place.span, f"{s.words.lexemes[s.at - 2].text} =")
+        return errors.missing_value(s.place.span, f"{s.word(s.at - 2).text} =")
     if before in _OPERATORS and s.at > s.start:
         return errors.missing_value(s.place.span, s.before.text)
     if s.bad.type == "COMMA" and before in ("COMMA", "LPAR", "LSQB"):

@@ -7,6 +7,7 @@ several faults, and none of them twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -99,12 +100,15 @@ class _Parser:
         if follower.type == "NUMBER" and first.text == "dna":
             if follower.text != "1":
                 self.bag.add(errors.unknown_version(follower.span, follower.text))
-            return at + 2
-        self.bag.add(errors.missing_header(_first_word(self.words, at)))
-        if first.text.lower().startswith("dna"):
-            return self.words.end_of(at, -1)
+            at += 2
+            if lexemes[at].type not in ("_SEP", "$END"):
+                self.bag.add(errors.missing_separator(lexemes[at].span))
+        else:
+            self.bag.add(errors.missing_header(_first_word(self.words, at)))
+            if first.text.lower().startswith("dna"):
+                at = self.words.end_of(at, -1)
         self.push("_SEP", "\n", first.span)
-        return at
+        return at + 1 if lexemes[at].type == "_SEP" else at
 
     def feed(self, at: int) -> ast.Node | None:
         """Give one word to the machine: a keyword where it can take one, else a name."""
@@ -140,38 +144,53 @@ class _Parser:
             return -1
         if fault.skip:
             return at + 1
-        brace = self.unwind()
+        brace = words.brace_of(at)
+        self.unwind(brace)
+        end = words.end_of(at, brace)
         if fault.keyword and start not in self.mended:
             self.mended.add(start)
             words.lexemes[start].text = fault.keyword
-            return start - 1 if words.lexemes[start - 1].type == "_SEP" else start
-        return self.enter_block(situation, brace)
+            return start if self.can_begin(fault.keyword.upper(), start) else self.behind(end)
+        return self.enter_block(situation, end)
 
-    def unwind(self) -> int:
-        """Drop the broken statement from the stack; the index of the brace that is open then, or -1.
+    def unwind(self, brace: int) -> None:
+        """Drop the broken statement from the stack, down to the statements before it inside `brace`.
 
         Between statements, and only there, the machine can shift a separator.
         """
         state = self.machine.parser_state
-        while self.machine.choices().get("_SEP", (None,))[0] is not Shift:
+        opener = self.words.lexemes[brace] if brace >= 0 else None
+        while self.machine.choices().get("_SEP", (None,))[0] is not Shift or _innermost(state.value_stack) is not opener:
             state.state_stack.pop()
             state.value_stack.pop()
-        braces = [value for value in state.value_stack if isinstance(value, Lexeme) and value.type == "LBRACE"]
-        return self.words.lexemes[braces[-1].close].opener if braces else -1
 
-    def enter_block(self, situation: malformed.Situation, brace: int) -> int:
+    def enter_block(self, situation: malformed.Situation, end: int) -> int:
         """Go on inside the block of a broken statement, if it has one, else behind the statement."""
         lexemes, start = self.words.lexemes, situation.start
-        end = self.words.end_of(situation.at, brace)
         block = next((i for i in range(situation.at, end) if lexemes[i].type == "LBRACE"), -1)
         stand_in = malformed.stand_in(situation)
         if block < 0 or not stand_in:
             return end
-        if lexemes[start - 1].type == "_SEP":
-            self.push("_SEP", "\n", lexemes[start].span)
+        if not self.can_begin(stand_in[0][0], start):
+            return self.behind(end)
         for sort, text in stand_in:
             self.push(sort, text, lexemes[start].span)
         return block
+
+    def can_begin(self, keyword: str, start: int) -> bool:
+        """Put back the separator that `unwind` took away; whether the machine then takes a keyword."""
+        if keyword not in self.machine.choices():
+            self.push("_SEP", "\n", self.words.lexemes[start].span)
+        return keyword in self.machine.choices()
+
+    def behind(self, end: int) -> int:
+        """The word behind a statement whose separator the machine has already."""
+        return end + 1 if self.words.lexemes[end].type == "_SEP" else end
+
+
+def _innermost(values: Sequence[object]) -> Lexeme | None:
+    """The last opening brace on the stack."""
+    return next((v for v in reversed(values) if isinstance(v, Lexeme) and v.type == "LBRACE"), None)
 
 
 def _first_word(words: Scan, at: int) -> Span:
