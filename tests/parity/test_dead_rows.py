@@ -1,0 +1,59 @@
+"""Rows that nobody computes (identities, other banks, empty slots) never leak, whatever memory held."""
+
+from __future__ import annotations
+
+import graphs
+import pytest
+import torch
+from lowered import MLP, SKIP, error, gradients, inputs_for, network, routed
+
+from dnac.ir.form import form
+from dnac.ir.graph import Part
+from dnac.lowering import gmm
+
+BLOCKS = ("x", 3, (Part("a", graphs.attention(bias=True)), Part("m", graphs.mlp(bias=True))))
+
+
+@pytest.fixture
+def poison(monkeypatch: pytest.MonkeyPatch):
+    """From now on fresh memory of grouped products holds NaN."""
+    empty = torch.empty
+
+    def nan_empty(*args, **kwargs):
+        made = empty(*args, **kwargs)
+        return made.fill_(float("nan")) if made.is_floating_point() else made
+
+    return lambda: monkeypatch.setattr(gmm.torch, "empty", nan_empty)
+
+
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone"])
+@pytest.mark.parametrize("choice", [[0, 3], [3, 4], [-1, 4], [2, -1]])
+def test_poisoned_memory_changes_nothing_in_two_backward_passes(choice: list[int], sees: str, poison) -> None:
+    graph = routed([BLOCKS, ("m", 1, MLP), SKIP], choose=form("top", k=2), sees=form(sees))
+    net, inputs = network(graph), inputs_for(graph)
+    routes = tuple(torch.tensor(choice).expand(2, 8, -1) for _ in range(2))
+    clean = net(inputs, routes=routes)
+    wanted = gradients(net, clean)
+    poison()
+    for _ in range(2):
+        found = net(inputs, routes=routes)
+        assert torch.equal(found.logits, clean.logits)
+        assert all(torch.equal(g, wanted[name]) for name, g in gradients(net, found).items())
+
+
+def test_a_kind_that_is_not_finite_at_zero_hurts_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dead rows are zero inside a module; a formula with a pole there must not leak its NaN gradient."""
+    from dnac import catalogue
+
+    kind = catalogue.get("norm", "rms")
+    pole = lambda x: x / x.square().mean(-1, keepdim=True).sqrt()
+    monkeypatch.setitem(kind.__dict__, "normalise", pole)
+    part = (Part("m", graphs.mlp(norm=form("rms"))),)
+    graph = routed([("m", 2, part), SKIP], steps=2)
+    reference, portable = network(graph, "reference"), network(graph)
+    inputs = inputs_for(graph)
+    expected = reference(inputs, record=True)
+    found = portable(inputs, routes=[s.ids for s in expected.record])
+    wanted = gradients(reference, expected)
+    assert error(found.logits, expected.logits) < 1e-10
+    assert all(error(g, wanted[name]) < 1e-8 for name, g in gradients(portable, found).items())

@@ -1,0 +1,57 @@
+"""The network as a module: what it refuses, and in which words."""
+
+from __future__ import annotations
+
+import graphs
+import pytest
+import torch
+
+from dnac.lowering.network import Network
+from dnac.text.diagnostic import Faults
+
+
+def fault(**changes: object) -> object:
+    with pytest.raises(Faults) as raised:
+        Network(graphs.tiny_text(), **changes)
+    return raised.value.bag.items[0]
+
+
+def test_an_unknown_lowering_names_the_nearest() -> None:
+    found = fault(lowering="portible")
+    assert found.code == "DNA740" and "did you mean `portable`?" in found.help
+
+
+def test_a_type_that_is_not_served_is_refused() -> None:
+    found = fault(dtype=torch.int32)
+    assert found.code == "DNA741" and "int32" in found.message and "bfloat16" in found.help
+
+
+def test_a_device_that_is_not_served_is_refused() -> None:
+    assert fault(device="xla").code == "DNA742"
+
+
+def test_a_text_longer_than_the_context_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"T from 1 to 12, not \[1, 13\]"):
+        Network(graphs.tiny_text())(torch.zeros(1, 13, dtype=torch.int64))
+
+
+def test_too_few_routes_are_refused() -> None:
+    ids = torch.zeros(1, 12, 1, dtype=torch.int64)
+    with pytest.raises(ValueError, match="routes must hold one tensor per routing step, 3 of them, not 1"):
+        Network(graphs.tiny_text())(ids[..., 0], routes=(ids,))
+
+
+def test_steps_are_named_by_their_sites() -> None:
+    assert Network(graphs.tiny_text()).steps == ("hop[0]", "hop[1]", "hop[2]")
+
+
+def test_gradients_are_not_needed_for_a_forward_pass() -> None:
+    with torch.no_grad():
+        assert not Network(graphs.tiny_text())(torch.zeros(1, 12, dtype=torch.int64)).logits.requires_grad
+
+
+def test_a_network_can_be_copied_and_pickled_state_by_state() -> None:
+    first, second = Network(graphs.tiny_text(), seed=1), Network(graphs.tiny_text(), seed=2)
+    second.load_state_dict(first.state_dict())
+    inputs = torch.zeros(1, 12, dtype=torch.int64)
+    assert torch.equal(first(inputs).logits, second(inputs).logits)
