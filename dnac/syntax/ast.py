@@ -289,9 +289,7 @@ class Step(Node):
     action: Apply | Repeat | Parallel | Route | Halt | Tap
 
 
-Statement = (
-    Input | Embed | Head | Budget | ModuleDecl | RouterDecl | PoolDecl | StreamDecl | Init | Assert | Step
-)
+Statement = Input | Embed | Head | Budget | ModuleDecl | RouterDecl | PoolDecl | StreamDecl | Init | Assert | Step
 
 
 # --- items -----------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class _Nester:
         if self.stack and word.text == "\n" and self.begins_statement(at + 1):
             if self.top() != "LBRACE":
                 return self.go_back(at)
-            if self.raw[at + 1].text in ITEMS:
+            if self.raw[at + 1].text in ITEMS and self.is_outdented(self.raw[at + 1]):
                 while self.stack:
                     self.unclosed()
         if self.top() in ("LPAR", "LSQB"):
@@ -141,9 +141,9 @@ class _Nester:
         self.operators.pop()
         self.put(word)
         opener.close = len(self.out) - 1
-        if word.type == "RBRACE" and word.real and _indent(word.span) is not None:
-            if (_indent(word.span) or 0) < _line_indent(opener.span):
-                self.crooked.append(opener.close)
+        stands_alone = word.type == "RBRACE" and word.real and _begins_line(word.span)
+        if stands_alone and _line_indent(word.span) < _line_indent(opener.span):
+            self.crooked.append(opener.close)
 
     def wrong_closer(self, word: Lexeme) -> None:
         opener = self.out[self.stack[-1]]
@@ -186,6 +186,10 @@ class _Nester:
         self.unclosed()
         return place[0]
 
+    def is_outdented(self, word: Lexeme) -> bool:
+        """Whether a line stands no further right than the line of the outermost open bracket."""
+        return _line_indent(word.span) <= _line_indent(self.out[self.stack[0]].span)
+
     def begins_statement(self, at: int) -> bool:
         """Whether two words at the start of a line can only be the start of a statement or an item."""
         if at + 1 >= len(self.raw):
@@ -195,10 +199,9 @@ class _Nester:
         return word and second in ("NAME", "STRING", "NUMBER")
 
 
-def _indent(span: Span) -> int | None:
-    """How far a bracket stands from the left if it is the first thing on its line, else None."""
-    before = span.source.line_text(span.line)[: span.column - 1]
-    return len(before) if not before.strip() else None
+def _begins_line(span: Span) -> bool:
+    """Whether nothing but spaces stands before a bracket on its line."""
+    return not span.source.line_text(span.line)[: span.column - 1].strip()
 
 
 def _line_indent(span: Span) -> int:

@@ -34,7 +34,7 @@ def _all(parts: Parts, kind: type[N]) -> tuple[N, ...]:
 
 
 def _name(parts: Parts) -> ast.Name:
-    return cast(ast.Name, next(p for p in parts if isinstance(p, ast.Name)))
+    return next(p for p in parts if isinstance(p, ast.Name))
 
 
 def _maybe_name(parts: Parts) -> ast.Name | None:
@@ -253,13 +253,49 @@ def _string(parts: Parts) -> ast.Node:
 
 
 RULES: dict[str, Callable[[Parts], ast.Node]] = {
-    "file": _file, "header": _header, "use": _use, "param": _param, "formal": _formal, "def_module": _def_module,
-    "def_router": _def_router, "net": _net, "derive": _derive, "train": _train, "block": _block,
-    "settings": _settings, "setting": _setting, "input": _input, "embed": _embed, "head": _head, "budget": _budget,
-    "module": _module, "router": _router, "pool": _pool, "member": _member, "stream": _stream, "init": _init,
-    "assertion": _assertion, "step": _step, "apply": _apply, "repeat": _repeat, "parallel": _parallel,
-    "route": _route, "halt": _halt, "tap": _tap, "binary": _binary, "negative": _negative, "group": _group,
-    "list": _list, "call": _call, "argument": _argument, "ref": _ref, "field": _field, "index": _index,
-    "slice": _slice, "name": _name_word, "number": _number, "string": _string,
+    "file": _file,
+    "header": _header,
+    "use": _use,
+    "param": _param,
+    "formal": _formal,
+    "def_module": _def_module,
+    "def_router": _def_router,
+    "net": _net,
+    "derive": _derive,
+    "train": _train,
+    "block": _block,
+    "settings": _settings,
+    "setting": _setting,
+    "input": _input,
+    "embed": _embed,
+    "head": _head,
+    "budget": _budget,
+    "module": _module,
+    "router": _router,
+    "pool": _pool,
+    "member": _member,
+    "stream": _stream,
+    "init": _init,
+    "assertion": _assertion,
+    "step": _step,
+    "apply": _apply,
+    "repeat": _repeat,
+    "parallel": _parallel,
+    "route": _route,
+    "halt": _halt,
+    "tap": _tap,
+    "binary": _binary,
+    "negative": _negative,
+    "group": _group,
+    "list": _list,
+    "call": _call,
+    "argument": _argument,
+    "ref": _ref,
+    "field": _field,
+    "index": _index,
+    "slice": _slice,
+    "name": _name_word,
+    "number": _number,
+    "string": _string,
 }
 """Rule of the grammar to the function that makes its node."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -26,17 +27,18 @@ def private_file(name: str) -> Path | None:
             return None
         path = folder / name
         return path if not os.path.lexists(path) or _is_own(path, stat.S_ISREG) else None
-    except OSError:
+    except (OSError, RuntimeError):  # no home folder, or none that can be written
         return None
 
 
 def _base() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches"
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return named if named.is_absolute() else Path.home() / ".cache"
 
 
-def _is_own(path: Path, sort: object) -> bool:
+def _is_own(path: Path, is_sort: Callable[[int], bool]) -> bool:
+    """Whether this user alone can write to what stands at `path` itself (a link is neither file nor folder)."""
     status = path.lstat()
-    return status.st_uid == os.getuid() and not status.st_mode & 0o022 and callable(sort) and bool(sort(status.st_mode))
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022 and is_sort(status.st_mode)

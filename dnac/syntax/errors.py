@@ -34,18 +34,27 @@ def stray_character(span: Span, text: str) -> Diagnostic:
 
 def _instead_of(text: str) -> str:
     known = {
-        "!=": "compare by `<`, `<=`, `==`, `>=` or `>`", "->": "a setting is written `name = value`",
-        "=>": "a setting is written `name = value`", ":=": "a setting is written `name = value`",
-        "**": "write the product out: `x * x`", "&&": "write `&`", "+=": "a setting is written `name = value`",
-        "-=": "a setting is written `name = value`", "\u00d7": "write `*`, or `4x` for four times the width",
-        "\u2013": "write `-`", "\u2212": "write `-`", "\u2264": "write `<=`", "\u2265": "write `>=`",
-        "%": "`%` belongs right behind a number, as in `30%`", "\u00a0": "write an ordinary space",
+        "!=": "compare by `<`, `<=`, `==`, `>=` or `>`",
+        "->": "a setting is written `name = value`",
+        "=>": "a setting is written `name = value`",
+        ":=": "a setting is written `name = value`",
+        "**": "write the product out: `x * x`",
+        "&&": "write `&`",
+        "+=": "a setting is written `name = value`",
+        "-=": "a setting is written `name = value`",
+        "\u00d7": "write `*`, or `4x` for four times the width",
+        "\u2013": "write `-`",
+        "\u2212": "write `-`",
+        "\u2264": "write `<=`",
+        "\u2265": "write `>=`",
+        "%": "`%` belongs right behind a number, as in `30%`",
+        "\u00a0": "write an ordinary space",
     }
     if text in known:
         return known[text]
     if text.isalpha():
         return "names are made of the letters a-z and A-Z, digits and `_`"
-    return "delete it, or put it into a text `\"...\"` or behind `#`"
+    return 'delete it, or put it into a text `"..."` or behind `#`'
 
 
 def foreign_comment(span: Span, written: str) -> Diagnostic:
@@ -168,12 +177,20 @@ def missing_equals(span: Span, name: str) -> Diagnostic:
 
 def colon_for_equals(span: Span, name: str) -> Diagnostic:
     """`name: value`."""
-    return Diagnostic("DNA114", "settings and arguments are written with `=`", span, help=f"write `{_short(name)} = ...`")
+    return Diagnostic(
+        "DNA114", "settings and arguments are written with `=`", span, help=f"write `{_short(name)} = ...`"
+    )
 
 
 def missing_value(span: Span, after: str) -> Diagnostic:
     """Nothing behind `=`, an operator or a comma."""
-    return Diagnostic("DNA115", f"missing value behind `{_short(after)}`", span, label="a value belongs here")
+    return Diagnostic(
+        "DNA115",
+        f"missing value behind `{_short(after)}`",
+        span,
+        label="a value belongs here",
+        help="values are numbers, names, calls, texts and lists",
+    )
 
 
 def missing_name(span: Span, after: str, form: str) -> Diagnostic:
@@ -200,9 +217,7 @@ def missing_def_sort(span: Span) -> Diagnostic:
 
 def missing_by(span: Span, word: str) -> Diagnostic:
     """A `route` or `halt` without `by`."""
-    return Diagnostic(
-        "DNA117", f"missing `by` in this `{word}`", span, help=f"it is written `{FORMS[word]}`"
-    )
+    return Diagnostic("DNA117", f"missing `by` in this `{word}`", span, help=f"it is written `{FORMS[word]}`")
 
 
 def missing_block(span: Span, word: str) -> Diagnostic:
@@ -213,15 +228,16 @@ def missing_block(span: Span, word: str) -> Diagnostic:
 def missing_with(span: Span) -> Diagnostic:
     """`net b = a` without what changes."""
     return Diagnostic(
-        "DNA118", "missing `with { ... }` of this net", span, help="it is written `net b = a with { hop.choose = top(1) }`"
+        "DNA118",
+        "missing `with { ... }` of this net",
+        span,
+        help="it is written `net b = a with { hop.choose = top(1) }`",
     )
 
 
 def brace_on_next_line(span: Span, word: str) -> Diagnostic:
     """The block of a form begins on the next line."""
-    return Diagnostic(
-        "DNA118", "`{` stands on a line of its own", span, help=f"put it on the line of its `{word}`"
-    )
+    return Diagnostic("DNA118", "`{` stands on a line of its own", span, help=f"put it on the line of its `{word}`")
 
 
 def missing_comma(span: Span, left: str, right: str) -> Diagnostic:
@@ -239,7 +255,11 @@ def semicolon_for_comma(span: Span) -> Diagnostic:
 def missing_separator(span: Span) -> Diagnostic:
     """Two statements on one line."""
     return Diagnostic(
-        "DNA120", "missing line break or `;`", span, label="this begins something else", help="put it on a line of its own"
+        "DNA120",
+        "missing line break or `;`",
+        span,
+        label="this begins something else",
+        help="put it on a line of its own",
     )
 
 
@@ -251,7 +271,10 @@ def chained_comparison(span: Span) -> Diagnostic:
 def not_a_kind(span: Span, word: str) -> Diagnostic:
     """A value where a kind or a name belongs."""
     return Diagnostic(
-        "DNA122", f"`{_short(span.text)}` is not a kind", span, help=f"it is written `{FORMS[word]}`" if word in FORMS else ""
+        "DNA122",
+        f"`{_short(span.text)}` is not a kind",
+        span,
+        help=f"it is written `{FORMS[word]}`" if word in FORMS else "",
     )
 
 

@@ -46,9 +46,7 @@ def shape(entry: Entry) -> Shape:
             return Shape(f"{name.text}{f'[{expression(count)}]' if count else ''} = ", value)
         case ast.Step(label, action):
             return _labelled(label, _action(action))
-        case (
-            ast.Use() | ast.Param() | ast.DefModule() | ast.DefRouter() | ast.Net() | ast.Derive() | ast.Train()
-        ):
+        case ast.Use() | ast.Param() | ast.DefModule() | ast.DefRouter() | ast.Net() | ast.Derive() | ast.Train():
             return _item(entry)
         case _:
             return _declaration(entry)
@@ -76,22 +74,14 @@ def _item(item: ast.Item) -> Shape:
 
 def _declaration(node: ast.Statement) -> Shape:
     match node:
-        case ast.Input(value):
-            return Shape("input ", value)
+        case ast.RouterDecl() | ast.PoolDecl():
+            return _routing(node)
         case ast.Embed(name, value):
             return Shape(f"embed {name.text} = " if name else "embed ", value)
-        case ast.Head(name, value):
-            return Shape(f"head {name.text} = ", value)
-        case ast.Budget(name, value):
-            return Shape(f"budget {name.text} = ", value)
-        case ast.ModuleDecl(name, value):
-            return Shape(f"module {name.text} = ", value)
-        case ast.RouterDecl(name, value):
-            if isinstance(value, ast.Settings):
-                return Shape(f"router {name.text}", body=_settings(value))
-            return Shape(f"router {name.text} = ", value)
-        case ast.PoolDecl(name, args, members, body=span):
-            return Shape(f"pool {name.text}{parameters(args)}", body=Body(members, span or node.span))
+        case ast.Input(value):
+            return Shape("input ", value)
+        case ast.Head(name, value) | ast.Budget(name, value) | ast.ModuleDecl(name, value):
+            return Shape(f"{_WORDS[type(node)]} {name.text} = ", value)
         case ast.StreamDecl(name):
             return Shape(f"stream {name.text}")
         case ast.Init(target, value):
@@ -102,6 +92,18 @@ def _declaration(node: ast.Statement) -> Shape:
             return _labelled(label, _action(action))
         case _:
             assert_never(node)
+
+
+_WORDS: dict[type[ast.Node], str] = {ast.Head: "head", ast.Budget: "budget", ast.ModuleDecl: "module"}
+
+
+def _routing(node: ast.RouterDecl | ast.PoolDecl) -> Shape:
+    if isinstance(node, ast.PoolDecl):
+        head = f"pool {node.name.text}{parameters(node.args)}"
+        return Shape(head, body=Body(node.members, node.body or node.span))
+    if isinstance(node.value, ast.Settings):
+        return Shape(f"router {node.name.text}", body=_settings(node.value))
+    return Shape(f"router {node.name.text} = ", node.value)
 
 
 def _action(action: Action) -> Shape:
@@ -117,7 +119,9 @@ def _action(action: Action) -> Shape:
         case ast.Halt(by):
             return _by("halt", None, by)
         case ast.Tap(target, args):
-            return Shape(f"tap {expression(target)}({', '.join(map(argument, args))})" if args else f"tap {expression(target)}")
+            return Shape(
+                f"tap {expression(target)}({', '.join(map(argument, args))})" if args else f"tap {expression(target)}"
+            )
         case _:
             assert_never(action)
 

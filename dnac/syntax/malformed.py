@@ -7,11 +7,9 @@ and by what the grammar could have taken there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
 from dnac.syntax import errors
-from dnac.syntax.lexemes import Lexeme, Scan
+from dnac.syntax.situation import Fault, Situation
 from dnac.syntax.words import FORMS, ITEMS, KEYWORDS, NAMED, STATEMENTS, SUFFIXES, UNITS
 from dnac.text.diagnostic import Diagnostic
 from dnac.text.suggest import nearest
@@ -22,112 +20,11 @@ _STOPS = frozenset(("_SEP", "RBRACE", "RPAR", "RSQB", "$END"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "STAR", "SLASH", "AMPERSAND", "COMPARE"))
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A diagnostic, and how the parser may go on."""
-
-    diagnostic: Diagnostic
-    keyword: str = ""
-    """The keyword that the first word of the statement was meant to be."""
-    skip: bool = False
-    """Whether to go on as if the word at fault were not there."""
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Where the parser stopped: word `at` does not fit into the statement that begins at `start`."""
-
-    words: Scan
-    start: int
-    at: int
-    accepts: frozenset[str]
-    """Terminals that the grammar could take."""
-    rule: str = "file"
-    """What is parsed: a file, or one setting."""
-
-    def word(self, index: int) -> Lexeme:
-        """The word at `index`; the end of the file beyond it."""
-        return self.words.lexemes[max(0, min(index, len(self.words.lexemes) - 1))]
-
-    @property
-    def bad(self) -> Lexeme:
-        """The word that does not fit."""
-        return self.word(self.at)
-
-    @property
-    def before(self) -> Lexeme:
-        """The word before it."""
-        return self.word(self.at - 1)
-
-    @property
-    def first(self) -> Lexeme:
-        """The first word of the statement."""
-        return self.word(self.start)
-
-    @property
-    def place(self) -> Lexeme:
-        """Where to point: the word that does not fit, or the one before if nothing more was written."""
-        return self.before if self.bad.type in ("_SEP", "$END") or not self.bad.real else self.bad
-
-    @property
-    def keyword(self) -> str:
-        """The keyword that begins the statement, behind its label."""
-        text = self.word(self.start + 2 if self.word(self.start + 1).type == "COLON" else self.start).text
-        return text if text in KEYWORDS else ""
-
-    @cached_property
-    def where(self) -> str:
-        """What holds the statement: file, block, settings or pool."""
-        if self.rule == "setting":
-            return "settings"
-        return _contents(self.words, self.words.brace_of(self.at))
-
-    @cached_property
-    def inside(self) -> str:
-        """The ( or [ around the fault, or the empty text."""
-        opener = self.words.opener_of(self.at)
-        return self.words.lexemes[opener].text.strip("{") if opener >= 0 else ""
-
-    def is_early(self, words: int) -> bool:
-        """Whether the fault is at most `words` words behind the start of the statement."""
-        return not self.inside and self.at - self.start <= words
-
-
-def diagnose(s: Situation) -> Fault:
-    """The first rule that knows the mistake."""
-    for rule in RULES:
-        fault = rule(s)
-        if fault is not None:
-            return fault if isinstance(fault, Fault) else Fault(fault)
-    raise AssertionError("the last rule fits always")
-
-
-def stand_in(s: Situation) -> tuple[tuple[str, str], ...]:
-    """Words that open the block of a broken statement, so that what stands in it is still read."""
-    after = s.word(s.start + 1).text
-    word = f"{s.keyword} {after}" if s.keyword == "def" else s.keyword
-    if word == "net" and s.word(s.start + 2).type == "EQUAL":
-        word = "net ="
-    return _STAND_INS.get((s.where, word), ())
-
-
-_NAME = ("NAME", "_")
-_STAND_INS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
-    ("file", "net"): (("NET", "net"), _NAME),
-    ("file", "net ="): (("NET", "net"), _NAME, ("EQUAL", "="), _NAME, ("WITH", "with")),
-    ("file", "train"): (("TRAIN", "train"), _NAME),
-    ("file", "def module"): (("DEF", "def"), ("MODULE", "module"), _NAME, ("LPAR", "("), ("RPAR", ")")),
-    ("file", "def router"): (("DEF", "def"), ("ROUTER", "router"), _NAME, ("LPAR", "("), ("RPAR", ")")),
-    ("block", "router"): (("ROUTER", "router"), _NAME),
-    ("block", "pool"): (("POOL", "pool"), _NAME),
-    ("block", "repeat"): (("REPEAT", "repeat"), ("NUMBER", "1")),
-    ("block", "parallel"): (("PARALLEL", "parallel"),),
-    ("block", "route"): (("ROUTE", "route"), _NAME, ("BY", "by")),
-    ("block", "halt"): (("HALT", "halt"), ("BY", "by")),
-}
-
 _WHERE = {
-    "file": "at the top level of a file", "block": "in a block", "settings": "among settings", "pool": "in a pool",
+    "file": "at the top level of a file",
+    "block": "in a block",
+    "settings": "among settings",
+    "pool": "in a pool",
 }
 _HOLDS = {
     "file": "a file holds `use`, `param`, `def`, `net` and `train`",
@@ -137,18 +34,13 @@ _HOLDS = {
 }
 
 
-def _contents(words: Scan, brace: int) -> str:
-    """What stands inside a brace, judged by the words before it."""
-    if brace < 0:
-        return "file"
-    head = [word.text for word in words.lexemes[words.start_of(brace) : brace]]
-    if head[1:2] == [":"]:
-        head = head[2:]
-    if head[:1] == ["net"] and head[2:3] == ["="]:
-        return "settings"
-    if head[-1:] in (["by"], ["with"]) or head[:1] in (["router"], ["train"]) or head[:2] == ["def", "router"]:
-        return "settings"
-    return "pool" if head[:1] == ["pool"] else "block"
+def diagnose(s: Situation) -> Fault:
+    """The first rule that knows the mistake."""
+    for rule in RULES:
+        fault = rule(s)
+        if fault is not None:
+            return fault if isinstance(fault, Fault) else Fault(fault)
+    raise AssertionError("the last rule fits always")
 
 
 # --- the start of a statement -----------------------------------------------------------------
@@ -187,7 +79,12 @@ def _in_block(s: Situation) -> Diagnostic | Fault | None:
 
 def _member_outside(s: Situation) -> Diagnostic | None:
     if s.where == "block" and s.bad.type == "EQUAL" and s.before.type == "RSQB" and not s.inside and not s.keyword:
-        return errors.misplaced(s.first.span, f"{s.first.text}[...] = ...", _WHERE["block"], f"write `pool name {{ {s.first.text}[...] = ... }}`")
+        return errors.misplaced(
+            s.first.span,
+            f"{s.first.text}[...] = ...",
+            _WHERE["block"],
+            f"write `pool name {{ {s.first.text}[...] = ... }}`",
+        )
     return None
 
 
@@ -197,7 +94,9 @@ def _in_settings(s: Situation) -> Diagnostic | None:
     if s.first.text in (*STATEMENTS, *ITEMS) and s.bad.type in (*_VALUE_STARTS, "LBRACE"):
         return errors.misplaced(s.first.span, s.first.text, _WHERE[s.where], _HOLDS[s.where])
     if s.bad.type == "LPAR":
-        return errors.misplaced(s.first.span, f"{s.first.text}(...)", f"{_WHERE[s.where]} without a name", _HOLDS[s.where])
+        return errors.misplaced(
+            s.first.span, f"{s.first.text}(...)", f"{_WHERE[s.where]} without a name", _HOLDS[s.where]
+        )
     return None
 
 
@@ -220,6 +119,8 @@ def _unknown(s: Situation, candidates: tuple[str, ...]) -> Fault:
 def _missing_name(s: Situation) -> Diagnostic | None:
     if "NAME" in s.accepts and "NUMBER" not in s.accepts and s.before.text in NAMED and s.bad.type != "NAME":
         return errors.missing_name(s.place.span, s.before.text, FORMS.get(s.before.text, ""))
+    if s.before.text == "by" and s.word(s.at - 2).type == "DOT":
+        return errors.missing_name(s.before.span, ".", "")
     if s.keyword == "route" and (s.before.text == "route" or (s.before.text == "by" and "BY" in s.accepts)):
         return errors.missing_pool(s.before.span)
     if s.before.type == "DOT" and "NAME" in s.accepts:
@@ -289,9 +190,13 @@ def _missing_value(s: Situation) -> Diagnostic | None:
 
 
 def _not_a_kind(s: Situation) -> Diagnostic | None:
-    if "NAME" in s.accepts and "NUMBER" not in s.accepts and s.bad.type in ("NUMBER", "STRING", "LSQB", "MINUS", "LPAR"):
+    if (
+        "NAME" in s.accepts
+        and "NUMBER" not in s.accepts
+        and s.bad.type in ("NUMBER", "STRING", "LSQB", "MINUS", "LPAR")
+    ):
         return errors.not_a_kind(s.bad.span, s.keyword)
-    if "LPAR" in s.accepts and "_SEP" not in s.accepts and s.bad.type in _STOPS and s.before.type == "NAME" and not s.inside:
+    if "LPAR" in s.accepts and "_SEP" not in s.accepts and s.bad.type in _STOPS and s.is_call_wanted:
         return errors.needs_parentheses(s.before.span, s.before.text)
     return None
 
@@ -348,7 +253,23 @@ def _other(s: Situation) -> Diagnostic:
 
 
 RULES: tuple[Callable[[Situation], Diagnostic | Fault | None], ...] = (
-    _semicolon, _detached_suffix, _label_is_keyword, _in_file, _in_block, _member_outside, _in_settings,
-    _missing_name, _missing_def_sort, _missing_by, _missing_block, _missing_equals, _missing_value, _not_a_kind,
-    _missing_comma, _behind_call, _chained_comparison, _missing_separator, _other,
+    _semicolon,
+    _detached_suffix,
+    _label_is_keyword,
+    _in_file,
+    _in_block,
+    _member_outside,
+    _in_settings,
+    _missing_name,
+    _missing_def_sort,
+    _missing_by,
+    _missing_block,
+    _missing_equals,
+    _missing_value,
+    _not_a_kind,
+    _missing_comma,
+    _behind_call,
+    _chained_comparison,
+    _missing_separator,
+    _other,
 )

@@ -15,9 +15,26 @@ LONGEST = 40
 
 _NUMBER = re.compile(r"(\d+)(?:\.(\d+))?([eE][+-]?\d+)?(%|[A-Za-z]*)", re.ASCII)
 _SPELLINGS = {
-    "K": "k", "m": "M", "mio": "M", "g": "G", "b": "B", "bn": "B", "t": "T",
-    "ki": "Ki", "KI": "Ki", "kib": "Ki", "KiB": "Ki", "mi": "Mi", "MI": "Mi", "mib": "Mi", "MiB": "Mi",
-    "gi": "Gi", "GI": "Gi", "gib": "Gi", "GiB": "Gi", "X": "x",
+    "K": "k",
+    "m": "M",
+    "mio": "M",
+    "g": "G",
+    "b": "B",
+    "bn": "B",
+    "t": "T",
+    "ki": "Ki",
+    "KI": "Ki",
+    "kib": "Ki",
+    "KiB": "Ki",
+    "mi": "Mi",
+    "MI": "Mi",
+    "mib": "Mi",
+    "MiB": "Mi",
+    "gi": "Gi",
+    "GI": "Gi",
+    "gib": "Gi",
+    "GiB": "Gi",
+    "X": "x",
 }
 
 

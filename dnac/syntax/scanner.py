@@ -38,8 +38,21 @@ _WORD = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _SYMBOLS = {
-    "=": "EQUAL", "(": "LPAR", ")": "RPAR", "{": "LBRACE", "}": "RBRACE", "[": "LSQB", "]": "RSQB", ",": "COMMA",
-    ":": "COLON", ".": "DOT", "+": "PLUS", "-": "MINUS", "*": "STAR", "/": "SLASH", "&": "AMPERSAND",
+    "=": "EQUAL",
+    "(": "LPAR",
+    ")": "RPAR",
+    "{": "LBRACE",
+    "}": "RBRACE",
+    "[": "LSQB",
+    "]": "RSQB",
+    ",": "COMMA",
+    ":": "COLON",
+    ".": "DOT",
+    "+": "PLUS",
+    "-": "MINUS",
+    "*": "STAR",
+    "/": "SLASH",
+    "&": "AMPERSAND",
 }
 _HIDDEN = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _ESCAPE = re.compile(r'\\(?:\\|"|n|t)|(\\.)')
@@ -67,8 +80,12 @@ class _Scanner:
         self.comments: list[Comment] = []
         self.damaged: list[int] = []
         self.special: dict[str, Callable[[str, Span], None]] = {
-            "comment": self.comment, "slashes": self.slashes, "open_string": self.open_string,
-            "quoted": self.quoted, "wrong": self.stray, "stray": self.stray,
+            "comment": self.comment,
+            "slashes": self.slashes,
+            "open_string": self.open_string,
+            "quoted": self.quoted,
+            "wrong": self.stray,
+            "stray": self.stray,
         }
 
     def run(self) -> None:
@@ -87,7 +104,7 @@ class _Scanner:
 
     def checked(self, kind: str, text: str, span: Span) -> str:
         """The text of a word, or a harmless one in its place after a diagnostic."""
-        fault = None
+        fault, harmless = None, text
         if kind == "NUMBER":
             fault, harmless = numbers.fault(text, span), "0"
         elif kind == "STRING" and (bad := next((m for m in _ESCAPE.finditer(text) if m[1]), None)):

@@ -18,7 +18,14 @@ STATEMENTS = DECLARATIONS + STEPS
 KEYWORDS = frozenset((*ITEMS, *STATEMENTS, *JOINTS))
 
 SUFFIXES: dict[str, int] = {
-    "k": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "B": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
 }
 """Suffixes that multiply a number."""
 

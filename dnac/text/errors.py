@@ -40,13 +40,14 @@ def not_utf8(path: str, line: int, byte: int) -> Diagnostic:
 
 def hidden_character(span: Span, name: str) -> Diagnostic:
     """A character that changes how the line looks and not how it is read."""
-    return Diagnostic(
-        "DNA005", f"hidden character {name}", span, label="this character is not shown", help="delete it"
-    )
+    return Diagnostic("DNA005", f"hidden character {name}", span, label="this character is not shown", help="delete it")
 
 
 def file_too_large(path: str, size: int, limit: int) -> Diagnostic:
     """More text than a spec can hold."""
     return Diagnostic(
-        "DNA006", f"`{path}` has {size:,} bytes; a spec has at most {limit:,}", None, help="split it and join it by `use`"
+        "DNA006",
+        f"`{path}` has {size:,} bytes; a spec has at most {limit:,}",
+        None,
+        help="split it and join it by `use`",
     )

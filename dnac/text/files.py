@@ -13,7 +13,7 @@ LARGEST = 1 << 20
 
 
 def read_source(path: str | Path) -> Source:
-    """Read a spec file: UTF-8, a byte order mark taken off, line ends made `\\n`.
+    """Read a spec file: UTF-8, a byte order mark taken off, line ends made line feeds.
 
     Raises:
         Faults: the file is missing, a folder, binary (SnapGene or other), not UTF-8 or too large.

@@ -86,14 +86,16 @@ def _canonical(source: Source) -> str:
         raise Faults(bag)
     text = format_file(file)
     again = parse(Source(source.path, text), Bag())
-    if again != file or [c.text for c in again.comments] != [c.text for c in file.comments]:
+    if again is None or again != file or [c.text for c in again.comments] != [c.text for c in file.comments]:
         raise InternalError("syntax.formatter", f"formatting {source.path} would change its meaning")
     return text
 
 
 def _diff(path: str, before: str, after: str) -> list[str]:
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return [line if line.endswith("\n") else line + "\n" for line in unified_diff(old, new, path, f"{path} (formatted)")]
+    return [
+        line if line.endswith("\n") else line + "\n" for line in unified_diff(old, new, path, f"{path} (formatted)")
+    ]
 
 
 def _replace(path: Path, text: str) -> None:
