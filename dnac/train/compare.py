@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dnac.text.diagnostic import Faults
-from dnac.train import compare_errors as errors
+from dnac.train import errors_compare as errors
 from dnac.train.events import Line
 from dnac.train.intervals import Estimate, difference, estimate
 from dnac.train.run import Run
