@@ -12,7 +12,8 @@ import torch
 
 from dnac.train.events import Listener
 from dnac.train.loop import train_step
-from dnac.train.start import Prepared, build_session, decide_compile
+from dnac.train.prepare import Prepared
+from dnac.train.start import build_session, decide_compile
 
 STEPS = 2
 
@@ -38,7 +39,7 @@ def dry_run(prepared: Prepared, listener: Listener) -> dict[str, Any]:
         "batch": settings.batch,
         "tokens_per_step": settings.tokens_per_step,
         "device": str(training.device),
-        "lowering": prepared.options.lowering,
+        "lowering": prepared.lowering,
         "compile": is_compiled,
         "precision": settings.train.precision.name,
         "data": f"{prepared.dataset.card.name}: {prepared.dataset.card.size}",

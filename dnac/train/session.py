@@ -159,7 +159,5 @@ class Session:
 
 def _weights_at_start(line: Line) -> str:
     means = mean_weights(line)
-    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    if means[low] == means[high]:
-        return f"mean weight at initialisation: {means[low]:.3g} at every routing step"
-    return f"mean weight at initialisation: {means[low]:.3g} at {low} to {means[high]:.3g} at {high}"
+    low, high = f"{min(means.values()):.3g}", f"{max(means.values()):.3g}"
+    return f"mean weight at initialisation: {low}" + (f" to {high} over the routing steps" if low != high else "")

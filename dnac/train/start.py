@@ -1,26 +1,23 @@
-"""From a checked net to a session that is ready to run: data, network, optimizer, run folder."""
+"""From a prepared run to its end: network, optimizer, run folder, session."""
 
 from __future__ import annotations
 
+import os
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import torch
 
-from dnac import catalogue, data
+from dnac import catalogue
 from dnac.data.base import Dataset
 from dnac.kinds.base import PrecisionKind
-from dnac.kinds.train import TrainParams
 from dnac.lowering.compile import compile_network
 from dnac.lowering.knobs import knobs
 from dnac.lowering.network import Network
 from dnac.schedule.plan import plan
-from dnac.semantics.result import CheckedFile, CheckedNet
-from dnac.text.diagnostic import Faults
-from dnac.train import checkpoint, errors, identity
+from dnac.train import checkpoint, identity
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
 from dnac.train.compiling import is_worth_compiling
@@ -30,91 +27,28 @@ from dnac.train.files import publish
 from dnac.train.loop import Training
 from dnac.train.metrics import MetricsFile, cut_back
 from dnac.train.optim import build_optimizer
+from dnac.train.prepare import Prepared
 from dnac.train.provenance import provenance
 from dnac.train.run import CHECKPOINTS, FORMAT, Run, write_folder
 from dnac.train.session import Evaluate, Session
-from dnac.train.settings import Settings, resolve
+from dnac.train.settings import Settings
 from dnac.train.tensorboard import TensorBoard
 
 SCORES = ("loss", "bits_per_byte", "perplexity", "accuracy", "skip_share")
 """Scores on held-out data that go into the metrics, where the net has them."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the command line decides, and the file does not."""
-
-    out: Path | None = None
-    """The run folder; None: `runs/NET-SPEC-sSEED`."""
-    resume: bool = False
-    device: str = "auto"
-    lowering: str = "portable"
-    compile: bool | None = None
-    """None: where the run is long enough to pay."""
-    settings: tuple[str, ...] = ()
-    """The texts of `--set`, kept with the run."""
-    command: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    """Folders of kinds of the user's own: recorded, never loaded from the record."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Everything but the run folder."""
-
-    checked: CheckedNet
-    file: CheckedFile
-    options: Options
-    settings: Settings
-    dataset: Dataset
-    valid: Dataset
-    identity: dict[str, str]
-    root: Path
-    """The folder of the spec, where relative paths of data start."""
-
-    @property
-    def out(self) -> Path:
-        """The run folder."""
-        return self.options.out or default_folder(self.identity, self.settings.train.seed)
-
-
-def prepare(checked: CheckedNet, file: CheckedFile, options: Options, root: Path | None = None) -> Prepared:
-    """Open the data and work out the run; nothing is written.
-
-    Raises:
-        Faults: no train block, data that cannot be used, amounts that make no run.
-    """
-    if checked.train is None:
-        raise Faults(errors.no_train_block(checked.name, file.source.path))
-    home = root or Path(file.source.path).resolve().parent
-    dataset, valid = data.load_pair(checked.train, checked.graph.input, home)
-    settings = resolve(TrainParams(**dict(checked.train.args)), checked.graph, dataset.samples)
-    whole = identity.spec_identity(checked.graph, checked.train) | identity.data_identity(dataset, valid)
-    return Prepared(checked, file, options, settings, dataset, valid, whole, home)
-
-
-def default_folder(of: identity.Identity, seed: int) -> Path:
-    """`runs/NET-SPEC-sSEED`: runs of one spec stand side by side."""
-    return Path("runs") / f"{of['net']}-{identity.spec_digest(of)[:8]}-s{seed}"
-
-
 def train(prepared: Prepared, listener: Listener, *, tensorboard: bool = False) -> Run:
     """Train to the end, in a new run folder or from the latest good checkpoint of an old one.
 
     Raises:
-        Faults: the folder is taken or holds another run, no checkpoint can be used, or the run stopped
-            because of its numbers, its memory or its disk.
+        Faults: no checkpoint can be used, or the run stopped because of its numbers, its memory or its disk.
         Stopped: Ctrl-C or SIGTERM; all is saved.
     """
-    options = prepared.options
-    run = _opened(prepared) if options.resume else None
-    if run is None:
-        refuse_taken(prepared.out)
-    is_compiled = run.resolved["compile"] if run and options.compile is None else decide_compile(prepared)
+    is_compiled = decide_compile(prepared)
     session = build_session(prepared, listener, is_compiled=is_compiled)
-    if run is None:
-        run = _begun(prepared, session, is_compiled)
-    else:
+    run = prepared.run or _begun(prepared, session, is_compiled)
+    if prepared.run:
         _continue(run, session)
     session.folder = run.checkpoints
     session.sinks = [MetricsFile(run.metrics_path), *([TensorBoard(run.path / "tensorboard")] if tensorboard else [])]
@@ -131,7 +65,7 @@ def build_session(prepared: Prepared, listener: Listener, *, is_compiled: bool) 
     settings, graph, device = prepared.settings, prepared.checked.graph, pick_device(prepared.options.device)
     precision = precision_of(settings)
     dtype = getattr(torch, precision.dtype)
-    network = Network(graph, prepared.options.lowering, device, dtype, settings.init_seed)
+    network = Network(graph, prepared.lowering, device, dtype, settings.init_seed)
     uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
     if is_compiled:
         compile_network(network)
@@ -179,44 +113,25 @@ def pick_device(name: str) -> torch.device:
 
 
 def decide_compile(prepared: Prepared) -> bool:
-    """Whether to compile: as asked, else where the run is long enough to pay for it."""
+    """Whether to compile: as asked, else as the run began, else where it is long enough to pay for it."""
     if prepared.options.compile is not None:
         return prepared.options.compile
+    if prepared.run:
+        return bool(prepared.run.resolved["compile"])
     return is_worth_compiling(prepared.settings, plan(prepared.checked), pick_device(prepared.options.device))
-
-
-def refuse_taken(out: Path) -> None:
-    """A new run never writes into a folder that holds anything.
-
-    Raises:
-        Faults: it does.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Faults(errors.run_exists(out))
 
 
 def _begun(prepared: Prepared, session: Session, is_compiled: bool) -> Run:
     """A new run folder with its checkpoint of step 0, published whole."""
     out, file = prepared.out, prepared.file
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.making")
+    temporary.mkdir()
     write_folder(temporary, file.source, file.used, _resolved(prepared, is_compiled), plan(prepared.checked))
     session.folder = temporary / CHECKPOINTS
     session.save()
     publish(temporary, out)
     return Run.open(out)
-
-
-def _opened(prepared: Prepared) -> Run:
-    """The run to go on with, which must be of the same spec, settings and samples.
-
-    Raises:
-        Faults: it is not, or there is none.
-    """
-    run = Run.open(prepared.out)
-    if changed := identity.differences(run.resolved["identity"], prepared.identity):
-        raise Faults(errors.run_differs(run.path, changed))
-    return run
 
 
 def _continue(run: Run, session: Session) -> None:
@@ -249,7 +164,7 @@ def _resolved(prepared: Prepared, is_compiled: bool) -> dict[str, Any]:
         "save_every": settings.save_every,
         "data": {"train": asdict(prepared.dataset.card), "valid": asdict(prepared.valid.card)},
         "device": str(pick_device(options.device)),
-        "lowering": options.lowering,
+        "lowering": prepared.lowering,
         "dtype": precision_of(settings).dtype,
         "autocast": precision_of(settings).autocast,
         "compile": is_compiled,

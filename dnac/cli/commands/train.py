@@ -15,7 +15,7 @@ from dnac.cli.select import check_file, choose_net, render
 from dnac.cli.usage import WrongUse
 
 if TYPE_CHECKING:
-    from dnac.train.start import Options, Prepared
+    from dnac.train.prepare import Options, Prepared
 
 _MISUSE = ("DNA654", "DNA730", "DNA732", "DNA733", "DNA735", "DNA736")
 """Faults of the command line and of run folders, not of the file: exit code 2."""
@@ -27,7 +27,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the latest good checkpoint of the run folder")
     parser.add_argument("--dry-run", action="store_true", help="two train steps on real data, into no folder")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
-    parser.add_argument("--lowering", default="portable", help="how the net is computed (default: portable)")
+    parser.add_argument("--lowering", help="how the net is computed (default: portable)")
     parser.add_argument("--compile", dest="compile", action="store_true", default=None, help="compile, however short")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile, however long")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard files into the run folder too")
@@ -67,8 +67,8 @@ def _train(args: Namespace) -> int:
 
 
 def _prepared(args: Namespace) -> Prepared:
+    from dnac.train.prepare import prepare
     from dnac.train.run import Run
-    from dnac.train.start import prepare
 
     run = Run.open(Path(args.target)) if Run.is_run(Path(args.target)) else None
     if run is None:
@@ -85,11 +85,12 @@ def _prepared(args: Namespace) -> Prepared:
 
 
 def _options(args: Namespace) -> Options:
-    from dnac.train.start import Options
+    from dnac.train.prepare import Options
 
     return Options(
         out=args.out, resume=args.resume, device=args.device, lowering=args.lowering, compile=args.compile,
         settings=tuple(args.settings), command=tuple(sys.argv), kinds=tuple(map(os.fspath, args.kinds)),
+        dry_run=args.dry_run,
     )
 
 
