@@ -37,11 +37,13 @@ def scores(params: HashParams, weights: Weights, view: Tensor, ops: RouterOps) -
 
 
 def _mix(x: Tensor) -> Tensor:
-    """A 32-bit integer mixer (C. Wellons' lowbias32) in int64; the products stay below 2^63."""
+    """A 32-bit mixer of C. Wellons' hash prospector in int64: both multipliers are below 2^31, so no
+    product of a 32-bit word overflows.
+    """
     x = x & _MASK
-    x = ((x ^ (x >> 16)) * 0x7FEB352D) & _MASK
-    x = ((x ^ (x >> 15)) * 0x046CA68B) & _MASK
-    return x ^ (x >> 16)
+    x = ((x ^ (x >> 16)) * 0x21F0AAAD) & _MASK
+    x = ((x ^ (x >> 15)) * 0x735A2D97) & _MASK
+    return x ^ (x >> 15)
 
 
 def _mixed_seed(seed: int) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
+from pathlib import Path
 
 import pytest
 
+import dnac
 from dnac import catalogue
 from dnac.ir.form import Form, form
 from dnac.kinds.base import Site, params_of
@@ -52,3 +55,23 @@ def test_counts_are_the_papers(width, heads, text, backbone, blocks, identities,
     fixed = ends(width, text) + routers
     assert fixed + (backbone + blocks) * one == total
     assert fixed + (backbone + steps * k) * one == active
+
+
+ROOT = Path(__file__).parents[3]
+TABLE = re.findall(r"^\| (\w+) \(D .*$", (ROOT / "docs" / "numerics.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("spec", TABLE)
+def test_the_table_of_the_numerics_page_is_what_plan_says(spec):
+    page = (ROOT / "docs" / "numerics.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| {spec} ("))
+    total, active, *flops = [cell.strip().replace(",", "") for cell in row.strip("|").split("|")[1:]]
+    plan = dnac.load(ROOT / "specs" / f"{spec}.dna").plan()
+    costs = plan["flops_per_token"]
+    assert int(total) == plan["params"]["total"]
+    assert int(active.split()[0].replace("the", total)) == plan["params"]["active_max"]
+    assert [int(flops[0] if cell == "the same" else cell) for cell in flops] == list(costs.values())
+
+
+def test_the_table_has_six_models():
+    assert len(TABLE) == 6

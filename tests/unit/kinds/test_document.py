@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dnac import catalogue
 from dnac.kinds import document
 
@@ -18,3 +20,16 @@ def test_a_schedule_and_a_share_are_described_in_plain_words():
     page = document.page()
     assert "| `rate` | number or `schedule(...)` |" in page
     assert "| `share` | share of all choices of a router (`30%`) |" in page
+
+
+def test_every_test_that_the_numerics_page_names_exists():
+    root = document.PAGE.parents[1]
+    named = set(re.findall(r"tests/[\w/]+", (root / "docs" / "numerics.md").read_text(encoding="utf-8")))
+    assert len(named) > 15
+    assert [name for name in sorted(named) if not (root / f"{name}.py").is_file()] == []
+
+
+def test_every_rule_of_the_numerics_page_names_its_test():
+    rows = re.findall(r"^\| \d+\.\d+ \|.*$", (document.PAGE.parent / "numerics.md").read_text("utf-8"), re.MULTILINE)
+    assert len(rows) > 35
+    assert [row[:60] for row in rows if "tests/" not in row] == []

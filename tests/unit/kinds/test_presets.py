@@ -122,3 +122,17 @@ def test_under_equation_1_the_first_weights_are_one_over_the_number_of_modules()
         gains[combine] = (whole - without).norm().item()
     assert means["delta"] == means["in_branch"] == pytest.approx(1 / 36, rel=0.2)
     assert gains["in_branch"] > 2 * gains["delta"]
+
+
+@pytest.mark.parametrize(("rate", "warned"), [(1e-5, True), (1e-3, False)])
+def test_a_rate_that_cannot_reach_its_target_in_the_run_is_warned_of(rate, warned, tmp_path):
+    """Rule 4.7."""
+    preset = f"dna_eq1(k = 2, balance = skip_target(skip, 25%, rate = {rate:.5f}))"
+    train = (
+        "train a { data = stdlib_text(split = train); valid = stdlib_text(split = valid)\n"
+        "  batch = sequences(4); length = steps(1500); lr = 1e-3 }\n"
+    )
+    spec = SPEC.format(over="nodes", preset=preset).replace("vocabulary = 16", "vocabulary = 256") + train
+    checked = check(Source(str(tmp_path / "a.dna"), spec))
+    assert not checked.bag.has_errors, [d.message for d in checked.bag]
+    assert any("moves a bias by at most" in d.message for d in checked.bag) == warned
