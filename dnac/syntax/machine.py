@@ -27,7 +27,7 @@ class Machine:
 
     def __init__(self, start: str) -> None:
         # lark's generics are untyped under pyright; this class is the border
-        self._machine = cast(Any, _tables().parse_interactive(start=start))
+        self._machine: Any = _tables().parse_interactive(start=start)
 
     def feed(self, word: Lexeme) -> Node | None:
         """Take a word; the tree after `$END`, else None.

@@ -1,0 +1,84 @@
+"""The grammar tables are read only from a place that nobody else can write to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dnac.syntax.cache import private_file
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="file owners cannot be checked here")
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    return tmp_path
+
+
+def test_the_folder_is_made_for_this_user_alone(base: Path):
+    assert private_file("x") == base / "dnac" / "x"
+    assert (base / "dnac").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(base: Path):
+    (base / "dnac").mkdir()
+    (base / "dnac").chmod(0o777)
+    assert private_file("x") is None
+
+
+def test_a_file_that_others_can_write_to_is_not_used(base: Path):
+    path = private_file("x")
+    assert path is not None
+    path.touch()
+    assert private_file("x") == path
+    path.chmod(0o666)
+    assert private_file("x") is None
+
+
+def test_links_are_not_followed(base: Path, tmp_path_factory: pytest.TempPathFactory):
+    path = private_file("x")
+    assert path is not None
+    path.symlink_to(tmp_path_factory.mktemp("else") / "y")
+    assert private_file("x") is None
+    (base / "dnac" / "x").unlink()
+    (base / "dnac").rename(base / "real")
+    (base / "dnac").symlink_to(base / "real")
+    assert private_file("x") is None
+
+
+def test_what_another_user_owns_is_not_used(base: Path, monkeypatch: pytest.MonkeyPatch):
+    path = private_file("x")
+    assert path is not None
+    path.touch()
+    monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
+    assert private_file("x") is None
+
+
+def test_without_a_place_to_write_the_parser_still_works(tmp_path: Path):
+    (tmp_path / "file").touch()
+    code = "from dnac.syntax.parser import parse_setting; print(parse_setting('a = 1').value.value)"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_damaged_table_is_made_again(tmp_path: Path):
+    code = "from dnac.syntax.parser import parse_setting; print(parse_setting('a = 1').value.value)"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def run() -> str:
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert run() == "1\n"
+    (kept,) = (tmp_path / "dnac").iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert run() == "1\n"
+    assert len(kept.read_bytes()) > len(whole) * 0.9
