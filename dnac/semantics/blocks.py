@@ -8,13 +8,13 @@ from dnac.semantics import errors_names, errors_values, words
 from dnac.semantics import errors_shapes as errors
 from dnac.semantics.asserts import assert_statement
 from dnac.semantics.bind import Owner
-from dnac.semantics.draft import MOST_TURNS, Draft, origin
+from dnac.semantics.draft import MOST_NODES, MOST_TURNS, Draft, origin
 from dnac.semantics.ends import declare_embed, declare_head, declare_input, entry_of
 from dnac.semantics.modules import Wanted, count_params, make, overridden, target
 from dnac.semantics.naming import Place, last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.pools import declare_pool, shared_norm
-from dnac.semantics.recipes import module_of, not_flat, recipe_scope
+from dnac.semantics.recipes import least_steps, module_of, not_flat, recipe_scope
 from dnac.semantics.routes import route
 from dnac.semantics.scope import Constant, ModuleEntry, Recipe, RouterEntry, Scope, Unbuilt
 from dnac.semantics.values import whole
@@ -156,6 +156,8 @@ def _expand(recipe: Recipe, wanted: Wanted, place: Place, draft: Draft) -> None:
     """A recipe with routing or loops inside, written out in place: its names stand behind the step's."""
     if draft.view:
         raise Wrong(errors.not_a_step(wanted.value.span, "a recipe with steps of its own"))
+    if (size := draft.turns * least_steps(recipe)) > MOST_NODES:
+        draft.stop(Wrong(errors_values.too_large("steps", size, MOST_NODES, wanted.value.span)))
     owner = Owner(last_word(wanted.value), wanted.value.span, wanted.scope, draft.width)
     scope, _ = recipe_scope(recipe, wanted.args, owner, wanted.address, draft)
     body = module_of(recipe).body
@@ -207,6 +209,8 @@ def _parallel(step: ast.Step, action: ast.Parallel, place: Place, draft: Draft) 
         elaborate_block(one, place.inside(scope), draft)
         branches.append(_increments(draft.nodes[first:]))
     draft.view = outer
+    if not action.body.statements:
+        raise Wrong(errors.empty_parallel(step.span))
     node = Join(draft.fresh(), start, tuple(b for b in branches if b), origin(step.span))
     draft.add_node(node, step.span)
     draft.x = node.id

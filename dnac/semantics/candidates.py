@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dnac.ir.graph import Member
 from dnac.semantics import errors_names
@@ -86,7 +87,7 @@ def _of_ref(ref: ast.Ref, place: Place) -> Iterable[Candidate]:
     if not isinstance(entry, PoolEntry):
         raise Wrong(errors_names.wrong_sort(ref.span, sort_of(entry), "a pool", entry.span))
     if not tail:
-        return (c for group in entry.groups for c in _of_group(group, entry, ref.span))
+        return _of_pool(entry, ref)
     if not isinstance(tail[0], ast.Field):
         raise Wrong(errors.not_a_candidate(ref.span))
     name = tail[0].name
@@ -94,6 +95,12 @@ def _of_ref(ref: ast.Ref, place: Place) -> Iterable[Candidate]:
     if group is None:
         raise Wrong(errors.unknown_member(ref.head.text, name, [g.name for g in entry.groups]))
     return _part(tuple(_of_group(group, entry, ref.span)), tail[1:], ref, place)
+
+
+@lru_cache(maxsize=64)
+def _of_pool(pool: PoolEntry, ref: ast.Ref) -> tuple[Candidate, ...]:
+    """Kept, since every turn of a repeat routes over the same pool."""
+    return tuple(c for group in pool.groups for c in _of_group(group, pool, ref.span))
 
 
 def _of_group(group: Group, pool: PoolEntry, span: Span) -> Iterable[Candidate]:

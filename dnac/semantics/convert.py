@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dnac.ir.form import Form, Value
+from dnac.semantics import errors_shapes, values, words
 from dnac.semantics import errors_values as errors
-from dnac.semantics import values, words
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.schedules import schedule
-from dnac.semantics.scope import Constant, Datum, Scope, SharedEntry, Thunk
+from dnac.semantics.scope import Constant, Datum, Scope, SharedEntry, Thunk, Unbuilt
 from dnac.semantics.slots import (
     ChoiceSlot,
     EitherSlot,
@@ -85,6 +85,8 @@ def through_names(expr: ast.Expr, at: Field) -> tuple[ast.Expr, Field] | None:
     if not isinstance(expr, ast.Ref) or at.scope.find(expr.head.text) is None:
         return None
     entry, tail = values.resolve(expr, at.scope)
+    if isinstance(entry, Unbuilt) or (isinstance(entry, Constant) and entry.datum is None):
+        raise Wrong()  # its own fault has been told
     if isinstance(entry, Constant) and isinstance(entry.datum, Thunk) and not tail:
         return entry.datum.expr, at.inside(entry.datum.scope)
     return None
@@ -265,14 +267,20 @@ def _simple(slot: Slot, expr: ast.Expr, at: Field) -> Value:
             return None
         raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
     if isinstance(slot, EmbedSlot):
-        entry = at.scope.find(plain_word(expr) or "")
-        if isinstance(entry, SharedEntry) and entry.role == "embed":
-            return entry.name
-        raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
+        return _embed_name(expr, at)
     datum = values.evaluate(expr, at.scope)
     if isinstance(datum, bool if isinstance(slot, FlagSlot) else str):
         return datum  # type: ignore[return-value]
     raise _misfit(slot, datum, expr, at)
+
+
+def _embed_name(expr: ast.Expr, at: Field) -> str:
+    entry = at.scope.find(plain_word(expr) or "")
+    if isinstance(entry, SharedEntry) and entry.role == "embed":
+        return entry.name
+    entries = [at.scope.find(name) for name in at.scope.visible()]
+    known = [e.name for e in entries if isinstance(e, SharedEntry) and e.role == "embed"]
+    raise Wrong(errors_shapes.tied_to_nothing(expr.span, known))
 
 
 def _misfit(slot: Slot, datum: Datum, expr: ast.Expr, at: Field) -> Wrong:

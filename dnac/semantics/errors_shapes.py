@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic, Label
 from dnac.text.source import Span
@@ -44,12 +46,16 @@ def too_early(what: str, before: str, span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
-def tied_to_nothing(span: Span, embed: str) -> Diagnostic:
+def tied_to_nothing(span: Span, embeds: Sequence[str]) -> Diagnostic:
     """A head tied to something that is not the embed."""
+    here = (
+        f"name it: `unembed({embeds[0]})`"
+        if embeds
+        else "name the embed: `embed words = tokens(...)`, or `tied = true`"
+    )
     return Diagnostic(
-        "DNA406", f"`{span.text}` is not the embed, so no table can be shared", span, "not the embed",
-        help=f"write `tied = {embed}` or `tied = true`",
-    )  # fmt: skip
+        "DNA406", f"`{span.text}` is not the embed, so there is no table to share", span, "not the embed", help=here
+    )
 
 
 def several_parts_under_one_norm(name: str, parts: int, span: Span, norm: Span) -> Diagnostic:
@@ -80,6 +86,11 @@ def not_a_step(span: Span, sort: str) -> Diagnostic:
         "DNA409", f"{sort} cannot stand here", span, "not here",
         help="declare it in the net itself, above its first use",
     )  # fmt: skip
+
+
+def empty_parallel(span: Span) -> Diagnostic:
+    """Parallel { }"""
+    return Diagnostic("DNA410", "this `parallel` has no branches", span, "empty", help="write a step for each branch")
 
 
 def rolled_out_module(name: str, why: str, span: Span) -> Diagnostic:

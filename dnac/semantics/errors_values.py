@@ -110,7 +110,7 @@ def not_whole(what: str, found: str, span: Span) -> Diagnostic:
     """2.5 where a count is needed."""
     return Diagnostic(
         "DNA312", f"{what} must be a whole number, and this is {found}", span, "not a whole number",
-        help="choose values that divide evenly",
+        help="write a whole number, or values that divide evenly",
     )  # fmt: skip
 
 

@@ -12,10 +12,10 @@ from dnac.kinds.base import Fault, ModuleKind, params_of
 from dnac.semantics import errors_names, errors_shapes, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
-from dnac.semantics.draft import MOST_NODES, MOST_TURNS, Draft
+from dnac.semantics.draft import MOST_PARTS, MOST_TURNS, Draft
 from dnac.semantics.naming import last_word, step_names
 from dnac.semantics.numbers import Quantity
-from dnac.semantics.recipes import module_of, not_flat, recipe_scope
+from dnac.semantics.recipes import least_steps, module_of, not_flat, recipe_scope
 from dnac.semantics.scope import Constant, Entry, ModuleEntry, Recipe, Scope, Unbuilt, sort_of
 from dnac.semantics.values import resolve, unknown, whole
 from dnac.semantics.wrong import Wrong
@@ -154,6 +154,8 @@ def _complain(word: str, faults: Iterable[Fault], bound: Bound, span: Span, draf
 
 def _chain(recipe: Recipe, wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     """All parts of a flat recipe in sequence; a name that comes twice gets a number."""
+    if (size := least_steps(recipe)) > MOST_PARTS:
+        draft.stop(Wrong(errors.too_large("parts in one module", size, MOST_PARTS, wanted.value.span)))
     owner = Owner(last_word(wanted.value), wanted.value.span, wanted.scope, draft.width)
     scope, _ = recipe_scope(recipe, wanted.args, owner, wanted.address, draft)
     body = module_of(recipe).body
@@ -174,8 +176,8 @@ def _chain_block(block: ast.Block, wanted: Wanted, names: dict[int, str], parts:
         label = statement.label.text if statement.label else None
         for part in make(step, draft):
             _append(part, label, parts)
-            if len(parts) > MOST_NODES:
-                draft.stop(Wrong(errors.too_large("parts in one module", len(parts), MOST_NODES, statement.span)))
+            if len(parts) > MOST_PARTS:
+                draft.stop(Wrong(errors.too_large("parts in one module", len(parts), MOST_PARTS, statement.span)))
 
 
 def _chain_repeat(repeat: ast.Repeat, wanted: Wanted, names: dict[int, str], parts: list[Part], draft: Draft) -> None:

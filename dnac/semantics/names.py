@@ -34,6 +34,8 @@ class Walk:
     blocks: list[dict[str, Declared]] = field(default_factory=list[dict[str, Declared]])
     own: dict[str, Span] = field(default_factory=dict[str, Span])
     """Names that the present net or recipe has used for things, in any of its blocks."""
+    missed: set[str] = field(default_factory=set[str])
+    """Names used above any declaration: whoever declares one of them later is not also unused."""
 
     def declare(self, name: ast.Name, sort: str) -> None:
         """Put a name into the innermost block, with what is wrong about it."""
@@ -46,8 +48,9 @@ class Walk:
             self.bag.add(errors.duplicate_name(name, sort, first))
             return
         elif outer is not None:
+            outer.is_used = True
             self.bag.add(errors.shadowed_name(name, sort, outer.name.span))
-        self.blocks[-1][name.text] = Declared(name, sort)
+        self.blocks[-1][name.text] = Declared(name, sort, name.text in self.missed)
         if len(self.blocks) > 1 and sort != "turn":
             self.own[name.text] = name.span
 
@@ -57,6 +60,8 @@ class Walk:
             found = next((b[name] for b in reversed(self.blocks) if name in b), None)
             if found is not None:
                 found.is_used = True
+            else:
+                self.missed.add(name)
 
     def open(self) -> None:
         """Begin a block."""

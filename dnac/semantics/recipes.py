@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from dnac.semantics import errors_values as errors
 from dnac.semantics import words
@@ -58,8 +59,43 @@ def module_of(recipe: Recipe) -> ast.DefModule:
     return recipe.definition
 
 
+@lru_cache(maxsize=1024)
+def least_steps(recipe: Recipe) -> int:
+    """How many steps a recipe writes out at least: those of the recipes in it too, each repeat once."""
+    return sum(_steps_of(s, recipe.scope) for s in module_of(recipe).body.statements)
+
+
+def _steps_of(statement: ast.Statement, scope: Scope) -> int:
+    match statement:
+        case ast.Step(action=ast.Repeat(body=body)) | ast.Step(action=ast.Parallel(body=body)):
+            return sum(_steps_of(s, scope) for s in body.statements)
+        case ast.Step(action=ast.Apply(value)):
+            inner = recipe_named(value, scope)
+            return least_steps(inner) if inner is not None else 1
+        case _:
+            return 1
+
+
+def recipe_named(value: ast.Call | ast.Ref, scope: Scope) -> Recipe | None:
+    """The module recipe that a step names, if it names one."""
+    ref = value.callee if isinstance(value, ast.Call) else value
+    if words.has("module", ref.head.text) or scope.find(ref.head.text) is None:
+        return None
+    try:
+        entry, _ = resolve(ref, scope)
+    except Wrong:
+        return None  # whoever elaborates the step will say what is wrong with it
+    return entry if isinstance(entry, Recipe) and isinstance(entry.definition, ast.DefModule) else None
+
+
 def not_flat(recipe: Recipe) -> tuple[str, Span] | None:
     """Why a recipe is not one chain of kinds, with the place; None if it is one."""
+    return _why_not_flat(recipe)
+
+
+@lru_cache(maxsize=1024)
+def _why_not_flat(recipe: Recipe) -> tuple[str, Span] | None:
+    """Kept for each recipe: recipes that use one another twice would be looked at without end."""
     for statement in module_of(recipe).body.statements:
         if (why := _not_flat(statement, recipe.scope)) is not None:
             return why
@@ -73,19 +109,7 @@ def _not_flat(statement: ast.Statement, scope: Scope) -> tuple[str, Span] | None
         case ast.Repeat(body=body):
             return next((w for s in body.statements if (w := _not_flat(s, scope)) is not None), None)
         case ast.Apply(value):
-            return _not_flat_step(value, scope)
+            inner = recipe_named(value, scope)
+            return not_flat(inner) if inner is not None else None
         case action:
             return f"it holds a `{type(action).__name__.lower()}`", statement.span
-
-
-def _not_flat_step(value: ast.Call | ast.Ref, scope: Scope) -> tuple[str, Span] | None:
-    ref = value.callee if isinstance(value, ast.Call) else value
-    if words.has("module", ref.head.text):
-        return None
-    try:
-        entry, _ = resolve(ref, scope)
-    except Wrong:
-        return None  # the flat chain will say what is wrong with it
-    if isinstance(entry, Recipe) and isinstance(entry.definition, ast.DefModule):
-        return not_flat(entry)
-    return None

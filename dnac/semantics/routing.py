@@ -120,16 +120,15 @@ def _balance_faults(choice: Choice) -> Iterator[Diagnostic]:
     for term in choice.params.balance or ():
         kind: BalanceKind = words.kind("balance", term.name)
         params = params_of(kind, term)
+        member = kind.member(params)
+        slots = () if member is None else choice.facts.slots(member)
+        if member is not None and not slots:
+            message = f"`{member}` always runs and is not scored"
+            yield errors.balance_fault(term.name, message, "take it out of `always`", span, choice.over)
+            continue
         complaints = list(kind.check(params, choice.facts))
         for fault in complaints:
             yield errors.balance_fault(term.name, fault.message, fault.help, span, choice.over)
-        member = kind.member(params)
-        if complaints or member is None:
-            continue
-        slots = set(choice.facts.slots(member))
-        if not slots:
-            yield errors.balance_fault(
-                term.name, f"`{member}` is not scored", "take it out of `always`", span, choice.over
-            )
-        elif slots <= set(choice.facts.identities) and len(slots) < choice.k:
-            yield errors.few_identities(member, len(slots), choice.k, span)
+        is_skip = member is not None and set(slots) <= set(choice.facts.identities)
+        if is_skip and not complaints and len(slots) < choice.k:
+            yield errors.few_identities(str(member), len(slots), choice.k, span)

@@ -36,9 +36,9 @@ class Constant:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
-    """A `def`, and the scope of the file it stands in."""
+    """A `def`, and the names above it in its file."""
 
     definition: ast.DefModule | ast.DefRouter
     scope: Scope
@@ -93,7 +93,7 @@ class Group:
         return tuple(Member(self.set, i) for i in range(self.count))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class PoolEntry:
     """A pool: its groups in order of declaration, and the name of its own norm's weights."""
 

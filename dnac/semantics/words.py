@@ -57,10 +57,10 @@ def meaning(word: str) -> str | None:
 
 
 def is_word(word: str) -> bool:
-    """Whether any field anywhere takes this word as its own value (data sets included)."""
-    return meaning(word) not in (None, "a keyword") or any(
-        has(c, word) or planned(c, word) for c in (*kind_catalogues(), "dataset", "tokenizer", "scope", "when")
-    )
+    """Whether any field anywhere takes this word as its own value, or will one day (data sets included)."""
+    if meaning(word) not in (None, "a keyword") or any(known == word for _, known in PLANNED):
+        return True
+    return any(has(c, word) for c in ("dataset", "tokenizer"))
 
 
 @cache
