@@ -74,7 +74,11 @@ class Spec:
         return self.random.choice(("a", "b2", "width", "nodes", "_z", "hop", "lm"))
 
     def ref(self) -> str:
-        tails = (lambda: "." + self.random.choice(KINDS), lambda: f"[{self.expression()}]", lambda: f"[{self.free()}0 : 4]")
+        tails = (
+            lambda: "." + self.random.choice(KINDS),
+            lambda: f"[{self.expression()}]",
+            lambda: f"[{self.free()}0 : 4]",
+        )
         return self.name() + "".join(self.pick(lambda: "", *tails) for _ in range(self.random.randint(0, 2)))
 
     def call(self) -> str:
@@ -89,15 +93,24 @@ class Spec:
 
     def expression(self) -> str:
         return self.pick(
-            lambda: self.random.choice(NUMBERS), self.ref, self.call, lambda: self.random.choice(TEXTS),
-            lambda: f"[{self.listed(self.expression)}]", lambda: f"-{self.atom()}",
+            lambda: self.random.choice(NUMBERS),
+            self.ref,
+            self.call,
+            lambda: self.random.choice(TEXTS),
+            lambda: f"[{self.listed(self.expression)}]",
+            lambda: f"-{self.atom()}",
             lambda: f"{self.atom()}{self.random.choice((' ', ''))}{self.random.choice('+-*/&')} {self.atom()}",
-            lambda: f"{self.atom()} {self.random.choice('+-*/')} {self.atom()} {self.random.choice('+-*/')} {self.atom()}",
+            lambda: (
+                f"{self.atom()} {self.random.choice('+-*/')} {self.atom()} {self.random.choice('+-*/')} {self.atom()}"
+            ),
         )
 
     def atom(self) -> str:
         return self.pick(
-            lambda: self.random.choice(NUMBERS), self.ref, self.call, lambda: f"({self.free()}{self.expression()})",
+            lambda: self.random.choice(NUMBERS),
+            self.ref,
+            self.call,
+            lambda: f"({self.free()}{self.expression()})",
             lambda: f"-{self.name()}",
         )
 
@@ -124,18 +137,24 @@ class Spec:
     def statement(self) -> str:
         label = self.maybe(0.3, lambda: f"{self.name()}:{self.space()}")
         return self.pick(
-            lambda: label + self.kind(), lambda: label + self.kind(), lambda: f"input {self.call()}",
+            lambda: label + self.kind(),
+            lambda: label + self.kind(),
+            lambda: f"input {self.call()}",
             lambda: f"embed {self.maybe(0.3, lambda: f'{self.name()} = ')}{self.call()}",
-            lambda: f"head {self.name()} = {self.call()}", lambda: f"budget {self.name()}={self.call()}",
-            lambda: f"module {self.name()} = {self.kind()}", lambda: f"router {self.name()} = {self.kind()}",
+            lambda: f"head {self.name()} = {self.call()}",
+            lambda: f"budget {self.name()}={self.call()}",
+            lambda: f"module {self.name()} = {self.kind()}",
+            lambda: f"router {self.name()} = {self.kind()}",
             lambda: f"router {self.name()} {self.settings()}",
             lambda: f"pool {self.name()}{self.parens()}{self.space()}{self.body(self.member)}",
-            lambda: f"stream {self.name()}", lambda: f"init {self.ref()} = {self.call()}",
+            lambda: f"stream {self.name()}",
+            lambda: f"init {self.ref()} = {self.call()}",
             lambda: f"assert {self.atom()} {self.random.choice(('<', '<=', '==', '>=', '>'))} {self.atom()}",
             lambda: f"{label}repeat {self.atom()}{self.maybe(0.5, lambda: f' as {self.name()}')} {self.block()}",
             lambda: f"{label}parallel{self.parens()}{self.block()}",
             lambda: f"{label}route {self.pick(self.ref, lambda: f'[{self.listed(self.kind, 1)}]')} by {self.by()}",
-            lambda: f"halt by {self.by()}", lambda: f"tap {self.ref()}{self.parens()}",
+            lambda: f"halt by {self.by()}",
+            lambda: f"tap {self.ref()}{self.parens()}",
         )
 
     def formal(self) -> str:
@@ -143,7 +162,8 @@ class Spec:
 
     def item(self) -> str:
         return self.pick(
-            lambda: f"net {self.name()}{self.space()}{self.block()}", lambda: f"net {self.name()} {self.block()}",
+            lambda: f"net {self.name()}{self.space()}{self.block()}",
+            lambda: f"net {self.name()} {self.block()}",
             lambda: f'use "std/routers.dna"{self.maybe(0.5, lambda: " as r")}',
             lambda: f"param {self.name()} = {self.expression()}",
             lambda: f"def module {self.name()}({self.listed(self.formal)}) {self.block()}",
@@ -165,9 +185,50 @@ def mutated(text: str, seed: int) -> str:
         at, length = random.randint(0, len(text)), random.choice((1, 1, 2, 5, 20))
         piece = text[at : at + length]
         foreign = random.choice(
-            ("{", "}", "(", ")", "[", "]", ";", "\n", "=", ",", '"', "#", ".", ":", "%", "\x00", "\u202e", "é", "'", "/*",
-             "net x {", "route ", " by ", "12q", "- ", "&", "<=", "\t", "\\", "$", "repeat 3 ", "1_0", "dna 1\n", "\ud800")
+            (
+                "{",
+                "}",
+                "(",
+                ")",
+                "[",
+                "]",
+                ";",
+                "\n",
+                "=",
+                ",",
+                '"',
+                "#",
+                ".",
+                ":",
+                "%",
+                "\x00",
+                "\u202e",
+                "é",
+                "'",
+                "/*",
+                "net x {",
+                "route ",
+                " by ",
+                "12q",
+                "- ",
+                "&",
+                "<=",
+                "\t",
+                "\\",
+                "$",
+                "repeat 3 ",
+                "1_0",
+                "dna 1\n",
+                "\ud800",
+            )
         )
-        text = random.choice((text[:at] + text[at + length :], text[:at] + piece + text[at:], text[:at] + foreign + text[at:],
-                              text[:at] + piece[::-1] + text[at + length :], text[:at] + foreign + text[at + length :]))
+        text = random.choice(
+            (
+                text[:at] + text[at + length :],
+                text[:at] + piece + text[at:],
+                text[:at] + foreign + text[at:],
+                text[:at] + piece[::-1] + text[at + length :],
+                text[:at] + foreign + text[at + length :],
+            )
+        )
     return text

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnac.syntax import errors
+from dnac.syntax.numbers import near_suffix
 from dnac.syntax.situation import Fault, Situation
 from dnac.syntax.words import FORMS, ITEMS, KEYWORDS, NAMED, STATEMENTS, SUFFIXES, UNITS
 from dnac.text.diagnostic import Diagnostic
@@ -209,8 +210,12 @@ def _semicolon(s: Situation) -> Diagnostic | None:
 
 
 def _detached_suffix(s: Situation) -> Diagnostic | None:
-    if s.before.type == "NUMBER" and s.bad.text in (*SUFFIXES, *UNITS):
-        return errors.detached_suffix(s.before.span.to(s.bad.span), s.before.text + s.bad.text)
+    begins_more = s.word(s.at + 1).type in ("EQUAL", "LPAR", "LSQB", "DOT", "COLON")
+    known = s.bad.text in (*SUFFIXES, *UNITS)
+    # a single letter in the wrong case may well be a name
+    suffix = s.bad.text if known else near_suffix(s.bad.text) if len(s.bad.text) > 1 else None
+    if s.before.type == "NUMBER" and suffix and not begins_more:
+        return errors.detached_suffix(s.before.span.to(s.bad.span), s.before.text + suffix)
     if s.before.type == s.bad.type == "NUMBER":
         return errors.malformed_number(s.before.span.to(s.bad.span), "write it without spaces")
     return None

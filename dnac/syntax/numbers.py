@@ -63,7 +63,7 @@ def fault(text: str, span: Span) -> Diagnostic | None:
     whole, fraction, exponent, suffix = match.groups()
     if suffix and suffix not in SUFFIXES and suffix not in UNITS:
         at = Span(span.source, span.end - len(suffix), span.end)
-        return errors.unknown_suffix(at, suffix, _near_suffix(suffix))
+        return errors.unknown_suffix(at, suffix, near_suffix(suffix))
     if exponent and suffix in SUFFIXES:
         return errors.malformed_number(span, "write either an exponent or a suffix")
     if math.isinf(float(f"{whole}.{fraction or 0}{exponent or ''}")):
@@ -76,7 +76,8 @@ def _scaled(whole: str, fraction: str, factor: int) -> int | float:
     return digits // parts if digits % parts == 0 else digits / parts
 
 
-def _near_suffix(suffix: str) -> str | None:
+def near_suffix(suffix: str) -> str | None:
+    """The suffix that a common other spelling stands for."""
     return _SPELLINGS.get(suffix) or _SPELLINGS.get(suffix.lower())
 
 

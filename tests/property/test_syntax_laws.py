@@ -49,7 +49,11 @@ def test_a_damaged_text_gives_a_tree_or_diagnostics_and_never_a_traceback(block:
             assert parsed(format_file(file)) == file, text
 
 
-@given(st.text(alphabet=st.sampled_from(list("ab1. {}()[];\n\t=,:\"'#%-+*/<>&\\é\x00\u202e")) | st.characters(), max_size=60))
+@given(
+    st.text(
+        alphabet=st.sampled_from(list("ab1. {}()[];\n\t=,:\"'#%-+*/<>&\\é\x00\u202e")) | st.characters(), max_size=60
+    )
+)
 def test_any_text_at_all_gives_a_tree_or_diagnostics(text: str):
     bag = Bag()
     file = parse(Source("test.dna", "dna 1\n" + text), bag)

@@ -73,7 +73,9 @@ def test_a_damaged_table_is_made_again(tmp_path: Path):
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def run() -> str:
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
         return done.stdout + done.stderr
 
     assert run() == "1\n"

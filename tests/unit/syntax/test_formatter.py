@@ -65,6 +65,8 @@ def test_no_line_is_wider_than_100_columns_where_it_can_be_broken():
 
 
 def test_statements_share_a_line_only_where_the_author_wrote_them_so_and_they_fit():
-    assert formatted("dna 1\ntrain a {\n  b = 1; c = 2\n  d = 3\n}\n") == "dna 1\ntrain a {\n  b = 1; c = 2\n  d = 3\n}\n"
+    assert (
+        formatted("dna 1\ntrain a {\n  b = 1; c = 2\n  d = 3\n}\n") == "dna 1\ntrain a {\n  b = 1; c = 2\n  d = 3\n}\n"
+    )
     wide = "; ".join(f"setting_{i} = {i}" for i in range(12))
     assert formatted(f"dna 1\ntrain a {{\n{wide}\n}}\n").count("\n") == 15

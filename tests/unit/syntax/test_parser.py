@@ -64,7 +64,10 @@ def test_a_span_covers_exactly_the_text_of_its_node():
     entry = step.action.by.entries[0]
     texts = [n.span.text for n in (step, step.action.over, step.action.by, entry, entry.value)]
     assert texts == [
-        "hop: route nodes[1:3] by { choose = (top(2)) }", "nodes[1:3]", "{ choose = (top(2)) }", "choose = (top(2))",
+        "hop: route nodes[1:3] by { choose = (top(2)) }",
+        "nodes[1:3]",
+        "{ choose = (top(2)) }",
+        "choose = (top(2))",
         "(top(2))",
     ]
 
@@ -76,10 +79,23 @@ def test_spans_and_layout_do_not_count_in_equality():
 @pytest.mark.parametrize(
     ("text", "value", "unit"),
     [
-        ("12", 12, ""), ("2.0", 2.0, ""), ("1e-4", 1e-4, ""), ("64k", 64_000, ""), ("1.5k", 1500, ""),
-        ("0.5Ki", 512, ""), ("2Ki", 2048, ""), ("3Mi", 3 << 20, ""), ("1Gi", 1 << 30, ""), ("21B", 21 * 10**9, ""),
-        ("2G", 2 * 10**9, ""), ("1T", 10**12, ""), ("50M", 50 * 10**6, ""), ("30%", 30, "%"), ("12.5%", 12.5, "%"),
-        ("4x", 4, "x"), ("1.0005k", 1000.5, ""),
+        ("12", 12, ""),
+        ("2.0", 2.0, ""),
+        ("1e-4", 1e-4, ""),
+        ("64k", 64_000, ""),
+        ("1.5k", 1500, ""),
+        ("0.5Ki", 512, ""),
+        ("2Ki", 2048, ""),
+        ("3Mi", 3 << 20, ""),
+        ("1Gi", 1 << 30, ""),
+        ("21B", 21 * 10**9, ""),
+        ("2G", 2 * 10**9, ""),
+        ("1T", 10**12, ""),
+        ("50M", 50 * 10**6, ""),
+        ("30%", 30, "%"),
+        ("12.5%", 12.5, "%"),
+        ("4x", 4, "x"),
+        ("1.0005k", 1000.5, ""),
     ],
 )
 def test_numbers_have_their_suffix_applied(text: str, value: float, unit: str):
@@ -138,8 +154,18 @@ def test_after_many_errors_the_parser_gives_up():
     assert codes("dna 1\n" + "zzz 1\n" * 50) == ["DNA112"] * MOST_ERRORS + ["DNA126"]
 
 
-@pytest.mark.parametrize("text", ["(" * 100_000, "[" * 100_000, "{" * 100_000, "f(" * 50_000 + ")" * 50_000, "-" * 100_000 + "1",
-                                  "1" + "+1" * 100_000, "a" + "[a" * 50_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 100_000,
+        "[" * 100_000,
+        "{" * 100_000,
+        "f(" * 50_000 + ")" * 50_000,
+        "-" * 100_000 + "1",
+        "1" + "+1" * 100_000,
+        "a" + "[a" * 50_000,
+    ],
+)
 def test_endless_nesting_gives_one_diagnostic_in_under_a_second(text: str):
     parse(Source("warm.dna", "dna 1\n"), Bag())
     start = time.process_time()
@@ -165,7 +191,9 @@ def test_a_setting_of_the_command_line_has_its_own_source_name():
     assert parse_setting("width=4x").value == setting("4x")
 
 
-@pytest.mark.parametrize("text", ["", "width", "width=", "=3", "width=3; b=4", "width=3 4", "a b", "route x by y", "(", "a = 'b'"])
+@pytest.mark.parametrize(
+    "text", ["", "width", "width=", "=3", "width=3; b=4", "width=3 4", "a b", "route x by y", "(", "a = 'b'"]
+)
 def test_what_is_no_setting_is_refused_with_one_diagnostic(text: str):
     with pytest.raises(Faults) as caught:
         parse_setting(text)
