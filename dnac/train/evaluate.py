@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +47,10 @@ def evaluate(
     """
     tally = _Tally(network, autocast, given)
     with _evaluating(network):
-        for batch in islice(dataset.sequential(batch_size), batches):
-            tally.add(batch)
+        for batch, is_last in _marked(islice(dataset.sequential(batch_size), batches)):
+            is_odd = is_last and (len(batch.samples) < batch_size or bool((batch.targets == IGNORED).any()))
+            with _uncompiled() if is_odd else nullcontext():
+                tally.add(batch)
     return tally.result(dataset.bytes_per_token)
 
 
@@ -127,6 +129,22 @@ def _router(turns: Sequence[tuple[RoutingStep, Sequence[int]]]) -> dict[str, Any
         "empty_share": total[-1] / made,
         "load": [n / made for n in total[:-1]],
     }
+
+
+def _marked(batches: Iterator[Batch]) -> Iterator[tuple[Batch, bool]]:
+    """Each batch, and whether it is the last."""
+    held = next(batches, None)
+    for batch in batches:
+        assert held is not None
+        yield held, False
+        held = batch
+    if held is not None:
+        yield held, True
+
+
+def _uncompiled() -> AbstractContextManager[object]:
+    """A last batch of another shape runs as it is: compiling a program for it would take far longer."""
+    return torch.compiler.set_stance("force_eager")
 
 
 @contextmanager

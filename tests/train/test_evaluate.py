@@ -99,3 +99,16 @@ def test_windows_of_documents_count_targets_alike(network: Network, tmp_path: Pa
     found = evaluate(network, data.load(words, text_input(context=12), tmp_path, tmp_path / "cache"), 2)
     assert found["targets"] == 5 + 39 + 1
     assert sum(found["routers"]["hop[0]"]["load"]) == pytest.approx(1)
+
+
+@pytest.mark.slow
+@pytest.mark.compiles
+def test_a_compiled_network_compiles_once_for_evaluation(text: Dataset) -> None:
+    from torch._dynamo.utils import counters
+
+    graph = tiny_text(steps=1, blocks=2, skips=1, k=1)
+    plain, compiled = (Network(graph, dtype=torch.float64, seed=3, compile=c) for c in (False, True))
+    before = counters["stats"]["unique_graphs"]
+    found = evaluate(compiled, text, batch_size=4)
+    assert counters["stats"]["unique_graphs"] - before == 1, "the last batch is smaller, padded, and recorded"
+    assert found["loss"] == pytest.approx(evaluate(plain, text, batch_size=4)["loss"], rel=1e-9)
