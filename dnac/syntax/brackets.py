@@ -6,6 +6,8 @@ statement. A missing bracket is put in where it most likely belongs; a stray one
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dnac.syntax import errors
 from dnac.syntax.lexemes import Lexeme
 from dnac.syntax.words import ITEMS, STATEMENTS
@@ -23,17 +25,21 @@ _ENDS_OPERATION = frozenset(("COMMA", "EQUAL", "_SEP", "COLON"))
 _GOES_ON = frozenset((*_OPERATORS, "COMMA", "LPAR", "LSQB", "EQUAL", "COLON", "DOT"))
 
 
-def nest(raw: list[Lexeme], damaged: list[int], bag: Bag) -> list[Lexeme] | None:
-    """The words with `parent` and `close` filled in and separators merged; None if they nest too deeply."""
-    nester = _Nester(raw, damaged, bag)
+def nest(raw: list[Lexeme], more: Callable[[], bool], damaged: list[int], bag: Bag) -> list[Lexeme] | None:
+    """The words with `parent` and `close` filled in and separators merged; None if they nest too deeply.
+
+    `more()` puts further words at the end of `raw` and says whether there were any, so that a text which
+    nests endlessly is not read to its end.
+    """
+    nester = _Nester(raw, more, damaged, bag)
     return nester.out if nester.run() else None
 
 
 class _Nester:
     """One pass with a stack of open brackets; it goes back only to put in a closing bracket."""
 
-    def __init__(self, raw: list[Lexeme], damaged: list[int], bag: Bag) -> None:
-        self.raw, self.damaged, self.bag = raw, damaged, bag
+    def __init__(self, raw: list[Lexeme], more: Callable[[], bool], damaged: list[int], bag: Bag) -> None:
+        self.raw, self.more, self.damaged, self.bag = raw, more, damaged, bag
         self.out: list[Lexeme] = []
         self.stack: list[int] = []
         self.operators: list[int] = [0]
@@ -45,7 +51,7 @@ class _Nester:
 
     def run(self) -> bool:
         at = 0
-        while at < len(self.raw):
+        while at < len(self.raw) or self.more():
             word = self.raw[at]
             if word.text in ("\n", ";"):
                 at = self.separator(at, word)
@@ -192,8 +198,9 @@ class _Nester:
 
     def begins_statement(self, at: int) -> bool:
         """Whether two words at the start of a line can only be the start of a statement or an item."""
-        if at + 1 >= len(self.raw):
-            return False
+        while at + 1 >= len(self.raw):
+            if not self.more():
+                return False
         first, second = self.raw[at].type, self.raw[at + 1].type
         word = first == "NAME" and self.raw[at].text in (*STATEMENTS, *ITEMS)
         return word and second in ("NAME", "STRING", "NUMBER")

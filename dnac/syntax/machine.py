@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import lark
-from lark.exceptions import UnexpectedToken
-from lark.parsers.lalr_analysis import Shift
-
 from dnac.syntax.ast import Node
 from dnac.syntax.builder import RULES
 from dnac.syntax.cache import private_file
 from dnac.syntax.lexemes import Lexeme
+
+
+@contextmanager
+def _hidden(module: str) -> Generator[None]:
+    """Keep an optional module out of an import."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # the documented way to make an import fail
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+with _hidden("regex"):  # lark would load it for features that this grammar does not use: a third of our start-up
+    import lark
+    from lark.exceptions import UnexpectedToken
+    from lark.parsers.lalr_analysis import Shift
 
 
 class Refused(Exception):

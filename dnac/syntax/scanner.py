@@ -37,6 +37,8 @@ _WORD = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
+_CHUNK = 512
+"""Words that are scanned at a time."""
 _SYMBOLS = {
     "=": "EQUAL",
     "(": "LPAR",
@@ -61,9 +63,8 @@ _ESCAPE = re.compile(r'\\(?:\\|"|n|t)|(\\.)')
 def scan(source: Source, bag: Bag) -> Scan | None:
     """The words of a source, brackets matched. None if it nests too deeply to go on."""
     raw = _Scanner(source, bag)
-    raw.run()
     raw.report_hidden()
-    lexemes = brackets.nest(raw.lexemes, raw.damaged, bag)
+    lexemes = brackets.nest(raw.lexemes, raw.more, raw.damaged, bag)
     if lexemes is None:
         return None
     last = next((w.span.end for w in reversed(lexemes) if w.type != "_SEP"), 0)
@@ -79,6 +80,7 @@ class _Scanner:
         self.lexemes: list[Lexeme] = []
         self.comments: list[Comment] = []
         self.damaged: list[int] = []
+        self.matches = _WORD.finditer(source.text)
         self.special: dict[str, Callable[[str, Span], None]] = {
             "comment": self.comment,
             "slashes": self.slashes,
@@ -88,19 +90,26 @@ class _Scanner:
             "stray": self.stray,
         }
 
-    def run(self) -> None:
-        source, lexemes, special = self.source, self.lexemes, self.special
-        for match in _WORD.finditer(source.text):
+    def more(self) -> bool:
+        """Scan some more words; False at the end of the text."""
+        before = len(self.lexemes)
+        for match in self.matches:
             kind = match.lastgroup or "end"
             if kind == "end":
                 break
-            text, span = match[kind], Span(source, match.start(kind), match.end(kind))
-            if kind == "symbol":
-                lexemes.append(Lexeme(_SYMBOLS[text], text, span))
-            elif kind in special:
-                special[kind](text, span)
-            else:
-                lexemes.append(Lexeme(kind, self.checked(kind, text, span), span))
+            self.take(kind, match[kind], Span(self.source, match.start(kind), match.end(kind)))
+            if len(self.lexemes) - before >= _CHUNK:
+                return True
+        return len(self.lexemes) > before
+
+    def take(self, kind: str, text: str, span: Span) -> None:
+        """One match: a word, or something special."""
+        if kind == "symbol":
+            self.lexemes.append(Lexeme(_SYMBOLS[text], text, span))
+        elif kind in self.special:
+            self.special[kind](text, span)
+        else:
+            self.lexemes.append(Lexeme(kind, self.checked(kind, text, span), span))
 
     def checked(self, kind: str, text: str, span: Span) -> str:
         """The text of a word, or a harmless one in its place after a diagnostic."""

@@ -72,6 +72,17 @@ def test_accumulation_makes_the_update_of_the_big_batch(ignored: int) -> None:
     assert all(torch.allclose(whole[k], parts[k], rtol=1e-9, atol=1e-12) for k in whole)
 
 
+def test_router_losses_are_averaged_over_micro_batches() -> None:
+    graph = tiny_text(balance=(form("aux", weight=0.5),))
+    few = batch()
+    same_four_times = Batch(few.inputs[:2].repeat(4, 1), few.targets[:2].repeat(4, 1), few.samples)
+    runs = [training(graph, dtype=torch.float64, accumulate=n) for n in (1, 4)]
+    updates = [train_step(run, same_four_times) for run in runs]
+    assert updates[0].router_loss == pytest.approx(updates[1].router_loss, rel=1e-9) != 0
+    whole, parts = (state(run) for run in runs)
+    assert all(torch.allclose(whole[k], parts[k], rtol=1e-9, atol=1e-12) for k in whole)
+
+
 def test_biases_move_once_per_update_and_never_at_evaluation() -> None:
     run = training(accumulate=4)
     train_step(run, batch())

@@ -42,7 +42,9 @@ def material(pieces: tuple[tuple[str, ...], ...] = (("a", " b", "c", "\n"),), k:
         )
         for s in range(2)
     )  # fmt: skip
-    metrics = tuple({"step": s, "loss": 5.0 - s, "skip_share": 0.2} for s in range(3))
+    metrics = tuple(
+        {"step": s, "loss": 5.0 - s, "skip_share": 0.2, "routing": {"hop[0]": {"entropy": 1.0}}} for s in range(3)
+    )
     graph = tiny_text(steps=2, blocks=3, k=k)
     return Material(graph, PLAN, "runs/a", metrics, Record(steps, pieces, None, "2 samples of toy"))
 
@@ -147,7 +149,7 @@ def test_images_are_shown_with_their_patches():
         replace(base, graph=graph, record=replace(base.record, pieces=(), images=images)),  # type: ignore[arg-type]
         draw(graph),
     )
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 4
     assert Tags(page).open == []
 
 

@@ -177,6 +177,17 @@ def test_a_save_that_ends_at_any_write_sync_or_rename_gives_the_old_or_the_new_s
         assert sorted(p.name for p in folder.iterdir()) == ["step_1", "step_2"]
 
 
+def test_all_files_and_their_folder_are_synced_before_the_rename_and_the_parent_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("fsync", "rename"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, real=real, name=name: (calls.append(name), real(*args))[1])
+    save(tmp_path, 1)
+    assert calls == ["fsync"] * 5 + ["rename", "fsync"]
+
+
 def test_a_full_disk_is_told_with_the_bytes_and_leaves_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
