@@ -67,7 +67,6 @@ def _quantity(expr: ast.Expr, scope: Scope) -> str:
         return ""
     if expr.span.text in QUANTITIES:
         return expr.span.text
-    heads = {q.split(".")[0] for q in QUANTITIES}
-    if expr.head.text in heads or expr.tail:
-        raise Wrong(errors.assert_unknown(expr.span.text, expr.span, QUANTITIES))
-    return ""
+    if expr.span.text in ("true", "false"):
+        return ""
+    raise Wrong(errors.assert_unknown(expr.span.text, expr.span, (*QUANTITIES, *scope.visible())))

@@ -21,6 +21,7 @@ from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic, InternalError
 from dnac.text.source import Span
+from dnac.text.suggest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,9 @@ def bind(
             found[key] = convert(slots[key], argument.value, at)
         except Wrong as wrong:
             wrong.report(bag)
+    meant = {nearest(key, slots) for key in arguments if key not in slots}
     for key, info in params.model_fields.items():
-        if info.is_required() and key not in arguments and key not in found:
+        if info.is_required() and key not in arguments and key not in found and key not in meant:
             bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span))
     if bag.errors > before:
         return None

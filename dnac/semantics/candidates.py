@@ -80,8 +80,6 @@ def _of_item(item: ast.Expr, site: str, words: dict[str, int], place: Place, dra
 
 def _of_ref(ref: ast.Ref, place: Place) -> Iterable[Candidate]:
     entry, tail = resolve(ref, place.scope)
-    if isinstance(entry, Unbuilt):
-        raise Wrong()
     if isinstance(entry, ModuleEntry) and not tail:
         return (Candidate(ref.head.text, entry.member, not entry.parts, None, ref.span),)
     if not isinstance(entry, PoolEntry):

@@ -13,7 +13,7 @@ from dnac.semantics import errors_shapes, values, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.schedules import schedule
-from dnac.semantics.scope import Constant, Datum, Scope, SharedEntry, Thunk, Unbuilt
+from dnac.semantics.scope import Constant, Datum, Scope, SharedEntry, Thunk
 from dnac.semantics.slots import (
     ChoiceSlot,
     EitherSlot,
@@ -85,7 +85,7 @@ def through_names(expr: ast.Expr, at: Field) -> tuple[ast.Expr, Field] | None:
     if not isinstance(expr, ast.Ref) or at.scope.find(expr.head.text) is None:
         return None
     entry, tail = values.resolve(expr, at.scope)
-    if isinstance(entry, Unbuilt) or (isinstance(entry, Constant) and entry.datum is None):
+    if isinstance(entry, Constant) and entry.datum is None:
         raise Wrong()  # its own fault has been told
     if isinstance(entry, Constant) and isinstance(entry.datum, Thunk) and not tail:
         return entry.datum.expr, at.inside(entry.datum.scope)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dnac.semantics.files import Unit
+from dnac.semantics.files import Unit, alias_of
 from dnac.semantics.overrides import Overrides
-from dnac.semantics.scope import Constant, Namespace, NetEntry, Recipe, Scope
+from dnac.semantics.scope import Constant, Namespace, NetEntry, Recipe, Scope, Unbuilt
 from dnac.semantics.values import evaluate
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
@@ -25,6 +25,8 @@ def file_scope(unit: Unit, overrides: Overrides, bag: Ledger, prefix: str = "") 
             case ast.Use():
                 if id(item) in used:
                     _add_file(item, *used[id(item)], scope, overrides, bag)
+                else:
+                    scope.names.setdefault(alias_of(item), Unbuilt(item.span))
             case ast.Param(name):
                 scope.names.setdefault(name.text, _param(item, prefix, _above(scope, later), overrides, bag))
                 later.pop(name.text, None)

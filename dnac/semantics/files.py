@@ -68,10 +68,10 @@ def _follow(unit: Unit, project: Project, chain: tuple[Unit, ...]) -> None:
         except Wrong as wrong:
             wrong.report(project.bag)
             continue
-        unit.uses.append((item, _alias(item), used))
+        unit.uses.append((item, alias_of(item), used))
 
 
-def _alias(use: ast.Use) -> str:
+def alias_of(use: ast.Use) -> str:
     """The name under which a used file is known: `as y`, else `std`, else the file's own name."""
     if use.alias is not None:
         return use.alias.text
@@ -91,7 +91,7 @@ def _use(use: ast.Use, unit: Unit, project: Project, chain: tuple[Unit, ...]) ->
         raise Wrong(errors.too_many_files(use.path, f"files use each other more than {MOST_DEPTH} deep"))
     if len(project.units) >= MOST_FILES:
         raise Wrong(errors.too_many_files(use.path, f"a spec has at most {MOST_FILES} files"))
-    source = _read(use.path, path, is_std)
+    source = _read(use.path, path, project.root, is_std)
     tree = parse(source, project.bag)
     if tree is None:
         raise Wrong()
@@ -148,18 +148,15 @@ def _below(path: Path, root: Path) -> bool:
     return path.is_relative_to(root)
 
 
-def _read(text: ast.String, path: Path, is_std: bool) -> Source:
+def _read(text: ast.String, path: Path, root: Path, is_std: bool) -> Source:
     try:
         source = read_source(path)
     except Faults as faults:
         reason = next(iter(faults.bag)).message
         raise Wrong(errors.file_unreadable(text, reason)) from faults
-    return Source(f"std/{path.name}", source.text) if is_std else Source(_shown(path), source.text)
+    return Source(f"std/{path.name}", source.text) if is_std else Source(_shown(path, root), source.text)
 
 
-def _shown(path: Path) -> str:
-    """The path as people know it: from where they stand, if it lies below."""
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return str(path)
+def _shown(path: Path, root: Path) -> str:
+    """The path as people know it: below the main file's folder as they wrote that."""
+    return (root / path.relative_to(_real(root))).as_posix()

@@ -16,7 +16,7 @@ from dnac.semantics.draft import MOST_PARTS, MOST_TURNS, Draft
 from dnac.semantics.naming import last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.recipes import least_steps, module_of, not_flat, recipe_scope
-from dnac.semantics.scope import Constant, Entry, ModuleEntry, Recipe, Scope, Unbuilt, sort_of
+from dnac.semantics.scope import Constant, Entry, ModuleEntry, Recipe, Scope, sort_of
 from dnac.semantics.values import resolve, unknown, whole
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
@@ -113,8 +113,6 @@ def _nothing(ref: ast.Ref, scope: Scope) -> Diagnostic:
 
 
 def _entry(entry: Entry, has_tail: bool, wanted: Wanted) -> Recipe | ModuleEntry:
-    if isinstance(entry, Unbuilt):
-        raise Wrong()
     if isinstance(entry, Recipe) and isinstance(entry.definition, ast.DefModule) and not has_tail:
         return entry
     if isinstance(entry, ModuleEntry) and not has_tail:

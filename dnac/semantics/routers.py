@@ -11,7 +11,7 @@ from dnac.semantics.bind import Bound, Given, Owner, bind
 from dnac.semantics.draft import Draft
 from dnac.semantics.naming import last_word
 from dnac.semantics.recipes import recipe_scope
-from dnac.semantics.scope import Entry, Recipe, RouterEntry, Scope, Unbuilt, sort_of
+from dnac.semantics.scope import Entry, Recipe, RouterEntry, Scope, sort_of
 from dnac.semantics.values import resolve
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
@@ -90,8 +90,6 @@ def _preset(value: ast.Ref | ast.Call, address: str, scope: Scope, draft: Draft)
 
 
 def _recipe(entry: Entry, ref: ast.Ref, has_tail: bool) -> ast.DefRouter:
-    if isinstance(entry, Unbuilt):
-        raise Wrong()
     if isinstance(entry, RouterEntry):
         raise Wrong(errors_names.wrong_sort(ref.span, "a declared router", "a `def router`", entry.span))
     if has_tail or not isinstance(entry, Recipe) or not isinstance(entry.definition, ast.DefRouter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnac.semantics import errors_names, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.numbers import Quantity, arithmetic, checked, compare
-from dnac.semantics.scope import Constant, Datum, Entry, Namespace, Scope, Thunk, sort_of
+from dnac.semantics.scope import Constant, Datum, Entry, Namespace, Scope, Thunk, Unbuilt, sort_of
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic
@@ -76,6 +76,8 @@ def resolve(ref: ast.Ref, scope: Scope) -> tuple[Entry, tuple[ast.Field | ast.In
         if found is None:
             raise Wrong(errors_names.not_in_file(name.text, inner, list(entry.scope.names)))
         entry, tail, name = found, tail[1:], inner
+    if isinstance(entry, Unbuilt):
+        raise Wrong()  # its own fault has been told
     return entry, tail
 
 
