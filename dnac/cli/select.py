@@ -41,6 +41,7 @@ def check_file(args: Namespace) -> tuple[CheckedFile, str | None]:
 
     Raises:
         Faults: the file has faults.
+        WrongUse: it has no net of that name.
     """
     from dnac.driver import check
     from dnac.text.diagnostic import Faults
@@ -48,6 +49,9 @@ def check_file(args: Namespace) -> tuple[CheckedFile, str | None]:
 
     path, net = split_target(args.target)
     checked = check(read_source(path), parse_settings(getattr(args, "settings", [])), net)
+    for diagnostic in checked.bag:
+        if diagnostic.code == "DNA209" and diagnostic.span is None:  # the net of FILE:net, not one in the file
+            raise WrongUse(diagnostic.message, diagnostic.help)
     if checked.bag.has_errors:
         raise Faults(checked.bag)
     for diagnostic in checked.bag:

@@ -107,7 +107,7 @@ def collect(
     source = f"{samples} samples of {dataset.card.name}"
     if not network.graph.is_text:
         return Record(steps, (), _pixels(inputs[0][:16].numpy()), source)
-    shown = [] if tokenizer is None else [_pieces(tokenizer, row.tolist()) for row in inputs[0][:3]]
+    shown = [] if tokenizer is None else [_pieces(tokenizer, row.tolist()) for row in inputs[0][:12]]
     return Record(steps, tuple(shown), None, source)
 
 

@@ -32,7 +32,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--batches", type=int, default=8, help="for a run: held-out batches to route (default 8)")
     parser.add_argument("--record", metavar="FILE.npz", type=Path, help="for a run: also keep the routing record")
-    parser.add_argument("--device", default="cpu", help="for a run: where to route (default cpu)")
+    parser.add_argument(
+        "--device", default="auto", help="for a run: where to route (default: the GPU where there is one)"
+    )
 
 
 def _run(args: Namespace) -> int:
@@ -96,11 +98,13 @@ def _of_run(args: Namespace, path: Path) -> Material:
 
 def _record(args: Namespace, run: Run) -> Record:
     """What the run's routers choose on the first batches of its validation data."""
-    from dnac.data.load import load, load_tokenizer
+    from dnac.data import load, load_tokenizer
     from dnac.ir.form import Form
     from dnac.report.record import collect
+    from dnac.train.start import pick_device
 
-    network = run.network(lambda d: status(render(d, args)), settings=args.settings, device=args.device)
+    device = str(pick_device(args.device))
+    network = run.network(lambda d: status(render(d, args)), settings=args.settings, device=device)
     source = network.graph.input
     valid = run.train["valid"]
     assert isinstance(valid, Form)

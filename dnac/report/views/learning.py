@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from dnac.report.base import Material, View
 from dnac.report.charts import Axis, Line, lines
 
 _CHARTS = (
     ("loss, nats", (("loss", "training"), ("valid_loss", "held-out")), None),
-    ("share of choices", (("skip_share", "skipped"),), 0.0),
+    ("skip share", (("skip_share", "skipped"),), 0.0),
     ("gate entropy, nats", (("entropy", "mean over routers"),), 0.0),
 )
 
@@ -18,13 +21,21 @@ def _render(material: Material) -> str | None:
         series = [Line(name, _points(material, key)) for key, name in fields]
         series = [s for s in series if s.points]
         if series:
-            charts.append(lines(series, Axis("train step"), Axis(label, low=low), width=430, height=230))
+            charts.append(lines(series, Axis("train step"), Axis(label, low=low), width=320, height=210))
     return f'<div class="row">{"".join(charts)}</div>' if any(charts) else None
 
 
 def _points(material: Material, key: str) -> list[tuple[float, float]]:
-    pairs = ((line.get("step"), line.get(key)) for line in material.metrics)
+    pairs = ((line.get("step"), _value(line, key)) for line in material.metrics)
     return [(float(x), float(y)) for x, y in pairs if isinstance(x, (int, float)) and isinstance(y, (int, float))]
+
+
+def _value(line: Mapping[str, Any], key: str) -> Any:
+    """A field of the line itself, or the mean of that field over its routers."""
+    if key in line:
+        return line[key]
+    found = [entry[key] for entry in line.get("routing", {}).values() if key in entry]
+    return sum(found) / len(found) if found else None
 
 
 VIEW = View("learning", "Training", 30, _render)

@@ -17,6 +17,8 @@ from dnac.report.record import Record
 from dnac.report.words import percent
 
 COLOURS = 12
+WIDE = 112
+"""Width of an image in pixels of the page."""
 TOKENS = 700
 """Tokens of text shown at most: the page stays small."""
 
@@ -90,27 +92,28 @@ def _images(material: Material, record: Record, rows: Any, colour: dict[tuple[in
 
 
 def _image(material: Material, record: Record, n: int, rows: Any, colour: dict[tuple[int, ...], int]) -> str:
+    """The image as it is, and beside it the same with its patches coloured."""
     pixels = record.images[n]  # type: ignore[index]
     high, wide = pixels.shape[:2]
     patch = _patch_size(material, high, wide)
     extra = rows.shape[1] - (high // patch) * (wide // patch)
-    scale = 176 / wide
+    side, tall = patch * WIDE / wide, high * WIDE / wide
     drawn: list[str] = []
     for t in range(extra, rows.shape[1]):
         y, x = divmod(t - extra, wide // patch)
         index = colour.get(tuple(rows[n, t].tolist()))
-        mark = f'class="p{index}" fill-opacity="0.55"' if index is not None else 'fill="none"'
-        side = patch * scale
+        mark = f'class="p{index}" fill-opacity="0.6"' if index is not None else 'fill="none"'
         drawn.append(
-            f'<rect x="{x * side:.1f}" y="{y * side:.1f}" width="{side:.1f}" height="{side:.1f}" {mark} '
+            f'<rect x="{WIDE + 6 + x * side:.1f}" y="{y * side:.1f}" width="{side:.1f}" height="{side:.1f}" {mark} '
             f'stroke="#fff" stroke-width="0.6"><title>{escape(_path(record, n, t))}</title></rect>'
         )
     data = base64.b64encode(_png(pixels)).decode()
-    return (
-        f'<svg width="176" height="{high * scale:.0f}" role="img"><image width="176" height="{high * scale:.0f}" '
-        f'preserveAspectRatio="none" style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
-        f"{''.join(drawn)}</svg>"
+    picture = (
+        f'<image x="{{}}" width="{WIDE}" height="{tall:.0f}" preserveAspectRatio="none" '
+        f'style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
     )
+    images = picture.format(0) + picture.format(WIDE + 6)
+    return f'<svg width="{2 * WIDE + 6}" height="{tall:.0f}" role="img">{images}{"".join(drawn)}</svg>'
 
 
 def _patch_size(material: Material, high: int, wide: int) -> int:
