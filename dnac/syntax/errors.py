@@ -290,10 +290,14 @@ def behind_call(span: Span, written: str) -> Diagnostic:
     )
 
 
-def reserved_name(span: Span, word: str) -> Diagnostic:
-    """A declared name that is a word of the grammar."""
+def reserved_label(span: Span, word: str) -> Diagnostic:
+    """A label that is a word of the grammar."""
     return Diagnostic(
-        "DNA124", f"`{word}` is a word of the language", span, label="this cannot be a name", help="choose another name"
+        "DNA124",
+        f"`{word}` is a word of the language",
+        span,
+        label="this cannot be a label",
+        help="choose another label",
     )
 
 

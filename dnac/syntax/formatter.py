@@ -15,7 +15,7 @@ from dnac.syntax import ast
 from dnac.syntax.layout import Body, Entry, Shape, shape
 from dnac.syntax.printer import argument, expression
 
-WIDEST = 100
+WIDEST = 120
 """Columns of a line, where it can be broken at all."""
 _INDENT = "  "
 

@@ -103,7 +103,7 @@ def _in_settings(s: Situation) -> Diagnostic | None:
 
 def _label_is_keyword(s: Situation) -> Diagnostic | None:
     if s.bad.type == "COLON" and s.is_early(1) and s.first.text in KEYWORDS and s.where == "block":
-        return errors.reserved_name(s.first.span, s.first.text)
+        return errors.reserved_label(s.first.span, s.first.text)
     return None
 
 

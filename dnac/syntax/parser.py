@@ -15,7 +15,7 @@ from dnac.syntax.machine import Machine, Refused
 from dnac.syntax.malformed import diagnose
 from dnac.syntax.scanner import scan
 from dnac.syntax.situation import Situation, stand_in
-from dnac.syntax.words import KEYWORDS, NAMED
+from dnac.syntax.words import KEYWORDS
 from dnac.text.diagnostic import Bag, Faults
 from dnac.text.source import Source, Span
 
@@ -26,8 +26,9 @@ MOST_ERRORS = 20
 def parse(source: Source, bag: Bag) -> ast.File | None:
     """The tree of a file; syntax errors go into `bag`.
 
-    With errors, the tree is for tools that show a broken file (broken statements are left out, and a
-    block whose first line is broken may stand under the made-up name `_`); None if nothing was usable.
+    With errors, the tree is for tools that show a broken file: broken statements are left out, and a
+    block whose first line is broken may stand under the made-up name `_`. To check such a tree would
+    only repeat the errors in other words. None if nothing was usable.
     """
     words = scan(source, bag)
     if words is None:
@@ -106,21 +107,13 @@ class _Parser:
     def feed(self, at: int) -> ast.Node | None:
         """Give one word to the machine: a keyword where it can take one, else a name."""
         word = self.words.lexemes[at]
-        if word.type == "NAME" and word.text in KEYWORDS:
-            if self.machine.may_take(word.text.upper()):
-                return self.push(word.text.upper(), word.text, word.span)
-            self.check_name(at)
+        if word.type == "NAME" and word.text in KEYWORDS and self.machine.may_take(word.text.upper()):
+            return self.push(word.text.upper(), word.text, word.span)
         return self.machine.feed(word)
 
     def push(self, sort: str, text: str, span: Span) -> ast.Node | None:
         """Feed a word that is not in the list of words as it stands."""
         return self.machine.feed(Lexeme(sort, text, span))
-
-    def check_name(self, at: int) -> None:
-        """A keyword where a name is declared."""
-        word, before = self.words.lexemes[at], self.words.lexemes[at - 1]
-        if at > 0 and before.text in NAMED and self.machine.may_take("NAME"):
-            self.bag.add(errors.reserved_name(word.span, word.text))
 
     # --- after a fault ----------------------------------------------------------------------------
 
