@@ -75,8 +75,11 @@ def test_the_batch_size_does_not_matter(network: Network, text: Dataset, size: i
 
 def test_evaluation_changes_nothing_and_repeats_exactly(network: Network, text: Dataset) -> None:
     network.train()
+    modes: list[bool] = []
+    network.register_forward_pre_hook(lambda module, given: modes.append(module.training))
     before = {k: v.clone() for k, v in network.state_dict().items()}
     assert evaluate(network, text, batch_size=4) == evaluate(network, text, batch_size=4)
+    assert not any(modes), "nothing is dropped, no noise is drawn"
     assert network.training and all(p.grad is None for p in network.parameters())
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
 

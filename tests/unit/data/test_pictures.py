@@ -180,3 +180,12 @@ def test_data_and_valid_must_differ_and_normalise_alike(tmp_path: Path) -> None:
             load_pair(form("train", data=first, valid=second), image_input(4, 4), tmp_path)
         assert [d.code for d in caught.value.bag] == [code]
     assert len(load_pair(form("train", data=train, valid=valid), image_input(4, 4), tmp_path)) == 2
+
+
+def test_the_fingerprint_is_of_what_the_net_sees(opened: Open, tmp_path: Path) -> None:
+    stored(tmp_path)
+    first = opened(RAW, image_input(4, 4)).fingerprint
+    assert opened(RAW.replace(shift=1, flip=True), image_input(4, 4)).fingerprint == first
+    assert opened(RAW.replace(mean=0.1), image_input(4, 4)).fingerprint != first
+    (tmp_path / "y.bin").write_bytes(bytes(20))
+    assert opened(RAW, image_input(4, 4)).fingerprint != first

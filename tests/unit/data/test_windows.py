@@ -130,3 +130,28 @@ def test_the_cache_follows_the_text_and_leaves_no_draft(opened: Open, tmp_path: 
     written(tmp_path, alphabet(99))
     assert opened(form("text", path="a.txt"), text_input()).fingerprint != before
     assert not list((tmp_path / ".cache").glob(".*"))
+
+
+def test_a_document_of_one_window_gives_one_and_one_of_one_token_none(opened: Open, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "{t}"}}\n' for t in ("123456789", "x", "1234567890")))
+    data = opened(form("text", path="a.jsonl", packing="documents"), text_input(context=8))
+    (batch,) = data.sequential(9)
+    assert (batch.targets != -100).sum(1).tolist() == [8, 8, 1] and data.samples == 3 and data.length_tokens == 17
+
+
+def test_documents_are_split_whole_and_equal_ones_stay_together(opened: Open, tmp_path: Path) -> None:
+    texts = [f"document number {n % 20}" for n in range(40)]
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "{t}"}}\n' for t in texts))
+    sides: list[list[bytes]] = []
+    for split in ("train", "valid"):
+        words = form("text", path="a.jsonl", split=split, valid=0.25)
+        store = opened(words, text_input(tokenizer=form("bytes", end=0))).store  # type: ignore[attr-defined]
+        sides.append(bytes(store.tokens.tolist()).split(b"\0")[:-1])
+    assert sorted(sides[0] + sides[1]) == sorted(t.encode() for t in texts)
+    assert len(sides[1]) == 10 and not set(sides[0]) & set(sides[1])
+
+
+def test_a_single_document_is_cut_at_its_end(opened: Open, tmp_path: Path) -> None:
+    written(tmp_path, alphabet(100))
+    parts = [opened(form("text", path="a.txt", split=s, valid=0.2), text_input()) for s in ("train", "valid")]
+    assert [d.store.tokens.tolist() for d in parts] == [list(range(80)), list(range(80, 100))]  # type: ignore[attr-defined]
