@@ -14,6 +14,7 @@ from typing import assert_never
 
 from dnac.ir.form import Form, Value
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Region, Route
+from dnac.ir.names import join_names
 
 RESERVED = ("true", "false", "inf", "nan")
 """Words that are values; a form of such a name keeps its braces."""
@@ -148,9 +149,8 @@ def _rows(graph: Graph, node: Node, indent: str) -> list[tuple[str, str, str]]:
         return [(f"{indent}{node.id}", f"= {_text(graph, node)}", type_of(graph, node))]
     opening = f"= region({node.x}) steps {' '.join(map(str, node.steps))} {{"
     keys = [key for key, _ in node.renames[0]] if node.renames else []
-    renames = [
-        (f"{indent}  {key}", f"-> {' '.join(turn[i][1] for turn in node.renames)}", "") for i, key in enumerate(keys)
-    ]
+    new = [join_names([turn[i][1] for turn in node.renames]) for i in range(len(keys))]
+    renames = [(f"{indent}  {key}", f"-> {names}", "") for key, names in zip(keys, new, strict=True)]
     body = [row for inner in node.body for row in _rows(graph, inner, f"{indent}  ")]
     return [(f"{indent}{node.id}", opening, type_of(graph, node)), *renames, *body, (f"{indent}}}", "", "")]
 

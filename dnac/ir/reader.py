@@ -26,6 +26,7 @@ from dnac.ir.graph import (
     RouterSet,
     SharedSet,
 )
+from dnac.ir.names import split_names
 from dnac.ir.printer import type_of
 
 _HEAD = re.compile(r"net (\S+) width=(\d+) tokens=(\d+)")
@@ -138,7 +139,7 @@ class _Reader:
                 break
             key, arrow, new = line.partition("->")
             if arrow:
-                keys.append((key.strip(), new.split()))
+                keys.append((key.strip(), split_names(new)))
             else:
                 body.append(self._node(line))
         renames = tuple(tuple((key, new[t]) for key, new in keys) for t in range(len(steps)))

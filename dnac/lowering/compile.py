@@ -8,7 +8,7 @@ and seeds are values and never compile anything.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,19 +59,25 @@ def missing_compiler(device: torch.device) -> Diagnostic | None:
     return None
 
 
-def measure(network: Network, inputs: Tensor) -> CompileReport:
-    """Compile for this batch, forward and backward, and count graphs, breaks and seconds."""
+def measure(network: Network, inputs: Tensor, autocast: torch.dtype | None = None, **given: Tensor) -> CompileReport:
+    """Compile for this batch, forward and backward, and count graphs, breaks and seconds.
+
+    `given` (seeds, samples, knobs) goes to the network: a call with other arguments is another program.
+    """
     from torch._dynamo.utils import counters
 
     before = _counted(counters)
-    first, second = (_pass_seconds(network, inputs) for _ in range(2))
+    first, second = (_pass_seconds(network, inputs, autocast, given) for _ in range(2))
     graphs, breaks = (now - then for now, then in zip(_counted(counters), before, strict=True))
     return CompileReport(max(first - second, 0.0), graphs, breaks)
 
 
-def _pass_seconds(network: Network, inputs: Tensor) -> float:
+def _pass_seconds(
+    network: Network, inputs: Tensor, autocast: torch.dtype | None, given: Mapping[str, Tensor]
+) -> float:
     start = time.perf_counter()
-    output = network(inputs)
+    with torch.autocast(inputs.device.type, autocast, enabled=autocast is not None):
+        output = network(inputs, **given)
     (output.logits.float().square().mean() + output.router_loss).backward()
     network.zero_grad()
     return time.perf_counter() - start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from dnac.ir import traits
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Region, Route
@@ -154,7 +155,7 @@ def _paths(all_paths: int, distinct: int) -> str:
 
 
 def _number(n: int) -> str:
-    return f"{n:,}" if n < 10**15 else f"{n} (about 10^{len(str(n)) - 1})"
+    return f"{n:,}" if n < 10**12 else f"{Decimal(n):.2e}".replace("e+", " x 10^")
 
 
 def _bytes(n: int) -> str:

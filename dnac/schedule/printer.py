@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from dnac.ir.graph import Member
+from dnac.ir.names import join_names
 from dnac.ir.printer import print_members, print_slots
 from dnac.schedule.instructions import (
     Add,
@@ -53,7 +54,7 @@ def _rows(instruction: AnyInstruction, indent: str) -> list[tuple[str, str]]:
     return [
         (f"{indent}{instruction.out}", f"= {instruction_text(instruction)} {{"),
         *(
-            (f"{indent}  {key}", f"-> {' '.join(turn[i][1] for turn in instruction.renames)}")
+            (f"{indent}  {key}", f"-> {join_names([turn[i][1] for turn in instruction.renames])}")
             for i, key in enumerate(keys)
         ),
         *(row for inner in instruction.body for row in _rows(inner, f"{indent}  ")),

@@ -30,6 +30,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--lowering", help="how the net is computed (default: portable)")
     parser.add_argument("--compile", dest="compile", action="store_true", default=None, help="compile, however short")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile, however long")
+    parser.add_argument(
+        "--compiled", metavar="DIR", type=Path, help="start without compiling, from what `dnac compile -o DIR` left"
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard files into the run folder too")
     parser.add_argument("--plain", action="store_true", help="plain lines of progress, also in a terminal")
 
@@ -49,6 +52,8 @@ def _run(args: Namespace) -> int:
 
 def _train(args: Namespace) -> int:
     prepared = _prepared(args)
+    if args.compiled is not None:
+        prepared = _started_from(args.compiled, prepared)
     if args.dry_run:
         return _dry_run(args, prepared)
     from dnac.cli.progress import listener
@@ -64,6 +69,19 @@ def _train(args: Namespace) -> int:
             return stopped.exit_code
     _result({"run": str(run.path), **run.metrics()[-1]}, args, f"done: {run.path}")
     return 0
+
+
+def _started_from(folder: Path, prepared: Prepared) -> Prepared:
+    """Compiled, from the program in the folder; where that is no use, one line, and as without it."""
+    from dataclasses import replace
+
+    from dnac.lowering.warm import start_from
+
+    useless = start_from(folder, prepared.checked.graph)
+    if useless:
+        status(f"{useless}; not using it")
+        return prepared
+    return replace(prepared, options=replace(prepared.options, compile=True))
 
 
 def _prepared(args: Namespace) -> Prepared:
