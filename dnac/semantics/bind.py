@@ -92,7 +92,7 @@ def bind(
     """
     slots = slots_of(params)
     found: dict[str, Value] = {k: v for k, v in (defaults or {}).items() if k in slots and k not in arguments}
-    before = bag.errors
+    before, failed = bag.errors, False
     for key, argument in arguments.items():
         if key not in slots:
             bag.add(_unknown_key(owner, key, argument, tuple(slots)))
@@ -101,12 +101,13 @@ def bind(
         try:
             found[key] = convert(slots[key], argument.value, at)
         except Wrong as wrong:
+            failed = True
             wrong.report(bag)
     meant = {nearest(key, slots) for key in arguments if key not in slots}
     for key, info in params.model_fields.items():
         if info.is_required() and key not in arguments and key not in found and key not in meant:
             bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span))
-    if bag.errors > before:
+    if failed or bag.errors > before:
         return None
     spans = {key: argument.value.span for key, argument in arguments.items()}
     return _validated(owner, params, found, spans, bag)

@@ -96,7 +96,7 @@ def file_missing(path: ast.String, known: Sequence[str]) -> Diagnostic:
     """`use` of a file that is not there."""
     return Diagnostic(
         "DNA210", f'cannot find "{path.value}"', path.span, "no such file",
-        help=did_you_mean(path.value, known, "paths are relative to the file that uses them"),
+        help=did_you_mean(path.value, known, f"there is {listed(known)}" if known else "paths start at this file"),
     )  # fmt: skip
 
 

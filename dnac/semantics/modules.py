@@ -97,7 +97,8 @@ def make(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
 
 def count_params(parts: Sequence[Part], draft: Draft) -> int:
     """Weights of one module, from the declared shapes."""
-    assert draft.site is not None
+    if draft.site is None:
+        return 0  # the embed has a fault; nothing will be built
     total = 0
     for part in parts:
         kind: ModuleKind = words.kind("module", part.kind.name)
@@ -172,8 +173,9 @@ def _chain_block(block: ast.Block, wanted: Wanted, names: dict[int, str], parts:
         address = f"{wanted.address}.{names[id(statement)]}"
         step = overridden(replace(wanted, value=statement.action.value, address=address), draft)
         label = statement.label.text if statement.label else None
-        for part in make(step, draft):
-            _append(part, label, parts)
+        made = make(step, draft)
+        for part in made:
+            _append(part.kind, _part_name(part, label, len(made)), parts)
             if len(parts) > MOST_PARTS:
                 draft.stop(Wrong(errors.too_large("parts in one module", len(parts), MOST_PARTS, statement.span)))
 
@@ -189,10 +191,16 @@ def _chain_repeat(repeat: ast.Repeat, wanted: Wanted, names: dict[int, str], par
         _chain_block(repeat.body, replace(wanted, scope=scope), names, parts, draft)
 
 
-def _append(part: Part, label: str | None, parts: list[Part]) -> None:
-    word = part.name if label is None else label if part.name == part.kind.name else f"{label}.{part.name}"
+def _part_name(part: Part, label: str | None, of: int) -> str:
+    """A label names a step of one part, and stands in front of the parts of a longer one."""
+    if label is None:
+        return part.name
+    return label if of == 1 else f"{label}.{part.name}"
+
+
+def _append(kind: Form, word: str, parts: list[Part]) -> None:
     taken = {p.name for p in parts}
     name, number = word, 2
     while name in taken:
         name, number = f"{word}_{number}", number + 1
-    parts.append(Part(name, part.kind))
+    parts.append(Part(name, kind))

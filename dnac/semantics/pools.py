@@ -36,7 +36,6 @@ def declare_pool(pool: ast.PoolDecl, place: Place, draft: Draft) -> PoolEntry:
     name = place.name(pool.name.text)
     norm = shared_norm("pool", name, pool.args, pool.name.span, place, draft)
     norm_span = pool.name.span if norm else None
-    before = draft.bag.errors
     groups = list[Group]()
     for member in pool.members:
         try:
@@ -45,10 +44,10 @@ def declare_pool(pool: ast.PoolDecl, place: Place, draft: Draft) -> PoolEntry:
             wrong.report(draft.bag)
             if draft.stopped:
                 raise Wrong() from wrong
-    if draft.bag.errors > before:
-        raise Wrong()
-    if not groups:
+    if not pool.members:
         raise Wrong(errors.empty_pool(pool.name.text, pool.name.span))
+    if len(groups) < len(pool.members):
+        raise Wrong()
     return PoolEntry(name, tuple(groups), norm, pool.name.span)
 
 

@@ -122,7 +122,7 @@ def literal_words(slot: Slot) -> tuple[str, ...]:
 
 
 _WORDS = {
-    "amount": "an amount such as `steps(100)`",
+    "amount": "an amount such as `steps(100)`, `tokens(1M)` or `sequences(8)`",
     "dataset": "a data set",
     "module": "a module kind",
     "tokenizer": "a tokenizer",

@@ -86,7 +86,7 @@ def unknown(name: ast.Name, scope: Scope) -> Diagnostic:
     later = scope.declared_later(name.text)
     if later is not None:
         return errors_names.used_before_declared(name, later)
-    return errors_names.unknown_name(name, scope.visible())
+    return errors_names.unknown_name(name, (*scope.visible(), *words.all_words()))
 
 
 def describe(datum: Datum) -> str:

@@ -39,6 +39,11 @@ def kind(of: str, word: str) -> Any:
     return catalogue.get(of, word)
 
 
+def all_words() -> tuple[str, ...]:
+    """The words of all catalogues of the language, for near names."""
+    return tuple(dict.fromkeys(word for c in kind_catalogues() for word in names(c)))
+
+
 def planned(of: str, word: str) -> str | None:
     """The sentence about a word that is known and not built, else None."""
     return PLANNED.get((of, word))

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from checking import checked
 
+from checking import checked
 from dnac.text.explain import codes, page
 
 PAGES = [c for c in codes() if re.match(r"DNA([2-5]\d\d|60\d|61\d|901)", c)]

@@ -7,16 +7,18 @@ import importlib
 import inspect
 import re
 
-import golden
 import pytest
-from checking import checked
 
+import golden
+from checking import checked
 from dnac.text.render import render_all
 
 FOLDER = golden.FOLDER / "diagnostics"
 OURS = re.compile(r"DNA([2-5]\d\d|60\d|901)_|check_")
 CASES = sorted(p.stem for p in FOLDER.glob("*.dna") if OURS.match(p.stem))
-MODULES = [importlib.import_module(f"dnac.semantics.errors_{m}") for m in ("names", "values", "shapes", "routing", "train")]
+MODULES = [
+    importlib.import_module(f"dnac.semantics.errors_{m}") for m in ("names", "values", "shapes", "routing", "train")
+]
 
 
 def shown(case: str) -> str:

@@ -1,9 +1,8 @@
 """Where a thing is declared decides how often it exists, and what it is called."""
 
 from checking import POOL, ROUTER, TEXT, graph, net
-from graphs import tiny_text
-
 from dnac.ir.graph import Apply, Join, Member, Norm, Route
+from graphs import tiny_text
 
 
 def sets(text: str) -> list[str]:
@@ -40,7 +39,11 @@ def test_a_module_declared_outside_is_one_set_and_reused() -> None:
     made = graph(net("module a = mlp(gelu, 2x)\nrepeat 3 { a }"))
     assert [m.name for m in made.modules] == ["a"]
     applied = [n for n in made.nodes if isinstance(n, Apply)]
-    assert [(n.module, n.site) for n in applied] == [(Member("a"), "a[0]"), (Member("a"), "a[1]"), (Member("a"), "a[2]")]
+    assert [(n.module, n.site) for n in applied] == [
+        (Member("a"), "a[0]"),
+        (Member("a"), "a[1]"),
+        (Member("a"), "a[2]"),
+    ]
 
 
 def test_a_module_declared_inside_is_one_set_a_turn() -> None:
@@ -48,11 +51,17 @@ def test_a_module_declared_inside_is_one_set_a_turn() -> None:
 
 
 def test_nested_turns_stand_behind_one_another() -> None:
-    assert sets(net("repeat 2 { repeat 2 { mlp(gelu, 2x) } }")) == ["mlp[0][0]", "mlp[0][1]", "mlp[1][0]", "mlp[1][1]"]
+    found = sets(net("repeat 2 { repeat 2 { mlp(gelu, 2x) } }"))
+    assert found == ["mlp[0][0]", "mlp[0][1]", "mlp[1][0]", "mlp[1][1]"]
 
 
 def test_the_second_step_of_one_word_is_numbered_wherever_it_stands() -> None:
-    assert sets(net("mlp(gelu, 2x)\nrepeat 2 { mlp(gelu, 2x) }\nmlp(gelu, 2x)")) == ["mlp", "mlp_2[0]", "mlp_2[1]", "mlp_3"]
+    assert sets(net("mlp(gelu, 2x)\nrepeat 2 { mlp(gelu, 2x) }\nmlp(gelu, 2x)")) == [
+        "mlp",
+        "mlp_2[0]",
+        "mlp_2[1]",
+        "mlp_3",
+    ]
 
 
 def test_a_label_names_a_step_so_that_an_inserted_line_renames_nothing() -> None:
@@ -76,11 +85,18 @@ def test_a_declared_router_is_one_set_for_all_turns() -> None:
     made = graph(net(POOL + f"router hub {{ {ROUTER} }}\nrepeat 3 {{ hop: route nodes by hub }}"))
     assert [r.name for r in made.routers] == ["hub"]
     routes = [n for n in made.nodes if isinstance(n, Route)]
-    assert [(n.site, n.router, n.step) for n in routes] == [("hop[0]", "hub", 0), ("hop[1]", "hub", 1), ("hop[2]", "hub", 2)]
+    assert [(n.site, n.router, n.step) for n in routes] == [
+        ("hop[0]", "hub", 0),
+        ("hop[1]", "hub", 1),
+        ("hop[2]", "hub", 2),
+    ]
 
 
 def test_a_router_declared_inside_a_repeat_is_fresh_in_every_turn() -> None:
-    assert routers(net(POOL + f"repeat 2 {{ router hub {{ {ROUTER} }}\n hop: route nodes by hub }}")) == ["hub[0]", "hub[1]"]
+    assert routers(net(POOL + f"repeat 2 {{ router hub {{ {ROUTER} }}\n hop: route nodes by hub }}")) == [
+        "hub[0]",
+        "hub[1]",
+    ]
 
 
 def test_a_pool_inside_a_repeat_is_fresh_in_every_turn() -> None:
@@ -112,7 +128,8 @@ def test_a_recipe_with_routing_is_written_out_behind_the_name_of_its_step() -> N
 
 def test_a_flat_recipe_can_be_a_member() -> None:
     recipe = "dna 1\ndef module pair() { repeat 2 { mlp(gelu, 2x) } }\n"
-    text = net(f"pool p {{ two[3] = pair(); skip = identity() }}\nroute p by {{ {ROUTER} }}").replace("dna 1\n", recipe)
+    text = net(f"pool p {{ two[3] = pair(); skip = identity() }}\nroute p by {{ {ROUTER} }}")
+    text = text.replace("dna 1\n", recipe)
     assert [p.name for p in graph(text).module["p.two"].parts] == ["mlp", "mlp_2"]
 
 
@@ -131,7 +148,9 @@ def test_members_under_a_shared_norm_have_none_of_their_own() -> None:
 
 
 def test_always_members_are_not_scored() -> None:
-    text = net(f"pool ex {{ shared[2] = mlp(gelu, 2x); e[3] = mlp(gelu, 2x) }}\nroute ex by {{ always = shared; {ROUTER} }}")
+    text = net(
+        f"pool ex {{ shared[2] = mlp(gelu, 2x); e[3] = mlp(gelu, 2x) }}\nroute ex by {{ always = shared; {ROUTER} }}"
+    )
     made = graph(text)
     route = next(n for n in made.nodes if isinstance(n, Route))
     assert route.always == (Member("ex.shared", 0), Member("ex.shared", 1))

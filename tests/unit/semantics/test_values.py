@@ -1,0 +1,92 @@
+"""Numbers, units, words and lists: what an expression means in a field."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checking import POOL, codes, graph, net
+
+
+def hidden(expr: str, head: str = "") -> object:
+    made = graph(net(f"mlp(gelu, {expr})").replace("dna 1\n", f"dna 1\n{head}"))
+    return made.modules[0].parts[0].kind["hidden"]
+
+
+@pytest.mark.parametrize(
+    ("expr", "value"),
+    [("2 * 3 + 4", 10), ("2 * (3 + 4)", 14), ("48 / 3", 16), ("- -7", 7), ("4x", 64), ("1.5x", 24), ("2x * 2", 64),
+     ("1x + 0.5x", 24), ("1k", 1000), ("2Ki / 4", 512), ("30 - 20 - 5", 5), ("1.5k", 1500), ("3 * 32x / 96x", 1)],
+)  # fmt: skip
+def test_arithmetic_is_exact(expr: str, value: int) -> None:
+    assert hidden(expr) == value
+
+
+@given(a=st.integers(1, 10**8), b=st.integers(1, 10**8))
+def test_products_and_even_quotients_of_whole_numbers_stay_whole(a: int, b: int) -> None:
+    assert hidden(f"{a} * {b} / {b} - {a} + 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("expr", "code"),
+    [("7 / 2", "DNA312"), ("4x + 1", "DNA310"), ("2x * 2x", "DNA310"), ("1 / 0", "DNA309"), ("30%", "DNA304"),
+     ("1e17 * 1e17", "DNA311"), ("gelu * 2", "DNA313"), ('"4"', "DNA303"), ("[4]", "DNA303"), ("0", "DNA305"),
+     ("-1x", "DNA305"), ("0.03x", "DNA312"), ("4 < 5", "DNA303"), ("nothing", "DNA201"), ("2.0", "DNA312")],
+)  # fmt: skip
+def test_faults_of_values(expr: str, code: str) -> None:
+    assert codes(net(f"mlp(gelu, {expr})")) == [code]
+
+
+def test_a_param_may_be_a_number_a_word_a_word_with_arguments_or_a_list() -> None:
+    head = "param act = swiglu(24)\nparam sides = [8, 16]\n"
+    text = net("mlp(act)\nmlp(gelu, sides[1])").replace("dna 1\n", f"dna 1\n{head}")
+    assert [m.parts[0].kind["hidden"] for m in graph(text).modules] == [24, 16]
+
+
+def test_params_see_those_above_them_only() -> None:
+    assert hidden("b", "param a = 6\nparam b = a * 4\n") == 24
+    assert codes(net("mlp(gelu, b)").replace("dna 1\n", "dna 1\nparam b = a * 4\nparam a = 6\n")) == ["DNA207"]
+
+
+def test_a_share_may_be_written_in_percent_or_as_a_fraction() -> None:
+    made = graph(net("mlp(gelu, 1x, dropout = 12.5%)\nmlp(gelu, 1x, dropout = 0.125)"))
+    assert [m.parts[0].kind["dropout"] for m in made.modules] == [0.125, 0.125]
+
+
+def test_a_word_of_the_field_comes_before_a_member_and_a_member_before_a_name() -> None:
+    text = net(
+        "pool p { block = mlp(gelu, 1x); rest = identity() }\n"
+        "route p by { choose = top(1); weight = raw; balance = skip_target(rest, share) }"
+    ).replace("dna 1\n", "dna 1\nparam share = 20%\n")
+    term = graph(text).routers[0].fields["balance"][0]  # type: ignore[index]
+    assert (term["member"], term["share"]) == ("rest", 0.2)  # type: ignore[index, call-overload]
+
+
+def test_one_term_is_a_list_of_one() -> None:
+    text = net(POOL + "route nodes by { choose = top(1); weight = raw; balance = z(1e-3) }")
+    assert [t.name for t in graph(text).routers[0].fields["balance"]] == ["z"]  # type: ignore[union-attr]
+
+
+def test_a_schedule_becomes_a_form() -> None:
+    rate = "schedule(0, linear(1e-3, 2%), cosine(1e-4, steps(500)))"
+    text = net(POOL + f"route nodes by {{ choose = top(1); weight = raw; balance = z({rate}) }}")
+    schedule = graph(text).routers[0].fields["balance"][0]["weight"]  # type: ignore[index, call-overload]
+    assert schedule["start"] == 0.0
+    assert [(p.name, p["target"]) for p in schedule["pieces"]] == [("linear", 1e-3), ("cosine", 1e-4)]
+    assert schedule["pieces"][0]["until"] == 0.02 and schedule["pieces"][1]["until"]["n"] == 500
+
+
+def test_read_of_the_stream_is_a_list_and_normed_a_word() -> None:
+    text = net(POOL + "route nodes by { read = [h]; choose = top(1); weight = raw; balance = [] }")
+    assert graph(text).routers[0].fields["read"].name == "raw_stream"  # type: ignore[union-attr]
+
+
+def test_weight_and_balance_are_filled_where_all_run() -> None:
+    fields = graph(net(POOL + "route nodes by { choose = all }")).routers[0].fields
+    assert (fields["weight"].name, fields["balance"]) == ("raw", ())  # type: ignore[union-attr]
+
+
+def test_several_faults_of_one_call_are_all_told() -> None:
+    assert codes(net("attention(heads = 2.5, dropout = 200%, widht = 3, norm = rmss)")) == [
+        "DNA312", "DNA301", "DNA308",
+    ]  # fmt: skip
+    assert codes(net("attention(heads = 0, dropout = 200%)")) == ["DNA305", "DNA305"]
