@@ -26,18 +26,20 @@ def test_the_folder_is_made_for_this_user_alone(base: Path):
     assert (base / "dnac").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_others_can_write_to_is_not_used(base: Path):
+@pytest.mark.parametrize("mode", [0o702, 0o720, 0o777])
+def test_a_folder_that_others_can_write_to_is_not_used(base: Path, mode: int):
     (base / "dnac").mkdir()
-    (base / "dnac").chmod(0o777)
+    (base / "dnac").chmod(mode)
     assert private_file("x") is None
 
 
-def test_a_file_that_others_can_write_to_is_not_used(base: Path):
+@pytest.mark.parametrize("mode", [0o602, 0o620, 0o666])
+def test_a_file_that_others_can_write_to_is_not_used(base: Path, mode: int):
     path = private_file("x")
     assert path is not None
     path.touch()
     assert private_file("x") == path
-    path.chmod(0o666)
+    path.chmod(mode)
     assert private_file("x") is None
 
 
