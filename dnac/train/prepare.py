@@ -69,7 +69,7 @@ def prepare(checked: CheckedNet, file: CheckedFile, options: Options, root: Path
     """
     if checked.train is None:
         raise Faults(errors.no_train_block(checked.name, file.source.path))
-    train = TrainParams(**dict(checked.train.args))
+    train = TrainParams.model_validate(dict(checked.train.args))
     whole = identity.spec_identity(checked.graph, checked.train)
     out = options.out or default_folder(whole, train.seed)
     run = _required_folder(out, options)

@@ -32,7 +32,7 @@ from dnac.train.provenance import provenance
 from dnac.train.run import CHECKPOINTS, FORMAT, Run, write_folder
 from dnac.train.session import Evaluate, Session
 from dnac.train.settings import Settings
-from dnac.train.tensorboard import TensorBoard
+from dnac.train.tensorboard import TensorBoard, require_package
 
 SCORES = ("loss", "bits_per_byte", "perplexity", "accuracy", "skip_share")
 """Scores on held-out data that go into the metrics, where the net has them."""
@@ -42,9 +42,12 @@ def train(prepared: Prepared, listener: Listener, *, tensorboard: bool = False) 
     """Train to the end, in a new run folder or from the latest good checkpoint of an old one.
 
     Raises:
-        Faults: no checkpoint can be used, or the run stopped because of its numbers, its memory or its disk.
+        Faults: TensorBoard is asked for and missing, no checkpoint can be used, or the run stopped because of
+            its numbers, its memory or its disk.
         Stopped: Ctrl-C or SIGTERM; all is saved.
     """
+    if tensorboard:
+        require_package()
     is_compiled = decide_compile(prepared)
     session = build_session(prepared, listener, is_compiled=is_compiled)
     run = prepared.run or _begun(prepared, session, is_compiled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from dnac.text.diagnostic import Faults
@@ -9,14 +10,22 @@ from dnac.train import errors
 from dnac.train.events import Line
 
 
+def require_package() -> None:
+    """Asked before anything is made.
+
+    Raises:
+        Faults: TensorBoard is not installed.
+    """
+    if find_spec("tensorboard") is None:
+        raise Faults(errors.tensorboard_missing())
+
+
 class TensorBoard:
     """Every number of a line as a scalar; those of a routing step under its site."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as missing:
-            raise Faults(errors.tensorboard_missing()) from missing
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(str(folder))
 
     def write(self, line: Line) -> None:
@@ -40,6 +49,6 @@ def _scalars(line: Line, prefix: str = "") -> list[tuple[str, float]]:
             found += _scalars(value, f"{prefix}{name}/")
         elif isinstance(value, (int, float)) and name != "step":
             found.append((prefix + name, float(value)))
-        elif name in ("dead", "dead_modules"):
+        elif isinstance(value, list) and name in ("dead", "dead_modules"):
             found.append((prefix + name, float(len(value))))
     return found

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from dnac.cli.main import main
 from dnac.text.diagnostic import Diagnostic, Faults
-from dnac.train import session
+from dnac.train import session, tensorboard
 from dnac.train.run import Run
 from training import trace, write_spec
 
@@ -159,6 +161,42 @@ def test_an_opened_run_has_the_trained_weights_and_needs_nothing_but_its_folder(
     assert torch.equal(before, more.state_dict()["nodes.block.mlp.up"])
     with pytest.raises(Faults, match="DNA734"):
         opened.network(heard.append, settings=["lm.tied=true"])
+
+
+class Writer:
+    """Stands for TensorBoard's own writer."""
+
+    def __init__(self, folder: str) -> None:
+        self.scalars: dict[str, float] = {}
+        written[folder] = self.scalars
+
+    def add_scalar(self, name: str, number: float, step: int) -> None:
+        self.scalars[f"{name}@{step}"] = number
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def close(self) -> None:
+        self.scalars["closed"] = 1.0
+
+
+written: dict[str, dict[str, float]] = {}
+
+
+def test_tensorboard_is_refused_at_the_start_where_it_is_missing_and_gets_every_number_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = write_spec(tmp_path, length="steps(2)")
+    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    assert train(spec, "--out", tmp_path / "run", "--tensorboard") == 2
+    assert "DNA654" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    monkeypatch.setattr(tensorboard, "find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    assert train(spec, "--out", tmp_path / "run", "--tensorboard") == 0
+    scalars = written[str(tmp_path / "run" / "tensorboard")]
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert scalars["loss@2"] == last["loss"] and scalars["closed"] == 1
+    assert scalars["routing/hop[1]/entropy@2"] == last["routing"]["hop[1]"]["entropy"]
 
 
 def test_a_dry_run_trains_two_steps_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
