@@ -37,7 +37,7 @@ class Images:
 class Pictures:
     """x = (pixel / scale - mean) / std, per channel."""
 
-    bytes_per_token = None
+    bytes_per_token: float | None = None
 
     def __init__(self, images: Images, params: ImageParams) -> None:
         self._images, self._params = images, params

@@ -72,9 +72,10 @@ def _gaps(found: dict[str, Any]) -> str:
     for gap in found["differences"]:
         figure = gap["figure"]
         low, high = ("" if gap[k] is None else _shown(figure, gap[k], sign="+") for k in ("low", "high"))
-        over = f"{gap['count']} pairs of seeds" if gap["paired"] else f"{gap['count']} seeds, not paired"
-        name = _TITLES.get(figure, figure)
-        rows.append([gap["group"], name, _shown(figure, gap["mean"], sign="+"), low, high, over])
+        seeds = f"{gap['count']} seed{'' if gap['count'] == 1 else 's'}"
+        over = f"{gap['count']} pairs of seeds" if gap["paired"] else f"{seeds}, not paired"
+        name = str(_TITLES.get(figure, figure))
+        rows.append([str(gap["group"]), name, _shown(figure, gap["mean"], sign="+"), low, high, over])
     return table(rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dnac.data.base import Dataset, DatasetKind, Place
 from dnac.data.image_params import ImageParams
@@ -33,7 +33,7 @@ def _open(params: DigitsParams, place: Place) -> Dataset:
         from sklearn.datasets import load_digits
     except ModuleNotFoundError as fault:
         raise Faults(errors.extra_missing("digits", "scikit-learn", "data")) from fault
-    found = load_digits()
+    found: Any = load_digits()
     pixels, labels = found.images.astype(np.uint8)[..., None], found.target.astype(np.int64)
     held = _held_out(labels)
     keep = {"all": np.ones_like(held), "train": ~held, "valid": held}[params.split]

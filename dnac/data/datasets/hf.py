@@ -104,12 +104,13 @@ def _rows(params: HfParams, files: list[Path]) -> Iterator[dict[str, Any]]:
 
     try:
         import datasets
+        from datasets.exceptions import DatasetsError
         from huggingface_hub.errors import HfHubHTTPError
     except ModuleNotFoundError as fault:
         raise Faults(errors.extra_missing("hf", fault.name or "datasets", "hf")) from fault
     try:
         yield from _stream(datasets, params, files)
-    except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError, HfHubHTTPError) as fault:
+    except (OSError, ValueError, KeyError, RuntimeError, DatasetsError, HfHubHTTPError) as fault:
         reason = str(fault).strip().splitlines()
         raise Faults(
             errors.source_missing(f"hf {params.path}", reason[0] if reason else type(fault).__name__)
