@@ -198,7 +198,11 @@ def _turns(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> in
 def _parallel(step: ast.Step, action: ast.Parallel, place: Place, draft: Draft) -> None:
     """Each statement of the block is a branch that reads the same stream value."""
     start, outer = draft.x, draft.view
+    if not action.body.statements:
+        raise Wrong(errors.empty_parallel(step.span))
     norm = shared_norm("parallel", place.step(step), action.args, step.span, place, draft)
+    if norm:
+        _check_branches(action)
     view = _norm_node(norm, step, draft) if norm else ""
     scope = Scope(place.scope)
     branches = list[tuple[str, ...]]()
@@ -209,11 +213,17 @@ def _parallel(step: ast.Step, action: ast.Parallel, place: Place, draft: Draft) 
         elaborate_block(one, place.inside(scope), draft)
         branches.append(_increments(draft.nodes[first:]))
     draft.view = outer
-    if not action.body.statements:
-        raise Wrong(errors.empty_parallel(step.span))
     node = Join(draft.fresh(), start, tuple(b for b in branches if b), origin(step.span))
     draft.add_node(node, step.span)
     draft.x = node.id
+
+
+def _check_branches(action: ast.Parallel) -> None:
+    """Branches of a `parallel` that owns the norm are modules: nothing else can read it."""
+    for statement in action.body.statements:
+        is_module = isinstance(statement, ast.Step) and isinstance(statement.action, ast.Apply)
+        if not is_module and not isinstance(statement, ast.ModuleDecl):
+            raise Wrong(errors.branch_under_norm(statement.span))
 
 
 def _norm_node(norm: str, step: ast.Step, draft: Draft) -> str:

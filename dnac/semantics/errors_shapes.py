@@ -93,6 +93,14 @@ def empty_parallel(span: Span) -> Diagnostic:
     return Diagnostic("DNA410", "this `parallel` has no branches", span, "empty", help="write a step for each branch")
 
 
+def branch_under_norm(span: Span) -> Diagnostic:
+    """A route or repeat in a `parallel` that owns the norm."""
+    return Diagnostic(
+        "DNA407", "only a single module can read the norm of a `parallel`", span, "not one module",
+        help="leave `norm` out of the `parallel`, or write one module for each branch",
+    )  # fmt: skip
+
+
 def rolled_out_module(name: str, why: str, span: Span) -> Diagnostic:
     """A recipe with routing inside, where one flat module is needed."""
     return Diagnostic(
