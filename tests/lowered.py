@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import graphs
 import torch
 from torch import Tensor
 
+import graphs
 from dnac.ir.form import Form, form
 from dnac.ir.graph import Apply, Embed, Graph, Head, Member, ModuleSet, Norm, Part, Route, RouterSet, SharedSet
 from dnac.kinds.router import RouterParams

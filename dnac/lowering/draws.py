@@ -4,9 +4,15 @@ A draw is a hash of words such as (seed, train step, site, sample, position, fea
 for the same words gets the same bits: the reference, a bank of sorted rows, a recomputed forward
 pass, a resumed run. Words are integers or int64 tensors that broadcast.
 
-The hash absorbs 32 bits at a time into two lanes with the mixer of C. Wellons' hash prospector
-(xorshift 16, 15, 15; multipliers 0x21f0aaad, 0x735a2d97). Both multipliers are below 2^31, so a
-product of a 32-bit word never overflows int64: signed overflow would be undefined in compiled C++.
+    a = a0 + sum_j A_j half_j,  b = b0 + sum_j B_j half_j   (mod 2^32, over the 32-bit halves of all words)
+    high = mix(a ^ mix(b)),  low = mix(b ^ mix(a))
+
+`mix` is the mixer of C. Wellons' hash prospector (xorshift 16, 15, 15; multipliers 0x21f0aaad,
+0x735a2d97). The words are joined by a sum, and mixed only at the end, for the compiler's sake: each
+xorshift uses its argument twice, a compiler that fuses element-wise work writes both uses out, and a
+mixer after every word doubled the program some forty times over (a compile that never ended). All
+factors are below 2^31, so a product of a 32-bit half never overflows int64: signed overflow would be
+undefined in compiled C++.
 """
 
 from __future__ import annotations
@@ -32,27 +38,31 @@ def name_word(name: str) -> int:
 
 def uniform(*words: Tensor | int) -> Tensor:
     """Float64 strictly between 0 and 1, 52 bits, one per element of the broadcast words."""
-    high, low = _absorb_all(words)
+    a, b = _lanes(words)
+    high, low = _mix(a ^ _mix(b)), _mix(b ^ _mix(a))
     return ((high << 20 | low >> 12).to(torch.float64) + 0.5) * 2.0**-52
 
 
 def keep(rate: float, *words: Tensor | int) -> Tensor:
     """Bool, false with probability `rate`: which features dropout leaves alone."""
-    high, _ = _absorb_all(words)
-    return high >= round(rate * 2**32)
+    a, b = _lanes(words)
+    return _mix(a ^ _mix(b)) >= round(rate * 2**32)
 
 
-def _absorb_all(words: tuple[Tensor | int, ...]) -> tuple[Tensor, Tensor]:
-    a: Tensor | int = 0x243F6A88
-    b: Tensor | int = 0x85A308D3  # digits of pi: any start will do
-    for word in words:
-        for half in (word & _LOW, word >> 32 & _LOW):
-            a = _mix(a ^ half)  # type: ignore[type-var]
-            b = _mix((b + a) & _LOW)  # type: ignore[type-var]
-    # a last round in which both lanes see each other, so that `a` too depends on all 64 bits of state
-    a = _mix(a ^ b)  # type: ignore[type-var]
-    b = _mix((b + a) & _LOW)  # type: ignore[type-var]
+def _lanes(words: tuple[Tensor | int, ...]) -> tuple[Tensor, Tensor]:
+    """Two 32-bit sums over the halves of all words; which word is where matters."""
+    a: Tensor | int = 0x243F6A88  # digits of pi: any start will do
+    b: Tensor | int = 0x85A308D3
+    for place, word in enumerate(words):
+        for side, half in enumerate((word & _LOW, word >> 32 & _LOW)):
+            a = (a + half * _factor(4 * place + 2 * side)) & _LOW
+            b = (b + half * _factor(4 * place + 2 * side + 1)) & _LOW
     return torch.as_tensor(a), torch.as_tensor(b)
+
+
+def _factor(index: int) -> int:
+    """An odd number below 2^31 without pattern."""
+    return _mix(_mix(index + 1) ^ 0x9E3779B9) >> 1 | 1
 
 
 def _mix(x: _Word) -> _Word:

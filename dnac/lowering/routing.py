@@ -26,8 +26,8 @@ from dnac.kinds.base import (
     GradKind,
     NoiseKind,
     ScoreKind,
-    Weights,
     WeightKind,
+    Weights,
     params_of,
 )
 from dnac.lowering import draws

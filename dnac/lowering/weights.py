@@ -17,8 +17,18 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.form import Form, form
 from dnac.ir.graph import Graph, Member, ModuleSet, RouterSet, SharedSet
-from dnac.kinds.base import BalanceKind, EmbedKind, HeadKind, InputKind, ModuleKind, NormKind, ScoreKind, Site
-from dnac.kinds.base import WeightSpec, params_of
+from dnac.kinds.base import (
+    BalanceKind,
+    EmbedKind,
+    HeadKind,
+    InputKind,
+    ModuleKind,
+    NormKind,
+    ScoreKind,
+    Site,
+    WeightSpec,
+    params_of,
+)
 from dnac.text.diagnostic import InternalError
 
 

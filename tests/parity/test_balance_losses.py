@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from lowered import MLP, error, inputs_for, network, routed
 from torch import Tensor
 
 from dnac.ir.form import Form, form
 from dnac.lowering.base import Output
 from dnac.lowering.knobs import knobs, starts
+from lowered import MLP, error, inputs_for, network, routed
 
 LOWERINGS = ["reference", "portable"]
 FOUR = [("m", 4, MLP)]

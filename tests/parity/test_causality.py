@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import graphs
 import pytest
 import torch
-from lowered import BLOCK, MLP, TOKENS, error, inputs_for, network, routed
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Graph, Part
+from lowered import BLOCK, MLP, TOKENS, error, inputs_for, network, routed
 
 LOWERINGS = ["reference", "portable"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import graphs
 import pytest
 import torch
-from lowered import MLP, SKIP, error, gradients, inputs_for, network, routed
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Part
 from dnac.lowering import gmm
+from lowered import MLP, SKIP, error, gradients, inputs_for, network, routed
 
 BLOCKS = ("x", 3, (Part("a", graphs.attention(bias=True)), Part("m", graphs.mlp(bias=True))))
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import graphs
 import pytest
 import torch
-from lowered import ATTENTION, BATCH, BLOCK, SKIP, TOKENS, error, gradients, inputs_for, network, routed
 from torch import Tensor
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Apply, Embed, Graph, Head, Member, ModuleSet
 from dnac.lowering.network import Network
+from lowered import ATTENTION, BATCH, BLOCK, SKIP, TOKENS, error, gradients, inputs_for, network, routed
 
 LOWERINGS = ["reference", "portable"]
 ONE = {"weight": form("one"), "grad": form("none")}

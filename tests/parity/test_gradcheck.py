@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import graphs
 import pytest
 import torch
-from lowered import SKIP, ids, inputs_for, network, routed
 from torch import Tensor
 from torch.func import functional_call
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Part
+from lowered import SKIP, ids, inputs_for, network, routed
 
 PARTS = (
     Part("a", graphs.attention(heads=2, kv_heads=1, width=4, bias=True, positions=form("rope", base=100.0))),

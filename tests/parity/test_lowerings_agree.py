@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import graphs
 import pytest
 import torch
-from lowered import ATTENTION, BATCH, BLOCK, MLP, SKIP, TOKENS, inputs_for, require_equal, routed
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Part
+from lowered import ATTENTION, BATCH, BLOCK, MLP, SKIP, TOKENS, inputs_for, require_equal, routed
 
 TOP2 = form("top", k=2)
 TWO_SKIPS = ("skip", 2, ())

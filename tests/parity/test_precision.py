@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import graphs
 import pytest
 import torch
-from lowered import BLOCK, MLP, SKIP, error, ids, inputs_for, lively, network, routed
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Part
 from dnac.lowering.network import Network
+from lowered import BLOCK, MLP, SKIP, error, ids, inputs_for, lively, network, routed
 
 LOWERINGS = ["reference", "portable"]
 TOP2 = form("top", k=2)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import graphs
 import pytest
 import torch
-from lowered import BATCH, BLOCK, MLP, SKIP, TOKENS, error, inputs_for, network, routed
 from torch import Tensor
 
+import graphs
 from dnac.ir.form import form
 from dnac.lowering.base import Output, StepRecord
+from lowered import BATCH, BLOCK, MLP, SKIP, TOKENS, error, inputs_for, network, routed
 
 LOWERINGS = ["reference", "portable"]
 TOP2 = form("top", k=2)

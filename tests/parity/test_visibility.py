@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import graphs
 import pytest
 import torch
-from lowered import SKIP, WIDTH, error, inputs_for, network, routed
 from torch import Tensor
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Part
+from lowered import SKIP, WIDTH, error, inputs_for, network, routed
 
 LOWERINGS = ["reference", "portable"]
 T = 5

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import graphs
 import pytest
 import torch
-from lowered import BLOCK, MLP, SKIP, error, gradients, inputs_for, network, routed
 
+import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import ModuleSet
 from dnac.lowering.network import Network
+from lowered import BLOCK, MLP, SKIP, error, gradients, inputs_for, network, routed
 
 BALANCED = {"balance": (form("load_bias", rate=0.1),)}
 

@@ -17,12 +17,13 @@ from torch import Tensor
 
 from dnac.ir.graph import Graph
 from dnac.lowering.base import Lowering, Program
-from dnac.lowering.interpret import Bound, Interpreter, Turn, Values, slot_scales
+from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
 from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.ops_dense import mix_all
 from dnac.lowering.ops_rows import RowOps, RowSet
 from dnac.lowering.routing import Routing
 from dnac.lowering.rows import BankRows, Order, bank_rows, from_bank, sort_rows, to_bank
+from dnac.lowering.turns import Turn
 from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
 
@@ -76,7 +77,7 @@ class Portable(Interpreter):
                 return {name: stack.of(turn.weights) for name, stack in keys[plan.name].items()}
 
             def run(x_ND: Tensor, places: RowSet, inner: Tensor | None) -> Tensor:
-                ops = lambda plan: RowOps(turn.frame, turn.words[i.site], places, plan.name)
+                ops = lambda plan: RowOps(turn.frame, turn.names.words[i.site], places, plan.name)
                 return increment(plans, weights, x_ND, ops, inner)
 
             rows, x_ND, x_BTD = values[i.rows]
@@ -110,13 +111,13 @@ class Portable(Interpreter):
     def _row_set(
         self, i: do.Run, turn: Turn, ids_BTK: Tensor, rows: BankRows, x_BTD: Tensor, sees: str
     ) -> RowSet:
-        numbers = tuple(turn.numbers[str(member)] for member in i.modules)
+        numbers = tuple(turn.names.numbers[str(member)] for member in i.modules)
         by_slot = [-1] * (max(i.make.slots) + 1)
         for slot, number in zip(i.make.slots, numbers, strict=True):
             by_slot[slot] = number
         return RowSet(
             rows=rows, K=ids_BTK.shape[-1], module_BR=_looked_up(by_slot, ids_BTK).flatten(1), numbers=numbers,
-            names=tuple(turn.words[str(member)] for member in i.modules), sees=sees, tokens_BTD=x_BTD,
+            names=tuple(turn.names.words[str(member)] for member in i.modules), sees=sees, tokens_BTD=x_BTD,
             carries=self.carries,
         )
 

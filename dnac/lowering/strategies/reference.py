@@ -16,10 +16,11 @@ from dnac.ir.graph import Graph
 from dnac.lowering.attention import in_reach, written_out
 from dnac.lowering.base import Lowering, Program
 from dnac.lowering.frame import Frame
-from dnac.lowering.interpret import Bound, Interpreter, Turn, Values, slot_scales
+from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
 from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.ops_dense import Mix
 from dnac.lowering.routing import Routing
+from dnac.lowering.turns import Turn
 from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
 
@@ -95,7 +96,7 @@ class Reference(Interpreter):
     def _mixes(self, i: do.Run, turn: Turn, member: str, chosen_BT: Tensor) -> Callable[[str], Mix]:
         """Attention of one routed module, by `sees` of its router."""
         sees = self.routers[self.router_at[i.routing]].sees
-        number = turn.numbers[member]
+        number = turn.names.numbers[member]
 
         def mixes(part: str) -> Mix:
             def mix(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> Tensor:

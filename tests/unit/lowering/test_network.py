@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import graphs
 import pytest
 import torch
 
+import graphs
 from dnac.lowering.network import Network
 from dnac.text.diagnostic import Faults
 
