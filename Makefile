@@ -27,8 +27,8 @@ install: $(VENV)/.installed ## make .venv with dnac and all that tests and demo 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dnac needs Python 3.11 or newer; try: make PYTHON=python3.12 install")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e ".[dev]"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_FLAGS) "$(TORCH)"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_FLAGS) -e ".[dev]"
 	@touch $@
 
 graphviz: # `dot` draws SVG and PNG; everything else works without it
@@ -42,7 +42,7 @@ demo: install graphviz ## check, plan, train, eval, generate and draw a small la
 	@$(BIN)/python examples/demo.py
 
 test: install graphviz ## the fast suite
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q $(PYTEST_FLAGS)
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(PYTEST_FLAGS)
 
 test-slow: install graphviz ## what takes longer: learning, whole runs, many seeds
 	$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not gpu" -q $(PYTEST_FLAGS)
