@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import torch
@@ -130,10 +132,12 @@ def _begun(prepared: Prepared, session: Session, is_compiled: bool) -> Run:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.making")
     temporary.mkdir()
-    write_folder(temporary, file.source, file.used, _resolved(prepared, is_compiled), plan(prepared.checked))
-    session.folder = temporary / CHECKPOINTS
-    session.save()
-    publish(temporary, out)
+    with ExitStack() as last:
+        last.callback(rmtree, temporary, ignore_errors=True)  # once published it is not there any more
+        write_folder(temporary, file.source, file.used, _resolved(prepared, is_compiled), plan(prepared.checked))
+        session.folder = temporary / CHECKPOINTS
+        session.save()
+        publish(temporary, out)
     return Run.open(out)
 
 

@@ -199,6 +199,69 @@ def test_tensorboard_is_refused_at_the_start_where_it_is_missing_and_gets_every_
     assert scalars["routing/hop[1]/entropy@2"] == last["routing"]["hop[1]"]["entropy"]
 
 
+def test_weights_that_overflow_are_never_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, real = write_spec(tmp_path), session.train_step
+
+    def overflowing(training: session.Training, batch: object) -> object:
+        update = real(training, batch)  # type: ignore[arg-type]
+        if update.step == 5:
+            training.network.get_parameter("lm.weight").data[0, 0] = float("inf")
+        return update
+
+    monkeypatch.setattr(session, "train_step", overflowing)
+    assert train(spec, "--out", tmp_path / "run") == 1
+    told = capsys.readouterr().err
+    assert "DNA723" in told and "lm.weight" in told and "inf" in told
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step_0"]
+
+
+def test_used_up_memory_is_told_with_smaller_micro_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("dnac.train.loop.task_loss", full)
+    assert train(write_spec(tmp_path), "--out", tmp_path / "run") == 1
+    told = capsys.readouterr().err
+    assert "DNA725" in told and "3 sequences" in told and "accumulate = 4" in told
+
+
+def test_a_file_without_a_train_block_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = write_spec(tmp_path)
+    spec.write_text(spec.read_text().split("train tiny")[0])
+    assert train(spec, "--out", tmp_path / "run") == 1
+    assert "DNA650" in capsys.readouterr().err
+
+
+def test_a_run_of_a_newer_dnac_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    resolved = json.loads((run / "resolved.json").read_text())
+    (run / "resolved.json").write_text(json.dumps({**resolved, "format": 2}))
+    assert train(run, "--resume") == 2
+    assert "DNA736" in capsys.readouterr().err
+
+
+def test_used_files_go_with_the_run_unless_they_take_its_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = write_spec(tmp_path, length="steps(1)")
+    recipe = "dna 1\ndef module block(heads = 2) { transformer(heads = heads, dropout = 10%) }\n"
+    text = spec.read_text().replace("dna 1\n", 'dna 1\nuse "NAME" as parts\n')
+    text = text.replace("transformer(heads = 2, dropout = 10%)", "parts.block(heads = 2)")
+    for name in ("parts/blocks.dna", "spec.dna"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(recipe)
+    spec.write_text(text.replace("NAME", "parts/blocks.dna"))
+    assert train(spec, "--out", tmp_path / "run") == 0
+    assert (tmp_path / "run" / "parts" / "blocks.dna").read_text() == recipe
+    assert Run.open(tmp_path / "run").network(lambda d: None) is not None
+    spec.write_text(text.replace("NAME", "spec.dna"))
+    assert train(spec, "--out", tmp_path / "other") == 1
+    assert "DNA738" in capsys.readouterr().err and not list(tmp_path.glob("*other*"))
+
+
 def test_a_dry_run_trains_two_steps_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = write_spec(tmp_path)
     before = sorted(p.name for p in tmp_path.iterdir())
