@@ -53,7 +53,7 @@ test-gpu: install ## what needs a CUDA device
 check: install ## format, lint, types, layers and the tests that need no torch (under a minute)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/pyright --warnings | tail -20
+	$(BIN)/pyright --pythonpath $(BIN)/python | tail -20
 	$(BIN)/lint-imports --no-cache | tail -12
 	$(TEST_ENV) $(BIN)/python -m pytest -m "torchfree and not slow" -n $(JOBS) -q $(PYTEST_FLAGS)
 

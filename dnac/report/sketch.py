@@ -6,7 +6,7 @@ which member goes where is said in words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from dnac.report.diagram import Box, Diagram, Edge, Frame
@@ -32,8 +32,8 @@ def _column(
     x: float,
     y: float,
     width: float,
-    shares: dict[str, float | None],
-    again: dict[str, Edge],
+    shares: Mapping[str, float],
+    again: Mapping[str, Edge],
 ) -> tuple[list[str], float]:
     """Items below one another; returns what was drawn and the next free y."""
     drawn: list[str] = []
@@ -55,7 +55,7 @@ def _column(
 
 
 def _box(
-    box: Box, x: float, y: float, width: float, shares: dict[str, float | None], again: dict[str, Edge]
+    box: Box, x: float, y: float, width: float, shares: Mapping[str, float], again: Mapping[str, Edge]
 ) -> tuple[list[str], float]:
     title = box.title + (f" ×{box.count}" if box.count > 1 else "")
     words = list(box.lines)

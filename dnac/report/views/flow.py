@@ -91,7 +91,7 @@ class _Side:
 
 def _bands(left: _Side, right: _Side, place: tuple[float, float], names: Sequence[str]) -> list[str]:
     """All bands between two neighbouring columns; `place` is their left and right edge."""
-    counts = Counter(zip(left.column.tolist(), right.column.tolist(), strict=True))
+    counts: Counter[tuple[int, int]] = Counter(zip(left.column.tolist(), right.column.tolist(), strict=True))
     total, (x0, x1) = left.column.size, place
     out, into = [0.0] * len(names), [0.0] * len(names)
     drawn: list[str] = []
