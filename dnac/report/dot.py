@@ -59,16 +59,17 @@ def _item(graph: graphviz.Digraph, item: Box | Frame) -> None:
     if isinstance(item, Box):
         _box(graph, item)
         return
-    with graph.subgraph(name=f"cluster_{item.id}") as inner:
-        lines = "".join(f'<font point-size="9.5" color="{SOFT}">{_text(line)}</font>{_LEFT}' for line in item.lines)
-        style = {"step": "rounded,filled", "loop": "rounded", "pool": "rounded,filled", "parallel": "rounded,dashed"}
-        fill = {"step": WASH, "pool": PAPER}.get(item.role, PAPER)
-        inner.attr(
-            label=f"<<b>{_text(item.title)}</b>{_LEFT}{lines}>", style=style[item.role], fillcolor=fill, color=LINE,
-            fontname=FONT, fontsize="11", fontcolor=INK, margin="12", labeljust="l", penwidth="1.1",
-        )  # fmt: skip
-        for thing in item.items:
-            _item(inner, thing)
+    inner = graphviz.Digraph(f"cluster_{item.id}")
+    lines = "".join(f'<font point-size="9.5" color="{SOFT}">{_text(line)}</font>{_LEFT}' for line in item.lines)
+    style = {"step": "rounded,filled", "loop": "rounded", "pool": "rounded,filled", "parallel": "rounded,dashed"}
+    fill = {"step": WASH, "pool": PAPER}.get(item.role, PAPER)
+    inner.attr(
+        label=f"<<b>{_text(item.title)}</b>{_LEFT}{lines}>", style=style[item.role], fillcolor=fill, color=LINE,
+        fontname=FONT, fontsize="11", fontcolor=INK, margin="12", labeljust="l", penwidth="1.1",
+    )  # fmt: skip
+    for thing in item.items:
+        _item(inner, thing)
+    graph.subgraph(inner)
 
 
 def _box(graph: graphviz.Digraph, box: Box) -> None:
