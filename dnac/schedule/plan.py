@@ -28,7 +28,7 @@ def plan(net: CheckedNet, level: str = "O2") -> dict[str, Any]:
     """The plan as plain values, ready for JSON."""
     graph, costs = net.graph, Costs(net.graph)
     optimized = optimize(graph, level)  # what runs: a choice that never varies costs no routing
-    verdict = net.verdicts.get("generate")
+    causal = [verdict.causal for verdict in net.verdicts.values()]
     return {
         "version": VERSION,
         "params": {"total": costs.total_params, **_cases(costs.active_params, "active_")},
@@ -36,8 +36,8 @@ def plan(net: CheckedNet, level: str = "O2") -> dict[str, Any]:
         "routing_steps": routing_steps(graph),
         "modules": module_count(graph),
         "paths": as_json(paths(graph)),
-        "causal": verdict.causal if verdict else None,
-        "row_independent": verdict.row_independent if verdict else None,
+        "causal": None if None in causal else all(causal),
+        "row_independent": all(verdict.row_independent for verdict in net.verdicts.values()),
         "memory_bytes": memory(graph, costs, net.train),
         "schedule": schedule_json(optimized, build_schedule(optimized)),
     }

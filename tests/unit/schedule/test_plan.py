@@ -1,0 +1,76 @@
+"""The plan as JSON and as text: what a reader and a program can rely on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import golden
+from dnac import driver
+from dnac.schedule.plan import plan, quantities, render_plan
+from dnac.semantics.asserts import QUANTITIES
+from dnac.semantics.result import CheckedNet, Verdict
+from graphs import tiny_text
+
+SPECS = Path(__file__).parents[3] / "specs"
+NET = CheckedNet("tiny", tiny_text(), None, {"train": Verdict(True, True), "generate": Verdict(False, True)})
+
+
+def test_the_json_has_the_documented_fields() -> None:
+    found = plan(NET)
+    assert list(found) == [
+        "version", "params", "flops_per_token", "routing_steps", "modules", "paths", "causal", "row_independent",
+        "memory_bytes", "schedule",
+    ]  # fmt: skip
+    assert list(found["params"]) == ["total", "active_min", "active_expected", "active_max"]
+    assert list(found["flops_per_token"]) == ["min", "expected", "max"]
+    assert found["version"] == 1
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_fact_holds_for_the_net_if_it_holds_for_every_program() -> None:
+    assert plan(NET)["causal"] is False
+    assert plan(NET)["row_independent"] is True
+
+
+def test_the_plan_of_a_small_net_as_json() -> None:
+    golden.check("plan/tiny_text.json", json.dumps(plan(NET), indent=2) + "\n")
+
+
+def test_the_plan_of_a_small_net_reads_at_a_glance() -> None:
+    golden.check("plan/tiny_text.txt", render_plan(NET))
+
+
+def test_the_plan_of_a_paper_net_reads_at_a_glance() -> None:
+    golden.check("plan/dna_vision_top2_skip.txt", render_plan(driver.load(SPECS / "dna_vision_top2_skip.dna").net))
+
+
+def test_every_quantity_that_can_be_asserted_is_computed() -> None:
+    assert set(quantities(NET)) == set(QUANTITIES)
+
+
+def test_memory_follows_the_precision_of_the_train_block(tmp_path: Path) -> None:
+    def bytes_of(precision: str) -> dict[str, int]:
+        path = tmp_path / f"{precision}.dna"
+        path.write_text(SMALL.replace("PRECISION", precision))
+        return driver.load(path).plan()["memory_bytes"]
+
+    single, double, half = bytes_of("fp32"), bytes_of("fp64"), bytes_of("bf16")
+    assert double["parameters"] == 2 * single["parameters"] == 2 * half["parameters"]
+    assert single["optimizer"] == 2 * single["parameters"] == 2 * single["gradients"]
+    assert half["activations_per_sequence"] * 2 == single["activations_per_sequence"]
+    assert single["router_biases"] == 0
+
+
+SMALL = """dna 1
+net small {
+  input text(context = 8, vocabulary = 256)
+  embed tokens(16, positions = none)
+  transformer(heads = 2)
+  head lm = unembed(tied = false)
+}
+train small {
+  data = stdlib_text(split = train); valid = stdlib_text(split = valid)
+  batch = sequences(4); length = steps(2); lr = 1e-3; precision = PRECISION
+}
+"""
