@@ -20,6 +20,7 @@ WIDTH, TOKENS, BATCH = 16, 8, 2
 Group = tuple[str, int | None, tuple[Part, ...]]
 BLOCK: Group = ("block", 3, graphs.transformer())
 SKIP: Group = ("skip", 1, ())
+LEARNED = form("learned")
 ATTENTION = (Part("attention", graphs.attention()),)
 MLP = (Part("mlp", graphs.mlp()),)
 
@@ -30,7 +31,7 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
 def routed(
     groups: Sequence[Group] = (BLOCK, SKIP), *, steps: int = 2, backbone: tuple[Part, ...] | None = None,
     norm: Form | None = None, shared_router: bool = False, always: Sequence[Group] = (), tokens: int = TOKENS,
-    image: bool = False, positions: Form = form("learned"), **router: Any,
+    image: bool = False, positions: Form = LEARNED, **router: Any,
 ) -> Graph:
     """`embed; [backbone]; repeat steps { route pool }; head` over one pool of the given groups."""
     fields = {"choose": form("top", k=1), "weight": form("raw"), "balance": (), **router}

@@ -48,7 +48,7 @@ class Network(Names):
     steps: tuple[str, ...]
     """The sites of all routing steps, in order: `Output.stats`, `routes` and the like go by it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of its own, and all but the graph are optional
         self, graph: Graph, lowering: str = "portable", device: torch.device | str = "cpu",
         dtype: torch.dtype | str = torch.float32, seed: int = 0, level: str = "O2", compile: bool = False,
     ) -> None:

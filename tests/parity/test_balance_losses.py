@@ -49,8 +49,8 @@ def terms(*weights: object) -> dict[str, object]:
 
 
 def test_knobs_are_the_scheduled_numbers_of_losses_in_order() -> None:
-    terms_ = (form("load_bias", rate=scheduled(0.1)), form("z", weight=0.1), form("aux", weight=scheduled(0.3), per="batch"))
-    graph = routed(FOUR, steps=2, balance=terms_)
+    aux = form("aux", weight=scheduled(0.3), per="batch")
+    graph = routed(FOUR, steps=2, balance=(form("load_bias", rate=scheduled(0.1)), form("z", weight=0.1), aux))
     assert [(router, path) for router, path, _ in knobs(graph)] == [
         ("hop[0]", "balance[2].weight"), ("hop[1]", "balance[2].weight"),
     ]

@@ -221,8 +221,8 @@ def test_equation_one_starts_with_the_weight_of_a_uniform_gate() -> None:
 def test_in_branch_starts_attention_at_one_over_k() -> None:
     """Attention's share is 1 / k whatever the gates: with gates of zero it is all that is left."""
     groups = [("x", 2, graphs.transformer())]
-    base = {"choose": TOP2, "score": form("constant", values=(-INF, -INF)), "gate": form("sigmoid")}
-    graph = routed(groups, steps=1, combine=form("in_branch"), **{**base, "score": form("constant", values=(-900.0, -900.0))})
+    fields = {"choose": TOP2, "gate": form("sigmoid"), "combine": form("in_branch"), **constant(-900.0, -900.0)}
+    graph = routed(groups, steps=1, **fields)
     both = (torch.tensor([0, 1]).expand(BATCH, TOKENS, -1),)
     net, inputs = network(graph), inputs_for(graph)
     started = net(inputs, routes=both).logits

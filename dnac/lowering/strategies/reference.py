@@ -106,7 +106,8 @@ class Reference(Interpreter):
                     return written_out(q, k, v, near)
                 itself = torch.eye(len(at), dtype=torch.bool, device=at.device)
                 steps = frame.earlier((number,), part) if sees == "module" else []
-                visible = [near & chosen[:, None, :] for _, _, chosen in steps] + [near & chosen_BT[:, None, :] | itself]
+                visible = [near & chosen[:, None, :] for _, _, chosen in steps]
+                visible.append(near & chosen_BT[:, None, :] | itself)
                 keys, values = (torch.cat(every, dim=1) for every in zip(*[s[:2] for s in steps], (k, v), strict=True))
                 if self.carries:
                     frame.carried.append(((number,), part, (k, v, chosen_BT)))
