@@ -72,6 +72,21 @@ def test_a_number_that_a_label_has_taken_is_left_out() -> None:
     assert sets(net("mlp_2: mlp(gelu, 2x)\nmlp(gelu, 2x)\nmlp(gelu, 2x)")) == ["mlp_2", "mlp", "mlp_3"]
 
 
+def test_a_number_that_a_declared_module_has_taken_is_left_out() -> None:
+    assert sets(net("module mlp_2 = mlp(gelu, 2x)\nmlp(gelu, 2x)\nmlp(gelu, 2x)\nmlp_2")) == ["mlp_2", "mlp", "mlp_3"]
+
+
+def test_every_name_of_weights_is_unique_in_a_net_of_everything() -> None:
+    text = net(
+        POOL + "module nodes_2 = mlp(gelu, 1x)\nnodes_2\nrepeat 2 { nodes_2; mlp(gelu, 1x)\n"
+        f"route [mlp(gelu, 1x), nodes.block[0], mlp(relu, 1x)] by {{ {ROUTER} }}\n route nodes by {{ {ROUTER} }} }}"
+    )
+    made = graph(text)
+    names = [x.name for x in (*made.shared, *made.modules, *made.routers)]
+    sites = [n.site for n in made.nodes if isinstance(n, (Apply, Route))]
+    assert len(set(names)) == len(names) and len(set(sites)) == len(sites)
+
+
 def test_a_router_in_place_is_fresh_in_every_turn_and_named_after_its_site() -> None:
     assert routers(net(POOL + f"repeat 2 {{ hop: route nodes by {{ {ROUTER} }} }}")) == ["hop[0]", "hop[1]"]
 

@@ -90,3 +90,20 @@ def test_several_faults_of_one_call_are_all_told() -> None:
         "DNA312", "DNA301", "DNA308",
     ]  # fmt: skip
     assert codes(net("attention(heads = 0, dropout = 200%)")) == ["DNA305", "DNA305"]
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [("block[1:1]", "DNA315"), ("block[2:1]", "DNA315"), ("block[0:5]", "DNA315"), ("block[4]", "DNA315"),
+     ("block[-1]", "DNA315"), ("blok", "DNA520"), ("block[0.5]", "DNA312"), ("skip[0:1]", ""), ("block[3:4]", "")],
+)  # fmt: skip
+def test_slices_and_indices_lie_within_the_pool(item: str, code: str) -> None:
+    router = "by { choose = top(1); weight = raw; balance = [] }"
+    text = net(POOL + f"route nodes {router}\nroute [nodes.{item}, mlp(gelu, 1x)] {router}")
+    assert codes(text) == [code] * bool(code)
+
+
+def test_members_that_a_fixed_choice_never_takes_are_told() -> None:
+    route = "route nodes by { choose = fixed(0); weight = raw; balance = [] }"
+    assert codes(net(POOL + route)) == ["DNA509"]
+    assert codes(net(POOL + route + "\nroute [nodes.skip, nodes.block[1]] by { choose = all }")) == []
