@@ -99,11 +99,12 @@ def _kinds(of: str) -> list[Kind]:
 
 
 def _table(of: str) -> str:
-    rows = [f"| `{_signature(kind)}` | {kind.summary} |" for kind in _kinds(of)]
+    rows = [f"| `{signature(kind)}` | {kind.summary} |" for kind in _kinds(of)]
     return "\n".join(["| word | meaning |", "|---|---|", *rows, ""])
 
 
-def _signature(kind: Kind) -> str:
+def signature(kind: Kind) -> str:
+    """A word with the names of its arguments: `top(k)`."""
     fields = kind.Params.model_fields
     return kind.name + (f"({', '.join(fields)})" if fields else "")
 
@@ -118,13 +119,14 @@ def _arguments(kinds: list[Kind]) -> Iterator[str]:
 def _fields(params: type[Params]) -> str:
     texts = explained(params)
     rows = [
-        f"| `{name}` | {_takes(field)} | {_default(field, texts[name])} | {texts[name]} |"
+        f"| `{name}` | {takes(field)} | {default(field, texts[name])} | {texts[name]} |"
         for name, field in params.model_fields.items()
     ]
     return "\n".join(["| argument | takes | default | meaning |", "|---|---|---|---|", *rows, ""])
 
 
-def _default(field: FieldInfo, meaning: str) -> str:
+def default(field: FieldInfo, meaning: str) -> str:
+    """What stands where a file says nothing, as Markdown; empty where something must be said."""
     if field.is_required() or field.default == INHERIT or "Unsaid:" in meaning:
         return ""
     return f"`{_text(field.default)}`"
@@ -148,7 +150,8 @@ def _text(value: Value) -> str:
             return str(value)
 
 
-def _takes(field: FieldInfo) -> str:
+def takes(field: FieldInfo) -> str:
+    """What may be written for a field: "whole number", "a word of `norm`"."""
     return " or ".join(dict.fromkeys(_sorts(field.annotation, tuple(field.metadata))))
 
 

@@ -26,6 +26,17 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def offset(self, line: int, column: int) -> int:
+        """The code point offset of a line and column; a place past the end of its line or text is that end."""
+        if line > len(self._line_starts):
+            return len(self.text)
+        return self._line_starts[line - 1] + min(column - 1, len(self.line_text(line)))
+
+    @property
+    def line_count(self) -> int:
+        """Lines of the text, an empty one behind the last line break too."""
+        return len(self._line_starts)
+
     def line_text(self, line: int) -> str:
         """The text of one line, without its line break."""
         start = self._line_starts[line - 1]

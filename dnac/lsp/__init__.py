@@ -1,0 +1,1 @@
+"""What editors ask about a text: faults, meaning, places, completion. Plain functions; `server` alone speaks LSP."""
