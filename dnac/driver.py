@@ -75,8 +75,13 @@ class Spec:
         return plan(self.net)
 
     def build(
-        self, device: torch.device | str = "cpu", dtype: torch.dtype | str = "float32", lowering: str = "portable",
-        seed: int = 0, compile: bool = False, level: str = "O2",
+        self,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | str = "float32",
+        lowering: str = "portable",
+        seed: int = 0,
+        compile: bool = False,
+        level: str = "O2",
     ) -> Network:
         """A `torch.nn.Module` with this net's weights, freshly drawn from `seed`.
 

@@ -9,7 +9,21 @@ from dataclasses import replace
 from random import Random
 
 from dnac.ir.form import Form, form
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Part, Route, RouterSet, SharedSet
+from dnac.ir.graph import (
+    Apply,
+    Embed,
+    Graph,
+    Head,
+    Join,
+    Member,
+    ModuleSet,
+    Node,
+    Norm,
+    Part,
+    Route,
+    RouterSet,
+    SharedSet,
+)
 from dnac.kinds.router import RouterParams
 from graphs import attention, mlp
 
@@ -55,14 +69,21 @@ class _Maker:
                 for j, seed in enumerate(seeds):
                     self.statement(Random(seed), f"s{i}_{j}", suffix, "" if outside else suffix)
         return Graph(
-            name="random", input=form("text", context=TOKENS, vocabulary=VOCABULARY, tokenizer=form("bytes")),
-            width=WIDTH, tokens=TOKENS,
+            name="random",
+            input=form("text", context=TOKENS, vocabulary=VOCABULARY, tokenizer=form("bytes")),
+            width=WIDTH,
+            tokens=TOKENS,
             shared=(
-                SharedSet("embed", "embed", form("tokens", width=WIDTH, positions=form("none"), dropout=0.0, init=INIT)),
-                SharedSet("head", "lm", form("unembed", table=None, tied=False, norm=form("layer"), bias=False, init=INIT)),
+                SharedSet(
+                    "embed", "embed", form("tokens", width=WIDTH, positions=form("none"), dropout=0.0, init=INIT)
+                ),
+                SharedSet(
+                    "head", "lm", form("unembed", table=None, tied=False, norm=form("layer"), bias=False, init=INIT)
+                ),
                 *self.norms.values(),
             ),
-            modules=tuple(self.modules.values()), routers=tuple(self.routers.values()),
+            modules=tuple(self.modules.values()),
+            routers=tuple(self.routers.values()),
             nodes=(Embed("h0", "embed"), *self.nodes, Head("logits", self.x, "lm")),
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-Value: TypeAlias = "bool | int | float | str | None | Form | tuple[Value, ...]"
+Value: TypeAlias = "bool | int | float | str | Form | tuple[Value, ...] | None"
 
 
 @dataclass(frozen=True, slots=True)

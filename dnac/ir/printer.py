@@ -24,11 +24,13 @@ def print_graph(graph: Graph) -> str:
     """The whole graph as text, ending in a line break; `read_graph` gives an equal graph."""
     head = [f"net {graph.name} width={graph.width} tokens={graph.tokens}", f"input {print_form(graph.input)}"]
     head += [f"assert {json.dumps(text, ensure_ascii=False)}" for text in graph.asserts]
-    tables = _aligned([
-        *((s.role, s.name, print_form(s.kind)) for s in graph.shared),
-        *(("module", _set_name(m), _make(m)) for m in graph.modules),
-        *(("router", f"{r.name} of {r.size}", print_form(r.fields)) for r in graph.routers),
-    ])
+    tables = _aligned(
+        [
+            *((s.role, s.name, print_form(s.kind)) for s in graph.shared),
+            *(("module", _set_name(m), _make(m)) for m in graph.modules),
+            *(("router", f"{r.name} of {r.size}", print_form(r.fields)) for r in graph.routers),
+        ]
+    )
     return "\n".join([*head, "", *tables, "", *print_nodes(graph)]) + "\n"
 
 

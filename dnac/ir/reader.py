@@ -126,8 +126,12 @@ class _Reader:
         slots = [_slots(text) for text in more.get("banks", [])]
         banks = tuple(Bank(self.net.module[candidates[s[0]].set].parts, s) for s in slots)
         return replace(
-            route, candidates=candidates, always=self._members(more.get("always", [])),
-            runs=_slots(more["runs"][0]), skips=_slots(more["skips"][0]), banks=banks,
+            route,
+            candidates=candidates,
+            always=self._members(more.get("always", [])),
+            runs=_slots(more["runs"][0]),
+            skips=_slots(more["skips"][0]),
+            banks=banks,
         )
 
     def _region(self, name: str, x: str, rest: str) -> Region:

@@ -85,8 +85,11 @@ def renamed(node: Node, new: Mapping[str, str], steps: int = 0) -> Node:
             return replace(node, module=member(node.module), gate=gate, site=new.get(node.site, node.site))
         case Route():
             return replace(
-                node, router=new.get(node.router, node.router), site=new.get(node.site, node.site),
-                step=node.step + steps, candidates=tuple(map(member, node.candidates)),
+                node,
+                router=new.get(node.router, node.router),
+                site=new.get(node.site, node.site),
+                step=node.step + steps,
+                candidates=tuple(map(member, node.candidates)),
                 always=tuple(map(member, node.always)),
             )
         case Join():
@@ -128,7 +131,8 @@ def make(graph: Graph, name: str) -> object:
     """What a name stands for, without the name: modules, router or shared weights; a bare site: nothing."""
     module, router, shared = graph.module.get(name), graph.router.get(name), graph.weights.get(name)
     return (
-        module and (module.count, module.parts), router and (router.size, router.fields),
+        module and (module.count, module.parts),
+        router and (router.size, router.fields),
         shared and (shared.role, shared.kind),
     )
 

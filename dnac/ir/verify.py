@@ -181,13 +181,24 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
                 yield f"{node.id} has turns that do not rename the same names, each to its own"
             yield from (
                 f"{node.id} renames {key} to {new}, which is made otherwise"
-                for key, new in turn if traits.make(graph, key) != traits.make(graph, new)
+                for key, new in turn
+                if traits.make(graph, key) != traits.make(graph, new)
             )
 
 
 RULES: tuple[Rule, ...] = (
-    names_are_unique, single_assignment, ends_are_in_place, regions_are_complete, weights_are_known, streams_flow,
-    routers_fit, gates_are_computed, steps_are_in_order, slots_are_split, banks_cover_runs, branches_are_chains,
+    names_are_unique,
+    single_assignment,
+    ends_are_in_place,
+    regions_are_complete,
+    weights_are_known,
+    streams_flow,
+    routers_fit,
+    gates_are_computed,
+    steps_are_in_order,
+    slots_are_split,
+    banks_cover_runs,
+    branches_are_chains,
 )
 """In an order in which each rule may trust the ones before it."""
 

@@ -93,9 +93,7 @@ class _Builder:
         k = facts.chosen_per_token(self.graph.router[node.router])
         # members read the pool's own norm; the router does where it says so
         read = view if facts.reads_norm(self.graph.router[node.router]) else self._value(node.x)
-        self.made.append(
-            do.Route(out, read, node.router, node.site, node.step, node.candidates, k, origin=node.origin)
-        )
+        self.made.append(do.Route(out, read, node.router, node.site, node.step, node.candidates, k, origin=node.origin))
         work = [i for i, module in enumerate(node.always) if not traits.is_identity(self.graph, module)]
         shared = tuple(self._always(node, i) for i in work)
         return (*shared, self._dispatch(node, view, out)) if node.runs else shared
@@ -127,9 +125,7 @@ class _Builder:
         inner.nodes((*node.body,))
         last = node.body[-1]
         result = inner._value(last.id)
-        self.made.append(
-            do.Repeat(node.id, x, tuple(inner.made), result, node.renames, node.steps, origin=node.origin)
-        )
+        self.made.append(do.Repeat(node.id, x, tuple(inner.made), result, node.renames, node.steps, origin=node.origin))
 
 
 def _read_as_stream(nodes: Iterable[Node]) -> set[str]:

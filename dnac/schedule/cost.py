@@ -11,18 +11,17 @@ norms and activations count nothing. Per token of the stream.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from math import prod
 from typing import NamedTuple, assert_never
 
 from dnac import catalogue
 from dnac.ir import traits
-from dnac.ir.form import Form
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Part, Region, Route, RouterSet
-from dnac.kinds.base import EmbedKind, HeadKind, InputKind, ModuleKind, ScoreKind, Site, WeightSpec, params_of
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Region, Route, RouterSet
+from dnac.kinds.base import EmbedKind, HeadKind, ModuleKind, ScoreKind, params_of
 from dnac.passes import facts
 from dnac.schedule.chance import chances
+from dnac.schedule.sizes import Sizes
 
 
 class Range(NamedTuple):
@@ -83,37 +82,13 @@ class RouteCost(NamedTuple):
         return total(self.slots).plus(same(self.router + self.always))
 
 
-class Costs:
+class Costs(Sizes):
     """The costs of one graph. Weights are counted once per set, uses as often as they run."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        embed = next(s for s in graph.shared if s.role == "embed")
-        kind: EmbedKind = catalogue.get("embed", embed.kind.name)
-        positions = kind.hands_on(params_of(kind, embed.kind))
-        self.site = Site(graph.width, graph.tokens, graph.is_text, positions)
+        super().__init__(graph)
         self._routes: dict[int, RouteCost] = {}
-        self._sizes: dict[str, int] = {}
         self._flops: dict[tuple[str, _Keys], float] = {}
-
-    # --- parameters ----------------------------------------------------------------------------
-
-    @cached_property
-    def params(self) -> dict[str, int]:
-        """Parameters of each set of weights, all its modules together."""
-        found = {m.name: self.module_params(m.name) * _count(m) for m in self.graph.modules}
-        found |= {s.name: _size(self._shared_weights(s.role, s.kind)) for s in self.graph.shared}
-        return {**found, **{name: found.get(name, 0) + size for name, size in self.router_params.items()}}
-
-    @cached_property
-    def router_params(self) -> dict[str, int]:
-        """Parameters of each router."""
-        return {r.name: self._router_params(facts.field(r, "score"), r.size) for r in self.graph.routers}
-
-    @cached_property
-    def total_params(self) -> int:
-        """All parameters of the network."""
-        return sum(self.params.values())
 
     @cached_property
     def active_params(self) -> Range:
@@ -121,19 +96,6 @@ class Costs:
         once = sum(self.router_params.values())
         once += sum(self.params[s.name] for s in self.graph.shared if s.role != "norm")
         return total([same(once), *(self._node_params(node) for node in traits.unrolled(self.graph.nodes))])
-
-    def module_params(self, name: str) -> int:
-        """Parameters of one module of a set."""
-        if name not in self._sizes:
-            self._sizes[name] = sum(_size(self.part_weights(part)) for part in self.graph.module[name].parts)
-        return self._sizes[name]
-
-    def part_weights(self, part: Part) -> tuple[WeightSpec, ...]:
-        """The weights of one part of one module."""
-        kind: ModuleKind = catalogue.get("module", part.kind.name)
-        return kind.weights(params_of(kind, part.kind), self.site)
-
-    # --- FLOPs ---------------------------------------------------------------------------------
 
     @cached_property
     def flops(self) -> Range:
@@ -162,7 +124,7 @@ class Costs:
         """Inputs to stream."""
         form = self.graph.weights[name].kind
         kind: EmbedKind = catalogue.get("embed", form.name)
-        return kind.flops(params_of(kind, form), self._source)
+        return kind.flops(params_of(kind, form), self.source)
 
     def head_flops(self, name: str) -> float:
         """Stream to logits."""
@@ -183,19 +145,6 @@ class Costs:
             self._routes[node.step] = self._route(node)
         return self._routes[node.step]
 
-    @cached_property
-    def outputs(self) -> int:
-        """How many logits a head gives."""
-        kind: InputKind = catalogue.get("input", self.graph.input.name)
-        return kind.outputs(self._source)
-
-    # --- helpers -------------------------------------------------------------------------------
-
-    @cached_property
-    def _source(self) -> object:
-        kind: InputKind = catalogue.get("input", self.graph.input.name)
-        return params_of(kind, self.graph.input)
-
     def _part_flops(self, part: Part, keys: _Keys) -> float:
         kind: ModuleKind = catalogue.get("module", part.kind.name)
         params = params_of(kind, part.kind)
@@ -207,15 +156,15 @@ class Costs:
 
     def _route(self, node: Route) -> RouteCost:
         router = self.graph.router[node.router]
-        chance, k = chances(self.graph, node), facts.chosen_per_token(router)
+        chance, k, fixed = chances(self.graph, node), facts.chosen_per_token(router), facts.fixed_choice(router)
         # a slot that does not run costs nothing: identities, and all slots of a folded choice
         params = [self.module_params(m.set) if i in node.runs else 0 for i, m in enumerate(node.candidates)]
         dearest = [self.module_flops(m.set, self._all_keys(node, m)) for m in node.candidates]
-        least, most = _picked(dearest, k, chance, cheap=True), _picked(dearest, k, chance, cheap=False)
+        least, most = _picked(dearest, k, fixed, cheap=True), _picked(dearest, k, fixed, cheap=False)
         active = Range(
-            sum(params[i] for i in _picked(params, k, chance, cheap=True)),
+            sum(params[i] for i in _picked(params, k, fixed, cheap=True)),
             sum(p * size for p, size in zip(chance, params, strict=True)),
-            sum(params[i] for i in _picked(params, k, chance, cheap=False)),
+            sum(params[i] for i in _picked(params, k, fixed, cheap=False)),
         )
         return RouteCost(
             router=self._score_flops(router),
@@ -256,9 +205,7 @@ class Costs:
         earlier = [r for r in self._all_routes if r.step < node.step and member in r.candidates]
         if chance is not None:
             return chance * len(earlier)
-        return sum(
-            p for r in earlier for m, p in zip(r.candidates, chances(self.graph, r), strict=True) if m == member
-        )
+        return sum(p for r in earlier for m, p in zip(r.candidates, chances(self.graph, r), strict=True) if m == member)
 
     @cached_property
     def _all_routes(self) -> tuple[Route, ...]:
@@ -275,30 +222,8 @@ class Costs:
             case _:
                 return Range()
 
-    def _router_params(self, score: Form, size: int) -> int:
-        kind: ScoreKind = catalogue.get("score", score.name)
-        return _size(kind.weights(params_of(kind, score), self.graph.width, size))
 
-    def _shared_weights(self, role: str, form: Form) -> tuple[WeightSpec, ...]:
-        if role == "norm":
-            gain = (WeightSpec("gain", (self.graph.width,), Form("ones"), decays=False),)
-            return gain if form.name != "none" else ()
-        kind = catalogue.get(role, form.name)
-        if role == "embed":
-            return kind.weights(params_of(kind, form), self._source)
-        return kind.weights(params_of(kind, form), self.graph.width, self.outputs)
-
-
-def _picked(costs: list[float] | list[int], k: int, chance: list[float], *, cheap: bool) -> set[int]:
-    """The k cheapest or dearest slots; a slot of no chance is never picked, a certain one always."""
-    possible = [i for i, p in enumerate(chance) if p > 0.0 or len(chance) == k]
-    ranked = sorted(possible, key=lambda i: (chance[i] < 1.0, costs[i] if cheap else -costs[i], i))
-    return set(ranked[:k])
-
-
-def _count(module: ModuleSet) -> int:
-    return 1 if module.count is None else module.count
-
-
-def _size(weights: Iterable[WeightSpec]) -> int:
-    return sum(prod(weight.shape) for weight in weights)
+def _picked(costs: Sequence[float], k: int, fixed: tuple[int, ...] | None, *, cheap: bool) -> set[int]:
+    """The k cheapest or dearest slots of those that can be chosen."""
+    possible = range(len(costs)) if fixed is None else fixed
+    return set(sorted(possible, key=lambda i: (costs[i] if cheap else -costs[i], i))[:k])

@@ -133,5 +133,8 @@ def _increments_are_added(scope: Scope) -> Iterator[str]:
 
 
 RULES: tuple[Rule, ...] = (
-    _slots_are_handled_once, _banks_stay_together, _rows_are_combined_once, _increments_are_added,
+    _slots_are_handled_once,
+    _banks_stay_together,
+    _rows_are_combined_once,
+    _increments_are_added,
 )

@@ -46,9 +46,7 @@ def test_each_pass_alone_keeps_the_meaning(name: str) -> None:
     step = next(p for p in passes("O2") if p.name == name)
     for seed in range(100, 104):
         graph = random_graph(seed, only="fixed" if name in ("prune_unreachable", "fold_fixed_choices") else "")
-        torch.testing.assert_close(
-            outputs(step.apply(graph), "O0")[0], outputs(graph, "O0")[0], rtol=1e-9, atol=1e-9
-        )
+        torch.testing.assert_close(outputs(step.apply(graph), "O0")[0], outputs(graph, "O0")[0], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("choose", [form("top", k=5), form("top", k=1), form("fixed", index=2)])

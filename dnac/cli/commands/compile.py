@@ -124,7 +124,8 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     from dnac.train.settings import resolve
     from dnac.train.start import pick_device, precision_of
 
-    settings = resolve(TrainParams(**dict(net.train.args)), net.graph, 1 << 30) if net.train else None
+    train = TrainParams.model_validate(dict(net.train.args)) if net.train else None
+    settings = resolve(train, net.graph, samples=1 << 30) if train else None  # only the batch matters here
     precision = precision_of(settings) if settings else catalogue.get("precision", "fp32")
     size = args.batch or (settings.micro_batch if settings else BATCH)
     device = pick_device(args.device)
@@ -132,8 +133,12 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     network = Network(net.graph, args.lowering, device, dtype, level=args.level)
     compile_network(network)
     facts = {
-        "lowering": network.lowering, "device": str(device), "dtype": precision.dtype, "autocast": precision.autocast,
-        "batch": size, "notes": list(network.notes),
+        "lowering": network.lowering,
+        "device": str(device),
+        "dtype": precision.dtype,
+        "autocast": precision.autocast,
+        "batch": size,
+        "notes": list(network.notes),
     }
     if not network.is_compiled:
         return {**facts, "graphs": 0, "breaks": None, "compile_seconds": None}
@@ -147,7 +152,7 @@ def _inputs(graph: Graph, size: int, device: Any, dtype: Any) -> Any:
     """A batch of the shape that training gives."""
     import torch
 
-    source = dict(graph.input.args)
+    source: dict[str, Any] = dict(graph.input.args)
     if graph.is_text:
         return torch.randint(source["vocabulary"], (size, graph.tokens), device=device)
     return torch.rand((size, *source["size"], source["channels"]), device=device, dtype=dtype)

@@ -56,7 +56,9 @@ def test_plan_shows_the_schedule_of_the_level(file: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("command", ["plan", "compile"])
-def test_several_nets_without_a_choice_are_wrong_use(file: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_nets_without_a_choice_are_wrong_use(
+    file: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([command, str(file)]) == 2
     assert "2 nets: small, other" in capsys.readouterr().err
 
@@ -89,7 +91,9 @@ def test_dumps_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--level", "O9"], "--level"),
     ],
 )
-def test_wrong_use_of_compile_exits_2(file: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_of_compile_exits_2(
+    file: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["compile", f"{file}:small", *words]) == 2
     assert message in capsys.readouterr().err
 
@@ -149,7 +153,9 @@ def test_train_starts_from_a_compiled_folder_without_compiling(file: Path, tmp_p
     assert (report["graphs"], report["breaks"]) == (1, 0)
     built = {p for p in out.rglob("*.so")}
     assert built
-    trained = json.loads(dnac("train", f"{file}:small", "--dry-run", "--json", "--compiled", str(out), "--device", "cpu"))
+    trained = json.loads(
+        dnac("train", f"{file}:small", "--dry-run", "--json", "--compiled", str(out), "--device", "cpu")
+    )
     assert trained["compile"] is True
     assert {p for p in out.rglob("*.so")} == built
     assert not list((tmp_path / "elsewhere").rglob("*.so"))

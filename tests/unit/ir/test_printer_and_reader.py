@@ -18,14 +18,16 @@ from graphs import mlp, tiny_text, transformer
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,6}", fullmatch=True)
 VALUES = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=6),
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False),
+        st.text(max_size=6),
         st.builds(Form, NAMES),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(tuple),
-        st.builds(
-            lambda name, args: Form(name, tuple(args.items())), NAMES, st.dictionaries(NAMES, inner, max_size=3)
-        ),
+        st.builds(lambda name, args: Form(name, tuple(args.items())), NAMES, st.dictionaries(NAMES, inner, max_size=3)),
     ),
     max_leaves=6,
 )
@@ -49,12 +51,16 @@ def test_a_broken_form_is_refused(text: str) -> None:
 def graphs(draw: st.DrawFn) -> Graph:
     """Legal graphs of every sort of node, with names that are also words of the printed form."""
     makes = draw(st.lists(st.lists(st.builds(Part, NAMES, FORMS), max_size=2).map(tuple), min_size=1, max_size=3))
-    words = draw(st.lists(st.sampled_from(["step", "a[0]", "over", "by.x", "runs", "banks[1].b"]), min_size=3, unique=True))
-    modules = tuple(
-        ModuleSet(words[i], draw(st.sampled_from([None, 1, 3])), parts) for i, parts in enumerate(makes)
+    words = draw(
+        st.lists(st.sampled_from(["step", "a[0]", "over", "by.x", "runs", "banks[1].b"]), min_size=3, unique=True)
     )
+    modules = tuple(ModuleSet(words[i], draw(st.sampled_from([None, 1, 3])), parts) for i, parts in enumerate(makes))
     members = [Member(m.name, i) for m in modules for i in (range(m.count) if m.count else [None])]
-    shared = (SharedSet("embed", "embed", draw(FORMS)), SharedSet("head", "lm", draw(FORMS)), SharedSet("norm", "n", draw(FORMS)))
+    shared = (
+        SharedSet("embed", "embed", draw(FORMS)),
+        SharedSet("head", "lm", draw(FORMS)),
+        SharedSet("norm", "n", draw(FORMS)),
+    )
     nodes: list[Node] = []
     routers: list[RouterSet] = []
     x = "h0"
@@ -66,9 +72,16 @@ def graphs(draw: st.DrawFn) -> Graph:
         nodes.append(Norm(f"n{step}", x, "n"))
         nodes.append(
             Route(
-                f"h{step + 1}", x, draw(st.sampled_from([x, f"n{step}"])), f"at[{step}]", step, f"r{step}", chosen,
+                f"h{step + 1}",
+                x,
+                draw(st.sampled_from([x, f"n{step}"])),
+                f"at[{step}]",
+                step,
+                f"r{step}",
+                chosen,
                 always=tuple(draw(st.lists(st.sampled_from(members), max_size=2))),
-                runs=tuple(sorted(set(range(size)) - idle)), skips=tuple(sorted(idle)),
+                runs=tuple(sorted(set(range(size)) - idle)),
+                skips=tuple(sorted(idle)),
             )
         )
         x = f"h{step + 1}"

@@ -32,15 +32,23 @@ FAULTS: dict[str, Callable[[], Graph]] = {
     "single_assignment": lambda: with_nodes(EMBED, DENSE, SECOND, FIRST, HEAD),
     "ends_are_in_place": lambda: with_nodes(EMBED, DENSE, FIRST, SECOND),
     "regions_are_complete": lambda: region(renames=((("hop[0]", "hop[0]"),), (("hop[0]", "transformer"),))),
-    "weights_are_known": lambda: with_nodes(EMBED, replace(DENSE, module=Member("nodes.block", 3)), FIRST, SECOND, HEAD),
-    "streams_flow": lambda: with_nodes(EMBED, Norm("n", "h0", "norm"), replace(DENSE, x="n", view="n"), FIRST, SECOND, HEAD),
+    "weights_are_known": lambda: with_nodes(
+        EMBED, replace(DENSE, module=Member("nodes.block", 3)), FIRST, SECOND, HEAD
+    ),
+    "streams_flow": lambda: with_nodes(
+        EMBED, Norm("n", "h0", "norm"), replace(DENSE, x="n", view="n"), FIRST, SECOND, HEAD
+    ),
     "routers_fit": lambda: with_nodes(EMBED, DENSE, replace(FIRST, candidates=FIRST.candidates[:2]), SECOND, HEAD),
     "gates_are_computed": lambda: with_nodes(EMBED, replace(DENSE, gate=("hop[1]", 0)), FIRST, SECOND, HEAD),
     "steps_are_in_order": lambda: with_nodes(EMBED, DENSE, FIRST, replace(SECOND, step=0), HEAD),
     "slots_are_split": lambda: with_nodes(EMBED, DENSE, replace(FIRST, skips=(2, 3)), SECOND, HEAD),
-    "banks_cover_runs": lambda: with_nodes(EMBED, DENSE, replace(FIRST, banks=(Bank(transformer(), (0, 1)),)), SECOND, HEAD),
-    "branches_are_chains": lambda: with_nodes(EMBED, DENSE, FIRST, SECOND, Join("j", "h1", (("h3",),)), Head("out", "j", "lm")),
-}  # fmt: skip
+    "banks_cover_runs": lambda: with_nodes(
+        EMBED, DENSE, replace(FIRST, banks=(Bank(transformer(), (0, 1)),)), SECOND, HEAD
+    ),
+    "branches_are_chains": lambda: with_nodes(
+        EMBED, DENSE, FIRST, SECOND, Join("j", "h1", (("h3",),)), Head("out", "j", "lm")
+    ),
+}
 
 
 def test_a_legal_graph_passes() -> None:
@@ -54,7 +62,9 @@ def test_each_rule_has_its_fault() -> None:
 
 @pytest.mark.parametrize("rule", FAULTS)
 def test_a_fault_is_named_by_its_rule(rule: str) -> None:
-    shared = [*GRAPH.shared, replace(GRAPH.shared[0], role="norm", name="norm")] if rule == "streams_flow" else GRAPH.shared
+    shared = (
+        [*GRAPH.shared, replace(GRAPH.shared[0], role="norm", name="norm")] if rule == "streams_flow" else GRAPH.shared
+    )
     with pytest.raises(InternalError, match=f"rule `{rule}`: "):
         verify(replace(FAULTS[rule](), shared=tuple(shared)), "test")
 

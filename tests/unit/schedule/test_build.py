@@ -28,21 +28,24 @@ module one = mlp: mlp
 module pool.a x 2 = mlp: mlp
 module pool.t x 2 = attention: attention + mlp: mlp
 module pool.skip x 2 = identity
-router r of 6 = router{read=normed, choose=top{k=2}, weight=raw, scale=1.0, combine=delta, limit=none, balance=[], sees=peers}
+router r of 6 = router{FIELDS}
 h0 = embed(inputs) by embed : f[B,T,8]
 h1 = apply(h0) by pool.a[0] at left : f[B,T,8]
 h2 = apply(h1) by pool.a[1] at left2 : f[B,T,8]
 h3 = apply(h0) by one at right : f[B,T,8]
 h4 = join(h0) [h1 h2] [h3] : f[B,T,8]
 n5 = norm(h4) by pool.norm : f[B,T,8]
-h5 = route(h4, n5) by r at hop step 0 over (pool.a[0:2] pool.skip[0:2] pool.t[0:2]) always (one) runs 0:2,4:6 skips 2:4 : f[B,T,8] ids[B,T,2]
+h5 = route(h4, n5) by r at hop step 0 over (MEMBERS) always (one) runs 0:2,4:6 skips 2:4 : f[B,T,8] ids[B,T,2]
 logits = head(h5) by lm : f[B,T,11]
-"""
+""".replace("MEMBERS", "pool.a[0:2] pool.skip[0:2] pool.t[0:2]").replace(
+    "FIELDS", "read=normed, choose=top{k=2}, weight=raw, scale=1.0, combine=delta, limit=none, balance=[], sees=peers"
+)
 
 
 @pytest.mark.parametrize("level", ["O0", "O2"])
 def test_a_small_net_gives_this_schedule(level: str) -> None:
-    golden.check(f"schedule/tiny_text_{level}.txt", print_schedule(build_schedule(optimize(tiny_text(k=2, skips=2), level))))
+    graph = optimize(tiny_text(k=2, skips=2), level)
+    golden.check(f"schedule/tiny_text_{level}.txt", print_schedule(build_schedule(graph)))
 
 
 def test_norms_joins_shared_members_and_two_banks_give_this_schedule() -> None:
@@ -71,8 +74,10 @@ def test_a_choice_that_never_varies_leaves_no_routing_code() -> None:
 
 def test_a_route_among_identities_alone_is_counted_and_changes_nothing() -> None:
     graph = tiny_text(steps=1, blocks=1, skips=2)
-    route = replace(graph.nodes[2], candidates=(Member("nodes.skip", 0), Member("nodes.skip", 1)), runs=(), skips=(0, 1))  # type: ignore[type-var]
-    alone = replace(graph, nodes=(*graph.nodes[:2], route, graph.nodes[3]), routers=(replace(graph.routers[0], size=2),))
+    idle = (Member("nodes.skip", 0), Member("nodes.skip", 1))
+    route = replace(graph.nodes[2], candidates=idle, runs=(), skips=(0, 1))  # type: ignore[type-var]
+    routers = (replace(graph.routers[0], size=2),)
+    alone = replace(graph, nodes=(*graph.nodes[:2], route, graph.nodes[3]), routers=routers)
     schedule = build_schedule(alone)
     assert [type(i) for i in schedule.instructions[-2:]] == [do.Route, do.Head]
     assert schedule.instructions[-1].x == "h1"  # type: ignore[union-attr]

@@ -77,7 +77,9 @@ def test_a_fixed_choice_of_weight_one_costs_no_router() -> None:
     ("k", "skips", "share", "skip", "block"),
     [(1, 1, 0.25, 0.25, 0.75 / 4), (2, 2, 0.25, 0.25, 1.5 / 4), (2, 1, 0.5, 1.0, 1 / 4), (2, 2, 0.0, 0.0, 0.5)],
 )
-def test_a_declared_skip_share_is_taken_at_its_word(k: int, skips: int, share: float, skip: float, block: float) -> None:
+def test_a_declared_skip_share_is_taken_at_its_word(
+    k: int, skips: int, share: float, skip: float, block: float
+) -> None:
     graph = tiny_text(steps=1, k=k, skips=skips, balance=skip_target(share))
     found = chances(graph, next(n for n in graph.nodes if isinstance(n, Route)))
     assert found == pytest.approx([block] * 4 + [skip] * skips)

@@ -26,24 +26,33 @@ def edited(kind: type[do.AnyInstruction], edit: Callable[..., do.AnyInstruction 
 
 FAULTS: dict[str, tuple[do.Schedule, str]] = {
     "a bank is lost": (edited(do.Run, lambda i: None), "reads h2.run0 before it is made"),
-    "a slot is lost": (edited(do.Sort, lambda i: replace(i, runs=i.runs[1:])), "sorts slots (1, 2, 3), but the banks run"),
+    "a slot is lost": (
+        edited(do.Sort, lambda i: replace(i, runs=i.runs[1:])),
+        "sorts slots (1, 2, 3), but the banks run",
+    ),
     "a slot is doubled": (edited(do.Sort, lambda i: replace(i, skips=(0, 4, 5))), "handles slot 0 of 6 twice"),
     "a slot is no candidate": (edited(do.Sort, lambda i: replace(i, skips=(4, 9))), "handles slot 9 of 6"),
     "rows of another bank run": (edited(do.Gather, lambda i: replace(i, bank=1)), "gathered for another bank"),
     "modules and slots differ": (edited(do.Run, lambda i: replace(i, modules=i.modules[1:])), "does not belong to"),
     "rows are not combined": (edited(do.Combine, lambda i: replace(i, rows=())), "are combined 1 times or not all"),
     "an increment is lost": (
-        edited(do.Add, lambda i: i if i.out == "h1" else replace(i, increments=("h1.increment",))), "is never added"
+        edited(do.Add, lambda i: i if i.out == "h1" else replace(i, increments=("h1.increment",))),
+        "is never added",
     ),
-    "an increment is added twice": (edited(do.Add, lambda i: replace(i, increments=i.increments * 2)), "one increment twice"),
+    "an increment is added twice": (
+        edited(do.Add, lambda i: replace(i, increments=i.increments * 2)),
+        "one increment twice",
+    ),
     "a value is made twice": (
-        replace(SCHEDULE, instructions=(*SCHEDULE.instructions[:3], *SCHEDULE.instructions[2:])), "is made twice"
+        replace(SCHEDULE, instructions=(*SCHEDULE.instructions[:3], *SCHEDULE.instructions[2:])),
+        "is made twice",
     ),
     "a value is used too early": (
-        replace(SCHEDULE, instructions=(*SCHEDULE.instructions[1::-1], *SCHEDULE.instructions[2:])), "reads h0 before"
+        replace(SCHEDULE, instructions=(*SCHEDULE.instructions[1::-1], *SCHEDULE.instructions[2:])),
+        "reads h0 before",
     ),
     "the result is not last": (replace(SCHEDULE, result="h1"), "the last instruction does not make h1"),
-}  # fmt: skip
+}
 
 
 def test_the_schedule_itself_passes() -> None:
