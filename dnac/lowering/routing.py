@@ -143,7 +143,6 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
     inner, outer = combine.scales(weights_BTK, ids_BTK.shape[-1])  # type: ignore[misc]
     if given.gates is not None:
         outer = outer * given.gates.to(outer.dtype)[slots_BTK]
-    outer = torch.where(valid_BTK, outer, 0)
     return Routing(
         ids_BTK, inner, outer, Load(scores_BTM, gates_BTM, ids_BTK, valid_BTK),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite), StepRecord(ids_BTK, gates_BTM, weights_BTK),

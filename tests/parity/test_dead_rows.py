@@ -41,15 +41,19 @@ def test_poisoned_memory_changes_nothing_in_two_backward_passes(choice: list[int
         assert all(torch.equal(g, wanted[name]) for name, g in gradients(net, found).items())
 
 
-def test_a_kind_that_is_not_finite_at_zero_hurts_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dead rows are zero inside a module; a formula with a pole there must not leak its NaN gradient."""
+@pytest.fixture
+def pole(monkeypatch: pytest.MonkeyPatch) -> tuple[Part, ...]:
+    """An mlp whose norm divides by zero at zero."""
     from dnac import catalogue
 
     kind = catalogue.get("norm", "rms")
-    pole = lambda x: x / x.square().mean(-1, keepdim=True).sqrt()
-    monkeypatch.setitem(kind.__dict__, "normalise", pole)
-    part = (Part("m", graphs.mlp(norm=form("rms"))),)
-    graph = routed([("m", 2, part), SKIP], steps=2)
+    monkeypatch.setitem(kind.__dict__, "normalise", lambda x: x / x.square().mean(-1, keepdim=True).sqrt())
+    return (Part("m", graphs.mlp(norm=form("rms"))),)
+
+
+def test_a_formula_with_a_pole_at_zero_hurts_no_one(pole: tuple[Part, ...]) -> None:
+    """Dead rows are zero inside a module: nothing they become may leave it."""
+    graph = routed([("m", 2, pole), SKIP], steps=2)
     reference, portable = network(graph, "reference"), network(graph)
     inputs = inputs_for(graph)
     expected = reference(inputs, record=True)
@@ -57,3 +61,14 @@ def test_a_kind_that_is_not_finite_at_zero_hurts_no_one(monkeypatch: pytest.Monk
     wanted = gradients(reference, expected)
     assert error(found.logits, expected.logits) < 1e-10
     assert all(error(g, wanted[name]) < 1e-8 for name, g in gradients(portable, found).items())
+
+
+def test_a_token_that_skips_gets_no_gradient_from_a_pole(pole: tuple[Part, ...]) -> None:
+    """The stream is zero, where the module's derivative is infinite; but nobody went there."""
+    graph = routed([("m", 2, pole), SKIP], steps=1)
+    net = network(graph)
+    with torch.no_grad():
+        net.get_parameter("embed.table").zero_()
+        net.get_parameter("embed.positions").zero_()
+    output = net(inputs_for(graph), routes=(torch.full((2, 8, 1), 2),))
+    assert all(g.isfinite().all() for g in gradients(net, output).values())

@@ -75,6 +75,20 @@ def test_all_candidates_are_the_dense_mixture(lowering: str) -> None:
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)
+def test_a_module_is_its_parts_one_after_the_other(lowering: str) -> None:
+    """x' = x + attention(x); x'' = x' + mlp(x')."""
+    graph = routed([BLOCK, SKIP], steps=1)
+    block = network(sequential(graph, [Member("pool.block", 1)]), lowering)
+    sets = tuple(ModuleSet(part.name, None, (part,)) for part in graphs.transformer())
+    apart = network(replace(sequential(graph, [Member(s.name) for s in sets]), modules=sets), lowering)
+    state = block.state_dict()
+    mine = {name: state.get(f"pool.block.{name.split('.', 1)[1]}") for name in apart.state_dict()}
+    apart.load_state_dict({name: state[name] if w is None else w[1] for name, w in mine.items()})
+    inputs = inputs_for(graph)
+    assert error(block(inputs).logits, apart(inputs).logits) < 1e-12
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
 def test_in_branch_is_the_authors_formula(lowering: str) -> None:
     """h + (1/k) sum_i Attn_i(h) + sum_i w_i MLP_i(h + Attn_i(h)) (`in_branch`)."""
     graph = plain_head(routed([BLOCK, SKIP], steps=1, choose=TOP2, combine=form("in_branch")))

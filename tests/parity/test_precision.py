@@ -30,6 +30,23 @@ def test_gates_are_in_the_wider_of_float32_and_the_compute_type(
     assert output.router_loss.dtype == gates
 
 
+def test_a_score_reads_the_stream_in_float32_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a score of one's own, and noise, need not think of bf16."""
+    from dnac import catalogue
+
+    kind, seen = catalogue.get("score", "linear"), []
+    plain = kind.scores
+
+    def watched(params, weights, view, ops):
+        seen.append(view.dtype)
+        return plain(params, weights, view, ops)
+
+    monkeypatch.setitem(kind.__dict__, "scores", watched)
+    net = network(routed([BLOCK, SKIP]), "portable", torch.bfloat16)
+    net(inputs_for(net.graph))
+    assert seen == [torch.float32] * 2
+
+
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_autocast_leaves_the_router_in_float32(lowering: str) -> None:
     """The first step reads the embedding, which autocast does not touch: equal gates to the last bit."""
