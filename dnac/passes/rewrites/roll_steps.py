@@ -86,7 +86,7 @@ def _checked(graph: Graph, nodes: tuple[Node, ...], start: int, period: int, tur
     renames: list[Renames] = []
     for t in range(turns):
         turn = nodes[start + t * period : start + (t + 1) * period]
-        found = _renaming(graph, first, turn)
+        found = _renaming(first, turn)
         follows = t == 0 or _follows(graph, turn, nodes[start + t * period - 1].id)
         if found is None or not follows or not _is_closed(graph, turn):
             break
@@ -121,16 +121,14 @@ def _is_gate(node: Node) -> bool:
     return isinstance(node, Route) and not (node.runs or node.skips or node.always)
 
 
-def _renaming(graph: Graph, first: tuple[Node, ...], turn: tuple[Node, ...]) -> Renames | None:
-    """What to rename in the first turn to get this one, or None."""
+def _renaming(first: tuple[Node, ...], turn: tuple[Node, ...]) -> Renames | None:
+    """What to rename in the first turn to get this one, or None. Their shapes are equal, so the makes are."""
     found: Renames = {}
     for a, b in zip(first, turn, strict=True):
         old, new = traits.named(a), traits.named(b)
         if len(old) != len(new) or any(found.setdefault(o, n) != n for o, n in zip(old, new, strict=True)):
             return None
     if len(set(found.values())) != len(found):
-        return None
-    if any(traits.make(graph, old) != traits.make(graph, new) for old, new in found.items()):
         return None
     values = {a: b for a, b in zip(_values(first), _values(turn), strict=True)}
     shift = _first_step(turn) - _first_step(first)
