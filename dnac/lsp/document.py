@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dnac.schedule.cost import Costs
 from dnac.semantics.check import check
 from dnac.semantics.files import Unit, load
 from dnac.semantics.result import CheckedFile
+from dnac.syntax import ast
 from dnac.syntax.lexemes import Scan
 from dnac.syntax.scanner import scan
 from dnac.text.diagnostic import Bag, Faults
@@ -63,16 +65,27 @@ class Document:
 
     def path_of(self, source: Source) -> Path:
         """Where a source lies on the disk."""
-        waiting = [self.unit] if self.unit is not None else []
-        while waiting:
-            unit = waiting.pop()
-            if unit.source is source or unit.source.path == source.path:
-                return unit.path
-            waiting += [inner for _, _, inner in unit.uses]
-        return Path(source.path)
+        units = _with_used([self.unit]) if self.unit is not None else ()
+        return next((unit.path for unit in units if unit.source.path == source.path), Path(source.path))
+
+    def brings(self, use: ast.Use, path: str) -> bool:
+        """Whether a `use` of this text brings in a source, itself or through what it uses."""
+        uses = self.unit.uses if self.unit is not None else []
+        return any(unit.source.path == path for unit in _with_used([u for each, _, u in uses if each.span == use.span]))
 
     def costs(self, graph: Graph) -> Costs:
         """What a net costs; kept, since hovering asks again and again."""
         if graph.name not in self._costs:
             self._costs[graph.name] = Costs(graph)
         return self._costs[graph.name]
+
+
+def _with_used(units: list[Unit]) -> Iterator[Unit]:
+    """Some files, and all that they use."""
+    waiting, seen = list(units), set[int]()
+    while waiting:
+        unit = waiting.pop()
+        if id(unit) not in seen:
+            seen.add(id(unit))
+            yield unit
+            waiting += [inner for _, _, inner in unit.uses]
