@@ -48,10 +48,9 @@ def missing_compiler(device: torch.device) -> Diagnostic | None:
     """Why this machine cannot compile for a device, or None."""
     if device.type != "cpu":
         return None
-    from torch._inductor import config, exc
+    from torch._inductor import exc
     from torch._inductor.cpp_builder import get_cpp_compiler
 
-    del config
     try:
         get_cpp_compiler()
     except exc.InvalidCxxCompiler:

@@ -32,7 +32,8 @@ def not_lowered(lowering: str, what: str, origin: Origin | None) -> Diagnostic:
     """The strategy has no program for something that the file asks for."""
     place = (f"asked for at {origin}",) if origin else ()
     return Diagnostic(
-        "DNA743", f"the lowering `{lowering}` cannot run {what}", None, help="use `--lowering reference`", notes=place
+        "DNA743", f"the lowering `{lowering}` cannot run {what}", None,
+        help="use a kind or a word that is built (`docs/kinds.md` lists them)", notes=place,
     )
 
 

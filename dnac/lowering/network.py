@@ -16,6 +16,7 @@ from dnac.lowering.base import Call, Lowering, Output
 from dnac.lowering.bind import Names, bind
 from dnac.lowering.folded import folded_steps, with_folded
 from dnac.lowering.knobs import starts
+from dnac.lowering.served import require_served
 from dnac.lowering.unread import Anchor, without_gradient
 from dnac.lowering.weights import biases, declared, key_of
 from dnac.passes.pipeline import optimize
@@ -56,6 +57,7 @@ class Network(Names):
         device = torch.device(device)
         dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
         strategy = _strategy(lowering, device, dtype)
+        require_served(graph, lowering)
         optimized = optimize(graph, level)
         self.schedule = build_schedule(optimized)
         program = strategy.lower(optimized, self.schedule)

@@ -61,10 +61,11 @@ def test_knobs_are_the_scheduled_numbers_of_losses_in_order() -> None:
 def test_a_knob_is_the_number_it_stands_for(lowering: str) -> None:
     inputs = inputs_for(routed(FOUR))
     turned = network(routed(FOUR, **terms(0.5, scheduled(9.0))), lowering)
-    found, other = (turned(inputs, knobs=torch.tensor(v, dtype=torch.float64)) for v in ([0.2, 0.2], [0.2, 0.7]))
+    pairs = ([0.2, 0.2], [0.7, 0.7], [0.2, 0.7])
+    low, high, mixed = (turned(inputs, knobs=torch.tensor(v, dtype=torch.float64)).router_loss for v in pairs)
     expected = network(routed(FOUR, **terms(0.5, 0.2)), lowering)(inputs)
-    assert error(found.router_loss, expected.router_loss) < 1e-12
-    assert error(other.router_loss, expected.router_loss) > 0.1
+    assert error(low, expected.router_loss) < 1e-12
+    assert error(mixed, low) > 0.1 and error(mixed, high) > 0.1
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import graphs
+from dnac.ir.form import form
+from dnac.ir.graph import Origin
 from dnac.lowering.network import Network
 from dnac.text.diagnostic import Faults
 
@@ -28,6 +32,17 @@ def test_a_type_that_is_not_served_is_refused() -> None:
 
 def test_a_device_that_is_not_served_is_refused() -> None:
     assert fault(device="xla").code == "DNA742"
+
+
+def test_everything_without_a_program_is_named_with_its_line() -> None:
+    graph = graphs.tiny_text(sees=form("history"), limit=form("capacity", factor=1.25))
+    router = replace(graph.routers[0], origin=Origin("net.dna", 14, 5))
+    with pytest.raises(Faults) as raised:
+        Network(replace(graph, routers=(router, *graph.routers[1:])))
+    first, second, *_ = raised.value.bag.items
+    assert first.code == second.code == "DNA743"
+    assert "`sees = history`" in first.message and "`limit = capacity`" in second.message
+    assert first.notes == ("asked for at net.dna:14:5",)
 
 
 def test_a_text_longer_than_the_context_is_refused() -> None:

@@ -1,0 +1,43 @@
+"""What the lowerings have a program for; anything else is named before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnac import catalogue
+from dnac.ir.form import Form
+from dnac.ir.graph import Graph, Origin, RouterSet
+from dnac.kinds.base import ModuleKind
+from dnac.lowering import errors
+from dnac.text.diagnostic import Bag, Faults
+
+SEES = ("peers", "module", "everyone")
+
+
+def require_served(graph: Graph, lowering: str) -> None:
+    """Every formula is there, and every router asks for what is built.
+
+    Raises:
+        Faults: with everything that has no program, each with its place in the file.
+    """
+    found = [errors.not_lowered(lowering, what, origin) for what, origin in _unserved(graph)]
+    if found:
+        raise Faults(Bag(found))
+
+
+def _unserved(graph: Graph) -> Iterator[tuple[str, Origin | None]]:
+    for entry in graph.modules:
+        for part in entry.parts:
+            kind: ModuleKind = catalogue.get("module", part.kind.name)
+            if kind.forward is None:
+                yield f"`{part.kind.name}`, which has no formula", entry.origin
+    for router in graph.routers:
+        yield from ((what, router.origin) for what in _fields(router))
+
+
+def _fields(router: RouterSet) -> Iterator[str]:
+    sees, limit = router.fields["sees"], router.fields["limit"]
+    if isinstance(sees, Form) and sees.name not in SEES:
+        yield f"`sees = {sees.name}`"
+    if isinstance(limit, Form) and limit.name != "none":
+        yield f"`limit = {limit.name}`"
