@@ -66,8 +66,14 @@ def add_folder(folder: Path) -> None:
 
 def names(catalogue: str) -> tuple[str, ...]:
     """All words of a catalogue, without importing any."""
+    return _names(catalogue, tuple(_extra))
+
+
+@cache
+def _names(catalogue: str, extra: tuple[Path, ...]) -> tuple[str, ...]:
+    """Kept, since checking a file asks thousands of times."""
     own = _listing(_folder(CATALOGUES[catalogue][0]))
-    return tuple(sorted({*own, *(n for folder in _extra for n in _listing(folder / catalogue))}))
+    return tuple(sorted({*own, *(n for folder in extra for n in _listing(folder / catalogue))}))
 
 
 def get(catalogue: str, name: str) -> Any:

@@ -7,6 +7,7 @@ take longer, follow when typing pauses.
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 from lsprotocol import types as lsp
@@ -72,11 +73,12 @@ class DnaServer(LanguageServer):
         document = self.document(uri)
         found = findings(document)
         self.send(uri, version, found)
-        if not has_slow_checks(document):
-            return
         await asyncio.sleep(LONG_PAUSE)
-        if self.version_of(uri) == version and (more := slow_findings(document)):
+        if self.version_of(uri) != version:
+            return
+        if has_slow_checks(document) and (more := slow_findings(document)):
             self.send(uri, version, sorted([*found, *more], key=lambda f: f.at.start))
+        gc.collect()  # here, where nobody waits: `make_server` keeps it out of the way otherwise
 
     def send(self, uri: str, version: int, found: list[protocol.Finding]) -> None:
         """Publish diagnostics."""
@@ -86,6 +88,8 @@ class DnaServer(LanguageServer):
 
 def make_server() -> DnaServer:
     """A server with all that it can do."""
+    gc.freeze()
+    gc.set_threshold(1_000_000, 20, 20)
     server = DnaServer()
     _synchronize(server)
     _answer(server)
