@@ -2,12 +2,15 @@
 
     python examples/demo.py [--out demo] [--steps N]
 
-Everything is done by the commands that are printed, so each line can be tried by hand.
+Everything is done by the commands that are printed, so each line can be tried by hand. The two nets
+train side by side, each on half of the machine's cores; the second one's lines are shown at the end.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
@@ -27,31 +30,44 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for runs and pictures (default: demo)")
     parser.add_argument("--steps", type=int, help="train steps of each net, instead of what its file says")
+    parser.add_argument("--only", choices=tuple(SPECS), help="the tour of one net, without the summary")
     args = parser.parse_args()
     started = time.monotonic()
-    out: Path = args.out
+    out: Path = args.out.absolute()
     out.mkdir(exist_ok=True)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, min(4, (os.cpu_count() or 2) // 2))))
+    if args.only:
+        tour(args.only, out, args.steps)
+        return
+    with (out / "digits.log").open("w+") as log:
+        again = [sys.executable, __file__, *sys.argv[1:], "--only", "digits"]
+        with subprocess.Popen(again, stdout=log, stderr=subprocess.STDOUT) as digits:
+            tour("text", out, args.steps)
+        log.seek(0)
+        print(log.read())
+        if digits.returncode:
+            sys.exit(digits.returncode)
+    report({name: json.loads((out / f"{name}.json").read_text()) for name in SPECS}, out, time.monotonic() - started)
+
+
+def tour(name: str, out: Path, steps: int | None) -> None:
+    """Check, plan, train, evaluate, draw and (text) go on from a prompt; `eval` is left in NAME.json."""
+    spec, run = SPECS[name], fresh(out / name)
     pictures = ("svg", "html") if is_installed() else ("html",)
-    results = {name: tour(spec, fresh(out / name), pictures, args.steps) for name, spec in SPECS.items()}
-    text = out / "text"
-    dnac("generate", str(text), "--prompt", "def main(", "--tokens", "160", "--temperature", "0.7", "--seed", "1")
-    report(results, out, time.monotonic() - started)
-
-
-def tour(spec: str, run: Path, pictures: tuple[str, ...], steps: int | None) -> dict[str, Any]:
-    """Check, plan, train, evaluate and draw one net; what `dnac eval --json` says."""
     changes = () if steps is None else ("--set", f"train.length=steps({steps})")
     dnac("check", spec)
     dnac("plan", spec)
     dnac("train", spec, "--out", str(run), *changes)
     answer = dnac("eval", str(run), "--json")
+    Path(f"{run}.json").write_text(json.dumps(json.loads(answer)["results"][0]))
     dnac("viz", str(run), *(word for form in pictures for word in ("-o", f"{run}.{form}")))
-    return json.loads(answer)["results"][0]
+    if name == "text":
+        dnac("generate", str(run), "--prompt", "def main(", "--tokens", "160", "--temperature", "0.7", "--seed", "1")
 
 
 def dnac(*words: str) -> str:
     """Run one command as a person would; its result is shown, and returned where it is JSON."""
-    print(f"\n$ dnac {' '.join(w if w.replace('-', '').isalnum() or '/' in w else repr(w) for w in words)}", flush=True)
+    print(f"\n$ dnac {shlex.join(words)}", flush=True)
     wanted = subprocess.PIPE if "--json" in words else None
     done = subprocess.run([sys.executable, "-m", "dnac", *words], cwd=ROOT, stdout=wanted, text=True, check=False)
     if done.returncode:
