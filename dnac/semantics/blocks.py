@@ -8,7 +8,7 @@ from dnac.semantics import errors_names, errors_values, words
 from dnac.semantics import errors_shapes as errors
 from dnac.semantics.asserts import assert_statement
 from dnac.semantics.bind import Owner
-from dnac.semantics.draft import MOST_NODES, MOST_TURNS, Draft, origin
+from dnac.semantics.draft import Draft, origin
 from dnac.semantics.ends import declare_embed, declare_head, declare_input, entry_of
 from dnac.semantics.modules import Wanted, count_params, make, overridden, target
 from dnac.semantics.naming import Place, last_word, step_names
@@ -21,6 +21,7 @@ from dnac.semantics.values import whole
 from dnac.semantics.verdicts import note_module
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
+from dnac.text.limits import MOST_NODES, MOST_TURNS
 
 
 def elaborate_block(block: ast.Block, place: Place, draft: Draft) -> None:

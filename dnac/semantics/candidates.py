@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dnac.ir.graph import Member
-from dnac.semantics import errors_names
+from dnac.semantics import errors_names, errors_values
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.draft import Draft
 from dnac.semantics.modules import Wanted, count_params, make, overridden, target
@@ -16,6 +16,7 @@ from dnac.semantics.scope import Group, ModuleEntry, PoolEntry, Unbuilt, sort_of
 from dnac.semantics.values import bounds, position, resolve
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
+from dnac.text.limits import MOST_MEMBERS
 from dnac.text.source import Span
 
 
@@ -44,6 +45,9 @@ def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Dra
     for item in over.items:
         try:
             found.extend(_of_item(item, site, words, place, draft))
+            if len(found) > MOST_MEMBERS:
+                size = len(found)
+                draft.stop(Wrong(errors_values.too_large("candidates of one route", size, MOST_MEMBERS, item.span)))
         except Wrong as wrong:
             faults.append(wrong)
             if draft.stopped:

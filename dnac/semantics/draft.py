@@ -14,20 +14,8 @@ from dnac.semantics import errors_values as errors
 from dnac.semantics.overrides import Overrides
 from dnac.semantics.result import CostAssert
 from dnac.semantics.wrong import Ledger, Wrong
+from dnac.text.limits import MOST_NODES, MOST_PARAMS, MOST_SLOTS
 from dnac.text.source import Span
-
-MOST_NODES = 10_000
-"""Nodes that one net may expand to."""
-MOST_PARTS = 512
-"""Parts of one module."""
-MOST_TURNS = 10_000
-"""Turns of one repeat."""
-MOST_MEMBERS = 1 << 16
-"""Modules of one pool."""
-MOST_PARAMS = 10**12
-"""Parameters of one net."""
-MOST_SLOTS = 1 << 20
-"""Candidates, summed over all routing steps."""
 
 
 @dataclass(frozen=True)

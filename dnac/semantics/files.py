@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -11,11 +12,11 @@ from dnac.syntax import ast
 from dnac.syntax.parser import parse
 from dnac.text.diagnostic import Bag, Diagnostic, Faults
 from dnac.text.files import read_source
+from dnac.text.limits import LONGEST_PATH, MOST_DEPTH, MOST_ERRORS, MOST_FILES, MOST_WORDS
 from dnac.text.source import Source
 
+_WORD = re.compile(r"#[^\n]*|\w+|[^\w\s]")
 STD = Path(__file__).parent.parent / "std"
-MOST_FILES = 64
-MOST_DEPTH = 16
 
 
 @dataclass(eq=False)
@@ -37,6 +38,10 @@ class Project:
     root: Path
     bag: Bag
     units: dict[Path, Unit] = field(default_factory=dict[Path, Unit])
+    failed: int = 0
+    """Lines of `use` with a fault; after some of them no further ones are followed."""
+    words: int = 0
+    """Words of all used files, a comment counted as one."""
 
 
 def load(source: Source, bag: Bag) -> tuple[Unit | None, Project]:
@@ -63,10 +68,13 @@ def _follow(unit: Unit, project: Project, chain: tuple[Unit, ...]) -> None:
     for item in unit.tree.items:
         if not isinstance(item, ast.Use):
             continue
+        if project.failed >= MOST_ERRORS:
+            return
         try:
             used = _use(item, unit, project, chain)
         except Wrong as wrong:
             wrong.report(project.bag)
+            project.failed += 1
             continue
         unit.uses.append((item, alias_of(item), used))
 
@@ -89,9 +97,12 @@ def _use(use: ast.Use, unit: Unit, project: Project, chain: tuple[Unit, ...]) ->
         return known
     if len(chain) >= MOST_DEPTH:
         raise Wrong(errors.too_many_files(use.path, f"files use each other more than {MOST_DEPTH} deep"))
-    if len(project.units) >= MOST_FILES:
+    if len(project.units) >= MOST_FILES or project.words > MOST_WORDS:
         raise Wrong(errors.too_many_files(use.path, f"a spec has at most {MOST_FILES} files"))
     source = _read(use.path, path, project.root, is_std)
+    project.words += len(_WORD.findall(source.text))
+    if project.words > MOST_WORDS:
+        raise Wrong(errors.too_many_files(use.path, f"all used files together have at most {MOST_WORDS:,} words"))
     tree = parse(source, project.bag)
     if tree is None:
         raise Wrong()
@@ -119,13 +130,20 @@ def _locate(text: ast.String, unit: Unit, project: Project) -> tuple[Path, bool]
     real = _real(path)
     if not real.is_relative_to(_real(root)):
         raise Wrong(errors.file_escapes(text, "a link leads out of the project's folder"))
-    if not real.is_file():
+    if not _is_file(real):
         raise Wrong(errors.file_missing(text, _nearby(path, root, is_std)))
     return real, is_std
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a part of the name is longer than the file system allows
+        return False
+
+
 def _leaves(text: ast.String, written: PurePosixPath) -> Diagnostic | None:
-    if not text.value or "\0" in text.value or any(ord(c) < 32 for c in text.value):
+    if not text.value or len(text.value) > LONGEST_PATH or "\0" in text.value or any(ord(c) < 32 for c in text.value):
         return errors.file_escapes(text, "not the name of a file")
     if written.is_absolute() or "\\" in text.value or ":" in text.value or text.value.startswith("~"):
         return errors.file_escapes(text, "an absolute path")
@@ -139,13 +157,9 @@ def _nearby(path: Path, root: Path, is_std: bool) -> list[str]:
     if not path.parent.is_dir():
         return []
     prefix = "std/" if is_std else ""
-    return [
-        f"{prefix}{p.relative_to(root).as_posix()}" for p in sorted(path.parent.glob("*.dna"))[:200] if _below(p, root)
-    ]
-
-
-def _below(path: Path, root: Path) -> bool:
-    return path.is_relative_to(root)
+    names = sorted(p.name for p in path.parent.iterdir() if p.suffix == ".dna")[:200]
+    there = [path.parent / name for name in names]
+    return [f"{prefix}{p.relative_to(root).as_posix()}" for p in there if p.is_relative_to(root)]
 
 
 def _read(text: ast.String, path: Path, root: Path, is_std: bool) -> Source:

@@ -12,7 +12,7 @@ from dnac.kinds.base import Fault, ModuleKind, params_of
 from dnac.semantics import errors_names, errors_shapes, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
-from dnac.semantics.draft import MOST_PARTS, MOST_TURNS, Draft
+from dnac.semantics.draft import Draft
 from dnac.semantics.naming import last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.recipes import least_steps, module_of, not_flat, recipe_scope
@@ -21,6 +21,7 @@ from dnac.semantics.values import resolve, unknown, whole
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic
+from dnac.text.limits import MOST_PARTS, MOST_TURNS
 from dnac.text.source import Span
 
 

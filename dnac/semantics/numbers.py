@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from dnac.semantics import errors_values as errors
 from dnac.semantics.wrong import Wrong
+from dnac.text.limits import LARGEST_NUMBER
 from dnac.text.source import Span
-
-LIMIT = 10**18
-"""Largest magnitude of a number in a spec; below 2^63, so that every count fits everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Quantity:
 
 def checked(value: int | float, unit: str, span: Span) -> Quantity:
     """The quantity, if its number is finite and within limits."""
-    if (isinstance(value, float) and not math.isfinite(value)) or abs(value) > LIMIT:
+    if (isinstance(value, float) and not math.isfinite(value)) or abs(value) > LARGEST_NUMBER:
         raise Wrong(errors.number_too_large(span))
     return Quantity(value, unit)
 

@@ -19,6 +19,7 @@ from dnac.semantics.values import whole
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Bag
+from dnac.text.limits import MOST_ERRORS
 
 Path = tuple[tuple[str, tuple[int, ...]], ...]
 """Names, each with the turns behind it."""
@@ -68,9 +69,9 @@ class Overrides:
 
     def report_missed(self, bag: Bag) -> None:
         """One fault for each setting that hit nothing."""
-        for override in self.items:
-            if not override.hit:
-                bag.add(errors.setting_hits_nothing(override.setting.target.span, list(self.known)))
+        missed = [override for override in self.items if not override.hit]
+        for override in missed[:MOST_ERRORS]:
+            bag.add(errors.setting_hits_nothing(override.setting.target.span, list(self.known)))
 
     def _strongest(self, path: Path) -> Given | None:
         best: Override | None = None

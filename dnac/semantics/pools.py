@@ -10,13 +10,14 @@ from dnac.kinds.params import From, Params
 from dnac.semantics import errors_names, errors_values
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.bind import Owner, bind, given
-from dnac.semantics.draft import MOST_MEMBERS, Draft, origin
+from dnac.semantics.draft import Draft, origin
 from dnac.semantics.modules import Wanted, count_params, make, overridden, target
 from dnac.semantics.naming import Place
 from dnac.semantics.scope import Group, ModuleEntry, PoolEntry
 from dnac.semantics.values import whole
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
+from dnac.text.limits import MOST_MEMBERS
 from dnac.text.source import Span
 
 
@@ -40,6 +41,7 @@ def declare_pool(pool: ast.PoolDecl, place: Place, draft: Draft) -> PoolEntry:
     for member in pool.members:
         try:
             groups.append(_member(member, name, norm_span, place, draft))
+            _keep_count(groups, draft)
         except Wrong as wrong:
             wrong.report(draft.bag)
             if draft.stopped:
@@ -49,6 +51,13 @@ def declare_pool(pool: ast.PoolDecl, place: Place, draft: Draft) -> PoolEntry:
     if len(groups) < len(pool.members):
         raise Wrong()
     return PoolEntry(name, tuple(groups), norm, pool.name.span)
+
+
+def _keep_count(groups: list[Group], draft: Draft) -> None:
+    """Refuse a pool that holds too many modules, before any is listed."""
+    total = sum(1 if group.count is None else group.count for group in groups)
+    if total > MOST_MEMBERS:
+        draft.stop(Wrong(errors_values.too_large("modules in one pool", total, MOST_MEMBERS, groups[-1].span)))
 
 
 def shared_norm(word: str, name: str, args: tuple[ast.Arg, ...], span: Span, place: Place, draft: Draft) -> str | None:

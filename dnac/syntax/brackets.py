@@ -12,10 +12,8 @@ from dnac.syntax import errors
 from dnac.syntax.lexemes import Lexeme
 from dnac.syntax.words import ITEMS, STATEMENTS
 from dnac.text.diagnostic import Bag
+from dnac.text.limits import DEEPEST, MOST_ERRORS
 from dnac.text.source import Span
-
-DEEPEST = 64
-"""Levels of brackets and operators that may nest. Later passes recurse, so this bounds them all."""
 
 _CLOSER = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _OPENER = {closer: opener for opener, closer in _CLOSER.items()}
@@ -43,7 +41,7 @@ class _Nester:
         self.out: list[Lexeme] = []
         self.stack: list[int] = []
         self.operators: list[int] = [0]
-        """Operators in the running expression at each level of the stack."""
+        """Operators and dots in the running expression at each level of the stack."""
         self.breaks: list[tuple[int, int]] = []
         """(place in raw, place in out) of line breaks that were dropped inside ( ) or [ ]."""
         self.crooked: list[int] = []
@@ -60,7 +58,7 @@ class _Nester:
             elif word.type in _OPENER:
                 at = self.closer(at, word)
             else:
-                if word.type in _OPERATORS:
+                if word.type in _OPERATORS or word.type == "DOT":
                     self.operators[-1] += 1
                 elif word.type in _ENDS_OPERATION:
                     self.operators[-1] = 0
@@ -68,6 +66,9 @@ class _Nester:
                 at += 1
             if len(self.stack) + sum(self.operators) > DEEPEST:
                 self.bag.add(errors.too_deep(word.span, DEEPEST))
+                return False
+            if len(self.damaged) > MOST_ERRORS:
+                self.bag.add(errors.too_many(word.span, MOST_ERRORS))
                 return False
         while self.stack:
             self.unclosed()

@@ -8,10 +8,8 @@ import re
 from dnac.syntax import errors
 from dnac.syntax.words import SUFFIXES, UNITS
 from dnac.text.diagnostic import Diagnostic
+from dnac.text.limits import LONGEST_NUMBER
 from dnac.text.source import Span
-
-LONGEST = 40
-"""Characters that a number may have."""
 
 _NUMBER = re.compile(r"(\d+)(?:\.(\d+))?([eE][+-]?\d+)?(%|[A-Za-z]*)", re.ASCII)
 _SPELLINGS = {
@@ -55,8 +53,8 @@ def value(text: str) -> tuple[int | float, str]:
 
 def fault(text: str, span: Span) -> Diagnostic | None:
     """What is wrong with a text that begins like a number, or None."""
-    if len(text) > LONGEST:
-        return errors.too_long("number", span, LONGEST)
+    if len(text) > LONGEST_NUMBER:
+        return errors.too_long("number", span, LONGEST_NUMBER)
     match = _NUMBER.fullmatch(text)
     if match is None:
         return errors.malformed_number(span, _repair(text))

@@ -16,11 +16,10 @@ from dnac.syntax.malformed import diagnose
 from dnac.syntax.scanner import scan
 from dnac.syntax.situation import Situation, stand_in
 from dnac.syntax.words import KEYWORDS
+from dnac.text import errors as text_errors
 from dnac.text.diagnostic import Bag, Faults
+from dnac.text.limits import MOST_ERRORS, MOST_ITEMS
 from dnac.text.source import Source, Span
-
-MOST_ERRORS = 20
-"""Diagnostics after which the parser gives up."""
 
 
 def parse(source: Source, bag: Bag) -> ast.File | None:
@@ -35,6 +34,9 @@ def parse(source: Source, bag: Bag) -> ast.File | None:
         return None
     parser = _Parser(words, bag, "file")
     file = cast("ast.File | None", parser.run(parser.header()))
+    if file is not None and len(file.items) > MOST_ITEMS:
+        bag.add(text_errors.too_much(file.items[MOST_ITEMS].span, "items", MOST_ITEMS))
+        return None
     return None if file is None else ast.File(file.version, file.items, words.comments, span=file.span)
 
 

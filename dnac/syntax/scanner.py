@@ -14,10 +14,8 @@ from dnac.syntax.ast import Comment
 from dnac.syntax.lexemes import Lexeme, Scan
 from dnac.text import errors as text_errors
 from dnac.text.diagnostic import Bag, Diagnostic
+from dnac.text.limits import LONGEST_NAME, MOST_ERRORS, MOST_WORDS
 from dnac.text.source import Source, Span
-
-LONGEST_NAME = 100
-"""Characters that a name may have."""
 
 _WORD = re.compile(
     r"""[ \t\r\f\v]*(?:
@@ -61,15 +59,22 @@ _ESCAPE = re.compile(r'\\(?:\\|"|n|t)|(\\.)')
 
 
 def scan(source: Source, bag: Bag) -> Scan | None:
-    """The words of a source, brackets matched. None if it nests too deeply to go on."""
+    """The words of a source, brackets matched. None if it nests too deeply, is too long or too damaged to go on."""
     raw = _Scanner(source, bag)
-    raw.report_hidden()
-    lexemes = brackets.nest(raw.lexemes, raw.more, raw.damaged, bag)
+    try:
+        raw.report_hidden()
+        lexemes = brackets.nest(raw.lexemes, raw.more, raw.damaged, bag)
+    except _GivenUp:
+        return None
     if lexemes is None:
         return None
     last = next((w.span.end for w in reversed(lexemes) if w.type != "_SEP"), 0)
     lexemes.append(Lexeme("$END", "", Span(source, last, last)))
     return Scan(source, lexemes, tuple(raw.comments), raw.damaged)
+
+
+class _GivenUp(Exception):
+    """Too many words or too many faults: the rest of the text is not read."""
 
 
 class _Scanner:
@@ -98,6 +103,9 @@ class _Scanner:
             if kind == "end":
                 break
             self.take(kind, match[kind], Span(self.source, match.start(kind), match.end(kind)))
+            if len(self.lexemes) > MOST_WORDS:
+                self.bag.add(text_errors.too_much(self.lexemes[-1].span, "words", MOST_WORDS))
+                raise _GivenUp
             if len(self.lexemes) - before >= _CHUNK:
                 return True
         return len(self.lexemes) > before
@@ -158,6 +166,9 @@ class _Scanner:
         """Report, and remember the place: the parser says nothing more about that statement."""
         self.bag.add(diagnostic)
         self.damaged.append(span.start)
+        if len(self.damaged) >= MOST_ERRORS:
+            self.bag.add(errors.too_many(span, MOST_ERRORS))
+            raise _GivenUp
 
     @staticmethod
     def part(span: Span, match: re.Match[str]) -> Span:

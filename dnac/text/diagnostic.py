@@ -44,10 +44,15 @@ class Bag:
     """Collects diagnostics, so that one run reports several faults."""
 
     items: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    _known: set[Diagnostic] = field(default_factory=set[Diagnostic], repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._known.update(self.items)
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic; the same fault at the same place is kept once."""
-        if diagnostic not in self.items:
+        if diagnostic not in self._known:
+            self._known.add(diagnostic)
             self.items.append(diagnostic)
 
     @property

@@ -43,6 +43,17 @@ def hidden_character(span: Span, name: str) -> Diagnostic:
     return Diagnostic("DNA005", f"hidden character {name}", span, label="this character is not shown", help="delete it")
 
 
+def too_much(span: Span, what: str, limit: int) -> Diagnostic:
+    """More words or items than a spec can hold."""
+    return Diagnostic(
+        "DNA006",
+        f"this file has more than {limit:,} {what}",
+        span,
+        label="the rest was not read",
+        help="split it and join it by `use`, or write what is alike once, as a `def`",
+    )
+
+
 def file_too_large(path: str, size: int, limit: int) -> Diagnostic:
     """More text than a spec can hold."""
     return Diagnostic(

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from dnac.text import errors
 from dnac.text.diagnostic import Diagnostic, Faults
+from dnac.text.limits import LARGEST_FILE
 from dnac.text.source import Source
-
-LARGEST = 1 << 20
-"""Bytes that a spec may have."""
 
 
 def read_source(path: str | Path) -> Source:
@@ -21,14 +19,14 @@ def read_source(path: str | Path) -> Source:
     name = str(path)
     try:
         with Path(path).open("rb") as file:
-            content = file.read(LARGEST + 1)
-            size = file.seek(0, 2) if len(content) > LARGEST else len(content)
+            content = file.read(LARGEST_FILE + 1)
+            size = file.seek(0, 2) if len(content) > LARGEST_FILE else len(content)
     except OSError as error:
         raise Faults(errors.cannot_read(name, _reason(error))) from error
     except ValueError as error:  # a NUL character in the path
         raise Faults(errors.cannot_read(name.replace("\0", "\\0"), "no file can have this name")) from error
-    if size > LARGEST and not _binary(name, content):
-        raise Faults(errors.file_too_large(name, size, LARGEST))
+    if size > LARGEST_FILE and not _binary(name, content):
+        raise Faults(errors.file_too_large(name, size, LARGEST_FILE))
     return source_of(name, content)
 
 

@@ -14,6 +14,7 @@ from dnac.syntax.parser import parse
 from dnac.text import errors as text_errors
 from dnac.text import files
 from dnac.text.diagnostic import Bag, Diagnostic, Faults
+from dnac.text.limits import LARGEST_FILE, MOST_ITEMS, MOST_WORDS
 from dnac.text.render import render_all
 
 FOLDER = golden.FOLDER / "diagnostics"
@@ -40,10 +41,13 @@ def test_a_broken_file_is_answered_as_in_its_golden(case: str, monkeypatch: pyte
 def test_a_missing_file_a_folder_and_a_huge_file_are_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("folder.dna").mkdir()
-    Path("huge.dna").write_text("dna 1\n" + "#" * files.LARGEST, encoding="utf-8")
+    Path("huge.dna").write_text("dna 1\n" + "#" * LARGEST_FILE, encoding="utf-8")
     shown = [render_all(seen(path)) for path in ("none.dna", "folder.dna", "a\0b.dna")]
     golden.check("diagnostics/DNA001_cannot_read.txt", "\n\n".join(shown) + "\n")
     golden.check("diagnostics/DNA006_too_large.txt", render_all(seen("huge.dna")) + "\n")
+    Path("long.dna").write_text("dna 1\n" + "param a = 1\n" * (MOST_ITEMS + 1), encoding="utf-8")
+    Path("wide.dna").write_text("dna 1\nparam a = [" + "1, " * MOST_WORDS + "1]\n", encoding="utf-8")
+    golden.check("diagnostics/DNA006_too_much.txt", render_all([*seen("long.dna"), *seen("wide.dna")]) + "\n")
 
 
 def test_messages_keep_the_house_style():
@@ -74,7 +78,9 @@ def test_every_constructor_is_reached_by_a_golden(monkeypatch: pytest.MonkeyPatc
     for module, name in public:
         watch(module, name)
     huge = tmp_path / "huge.dna"
-    huge.write_bytes(b"#" * (files.LARGEST + 1))
-    for path in [*(str(FOLDER / f"{case}.dna") for case in CASES), str(tmp_path / "none"), str(huge)]:
+    huge.write_bytes(b"#" * (LARGEST_FILE + 1))
+    long = tmp_path / "long.dna"
+    long.write_text("dna 1\n" + "param a = 1\n" * (MOST_ITEMS + 1))
+    for path in [*(str(FOLDER / f"{case}.dna") for case in CASES), str(tmp_path / "none"), str(huge), str(long)]:
         seen(path)
     assert sorted({name for _, name in public} - reached) == []

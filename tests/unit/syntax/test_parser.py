@@ -9,9 +9,10 @@ import pytest
 
 import golden
 from dnac.syntax import ast
-from dnac.syntax.parser import MOST_ERRORS, parse, parse_setting
+from dnac.syntax.parser import parse, parse_setting
 from dnac.text.diagnostic import Bag, Faults
 from dnac.text.files import read_source
+from dnac.text.limits import MOST_ERRORS
 from dnac.text.source import Source
 from dump import dump
 

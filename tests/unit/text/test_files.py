@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dnac.text.diagnostic import Faults
-from dnac.text.files import LARGEST, read_source
+from dnac.text.files import read_source
+from dnac.text.limits import LARGEST_FILE
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -31,8 +32,8 @@ def test_a_byte_order_mark_is_taken_off_and_line_ends_are_made_alike(tmp_path: P
         (b"dna 1\n# \xff\n", "DNA004"),
         ("dna 1\n".encode("utf-16"), "DNA002"),
         (b"\xed\xa0\x80", "DNA004"),
-        (b"#" * (LARGEST + 1), "DNA006"),
-        (b"\0" * (LARGEST + 1), "DNA002"),
+        (b"#" * (LARGEST_FILE + 1), "DNA006"),
+        (b"\0" * (LARGEST_FILE + 1), "DNA002"),
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, code: str):
@@ -42,7 +43,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, code: str):
 
 
 def test_a_file_of_the_largest_size_is_read(tmp_path: Path):
-    assert len(read_source(written(tmp_path, b"#" * LARGEST)).text) == LARGEST
+    assert len(read_source(written(tmp_path, b"#" * LARGEST_FILE)).text) == LARGEST_FILE
 
 
 def test_the_line_of_a_bad_byte_is_named(tmp_path: Path):
