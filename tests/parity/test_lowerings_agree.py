@@ -8,7 +8,7 @@ import torch
 import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Part
-from lowered import ATTENTION, BATCH, BLOCK, MLP, SKIP, TOKENS, inputs_for, require_equal, routed
+from lowered import ATTENTION, BATCH, BLOCK, MLP, SKIP, TOKENS, inputs_for, network, require_equal, routed
 
 TOP2 = form("top", k=2)
 NO_NORM = form("none")
@@ -105,7 +105,7 @@ def test_images_run_alike() -> None:
 @pytest.mark.parametrize("level", ["O0", "O1", "O2"])
 @pytest.mark.parametrize("kind", ["transformer", "two banks", "single modules"])
 def test_every_pass_level_means_the_same(kind: str, level: str) -> None:
-    from lowered import error, gradients, network
+    from lowered import error, gradients
 
     graph = routed(KINDS[kind], steps=3, choose=TOP2, backbone=graphs.transformer())
     inputs = inputs_for(graph)
@@ -176,6 +176,17 @@ def test_route_masks_and_module_gates_run_alike() -> None:
 def test_random_routing_runs_alike_unforced() -> None:
     graph = routed([BLOCK, SKIP], score=form("random"), choose=TOP2)
     require_equal(graph, routes=None, seeds=torch.tensor([7, 3]), samples=torch.tensor([10, 4]))
+
+
+def test_unforced_choices_agree_where_the_margin_is_clear() -> None:
+    graph = routed(KINDS["two banks"], steps=3, choose=TOP2)
+    inputs = inputs_for(graph, batch=8)
+    expected, found = (network(graph, name)(inputs, record=True) for name in ("reference", "portable"))
+    for here, there in zip(found.record, expected.record, strict=True):
+        best = there.gates.sort(-1, descending=True).values
+        clear = (best[..., :2] - best[..., 1:3]).amin(-1) > 1e-9
+        assert clear.double().mean() > 0.99
+        assert torch.equal(here.ids[clear], there.ids[clear])
 
 
 def test_dropout_runs_alike() -> None:
