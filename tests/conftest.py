@@ -11,7 +11,7 @@ from hypothesis import settings
 import golden
 
 TESTS = Path(__file__).parent
-TORCH_FREE = ("text", "syntax", "ir", "catalogue", "semantics", "passes", "schedule", "front")
+TORCH_FREE = ("text", "syntax", "ir", "catalogue", "semantics", "passes", "schedule", "front", "lsp")
 """Folders of `tests/unit` whose tests run without torch (`make check` runs them)."""
 
 settings.register_profile("dev", max_examples=50, deadline=None)

@@ -12,13 +12,23 @@ from dnac.lsp.describe import field_text, keyword_text, kind_text
 from dnac.lsp.document import Document
 from dnac.lsp.names import Declaration
 from dnac.lsp.resolve import in_net, members_of, path_to
-from dnac.lsp.where import NOTHING, Expected, Reader
+from dnac.lsp.where import Expected, Reader
 from dnac.semantics import words as language
 from dnac.semantics.files import STD
-from dnac.semantics.slots import ChoiceSlot, EitherSlot, EmbedSlot, FlagSlot, ListSlot, MemberSlot, NoneSlot, NumberSlot
-from dnac.semantics.slots import Slot as Slot
-from dnac.semantics.slots import WordSlot
+from dnac.semantics.slots import (
+    ChoiceSlot,
+    EitherSlot,
+    EmbedSlot,
+    FlagSlot,
+    ListSlot,
+    MemberSlot,
+    NoneSlot,
+    NumberSlot,
+    Slot,
+    WordSlot,
+)
 from dnac.syntax import ast
+from dnac.syntax.lexemes import Scan
 from dnac.syntax.words import FORMS
 from dnac.text.source import Span
 
@@ -42,7 +52,7 @@ class Item:
 def complete(document: Document, offset: int) -> list[Item]:
     """All suggestions at a place, the most likely first, none twice."""
     words = document.words
-    if words is None or any(c.span.start < offset <= c.span.end for c in words.comments):
+    if words is None or _in_comment(words, offset):
         return []
     reader = Reader(document, words)
     index = reader.word_at(offset)
@@ -59,12 +69,10 @@ def complete(document: Document, offset: int) -> list[Item]:
     return list(found.values())
 
 
-def expected_at(document: Document, offset: int) -> Expected:
-    """What may stand at a place."""
-    if document.words is None:
-        return NOTHING
-    reader = Reader(document, document.words)
-    return reader.expected(reader.word_at(offset))
+def _in_comment(words: Scan, offset: int) -> bool:
+    """Whether a comment begins earlier on the line; the spaces behind it are its own."""
+    line = words.source.position(offset)[0]
+    return any(c.span.start < offset and c.span.line == line for c in words.comments)
 
 
 def _items(document: Document, expected: Expected, offset: int) -> Iterator[Item]:

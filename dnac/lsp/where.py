@@ -57,7 +57,7 @@ class Reader:
     def __init__(self, document: Document, words: Scan) -> None:
         self.document = document
         self.words = words.lexemes
-        self.starts = [w.span.start for w in self.words]
+        self.starts = [w.span.start for w in self.words[:-1]]  # the last word, the end, has no place of its own
 
     def word_at(self, offset: int) -> int:
         """Index of the word that holds a place or ends there; else of the first word behind it."""
@@ -148,7 +148,7 @@ class Reader:
             return self._value(owner.fields, part[0]) if len(part) == 2 else Expected(sorts=VALUES)
         if owner.fields is None:
             return replace(owner, sorts=VALUES, in_call=True)
-        place = sum(w.type == "COMMA" and w.parent == opener for w in self.words[opener:before + 1])
+        place = sum(w.type == "COMMA" and w.parent == opener for w in self.words[opener : before + 1])
         names = tuple(slots_of(owner.fields))
         by_place = place < len(names) and not owner.taken
         slot = slots_of(owner.fields)[names[place]] if by_place else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 
 from dnac.cli.base import Command
@@ -25,7 +26,9 @@ def run(args: Namespace) -> int:
         if (missing.name or "").split(".")[0] not in ("pygls", "lsprotocol"):
             raise
         raise WrongUse("the language server needs pygls", "pip install 'dnac-lang[lsp]'") from None
-    make_server().start_io()
+    # copies, since the server closes what it is given, and the command line flushes its own at the end
+    with os.fdopen(os.dup(0), "rb") as reader, os.fdopen(os.dup(1), "wb") as writer:
+        make_server().start_io(reader, writer)
     return 0
 
 
