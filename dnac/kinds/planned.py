@@ -60,6 +60,7 @@ PLANNED: dict[tuple[str, str], str] = {
     ("module", "nested"): "nested slices of one module's weights",
     ("module", "position"): "positions that are added again inside a loop",
     ("module", "split"): "disjoint slices of one module's weights",
+    ("module", "tokens"): "token sets that change inside the net: axes, merging, pooling",
     # other words
     ("shape", "exponential"): "a geometric path from the value before to the target",
     ("init", "checkpoint"): "weights of another model",
@@ -99,6 +100,5 @@ PLANNED: dict[tuple[str, str], str] = {
     ("statement", "init"): "weights that start from a checkpoint",
     ("statement", "stream"): "several residual streams side by side",
     ("statement", "tap"): "losses on values inside the net",
-    ("statement", "tokens"): "token sets that change inside the net: axes, merging, pooling",
 }
 """What each word will mean, in one sentence without a full stop."""
