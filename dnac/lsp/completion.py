@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dnac.kinds.document import explained, takes
+from dnac.kinds.document import takes
+from dnac.kinds.params import Params
 from dnac.kinds.router import RouterParams
 from dnac.kinds.train import TrainParams
 from dnac.lsp.describe import field_text, keyword_text, kind_text
@@ -78,20 +79,14 @@ def _in_comment(words: Scan, offset: int) -> bool:
 def _items(document: Document, expected: Expected, offset: int) -> Iterator[Item]:
     if expected.slot is not None:
         yield from _values(document, expected.slot, offset)
-    if expected.fields is not None:
-        yield from _fields(expected)
-    for formal in expected.formals:
-        if formal.name.text not in expected.taken:
-            yield Item(formal.name.text, "field", f"{formal.name.text} = ", "argument")
+    yield from _arguments(expected)
     if expected.chain:
         yield from _parts(document, expected.chain, offset)
     if expected.paths:
         yield from _paths(document, offset)
     if expected.file:
         yield from (Item(f'"{p}"', "file", f'"{p}"') for p in _files(document))
-    for declaration in document.names.visible(offset):
-        if declaration.sort in expected.sorts:
-            yield _named(declaration)
+    yield from (_named(d) for d in document.names.visible(offset) if d.sort in expected.sorts)
     for keyword in expected.keywords:
         yield Item(keyword, "keyword", keyword, FORMS.get(keyword, ""), keyword_text(keyword))
 
@@ -100,24 +95,41 @@ def _named(declaration: Declaration) -> Item:
     return Item(declaration.text, declaration.sort, declaration.text, declaration.sort)
 
 
-def _fields(expected: Expected) -> Iterator[Item]:
-    assert expected.fields is not None
-    texts = explained(expected.fields)
-    for name, field in expected.fields.model_fields.items():
-        if name not in expected.taken:
-            text = field_text(expected.fields, name)
-            yield Item(name, "field", f"{name} = ", takes(field), text if texts.get(name) else "")
+def _arguments(expected: Expected) -> Iterator[Item]:
+    """Fields and arguments that are not given yet."""
+    if expected.fields is not None:
+        yield from _fields(expected.fields, expected.taken)
+    for formal in expected.formals:
+        if formal.name.text not in expected.taken:
+            yield Item(formal.name.text, "field", f"{formal.name.text} = ", "argument")
+
+
+def _fields(params: type[Params], taken: tuple[str, ...] = ()) -> Iterator[Item]:
+    for name, field in params.model_fields.items():
+        if name not in taken:
+            yield Item(name, "field", f"{name} = ", takes(field), field_text(params, name))
 
 
 def _values(document: Document, slot: Slot, offset: int) -> Iterator[Item]:
     """What a slot takes."""
     match slot:
-        case WordSlot(catalogue):
-            for name in language.names(catalogue):
-                yield Item(name, "kind", name, catalogue, kind_text(catalogue, name))
         case EitherSlot(options) | ListSlot(options, _):
             for option in options:
                 yield from _values(document, option, offset)
+        case MemberSlot():
+            yield from (_named(d) for d in _members(document, offset))
+        case EmbedSlot():
+            yield from (_named(d) for d in document.names.visible(offset) if d.sort == "embed")
+        case _:
+            yield from _fixed_values(slot)
+
+
+def _fixed_values(slot: Slot) -> Iterator[Item]:
+    """Words of the language that a slot takes."""
+    match slot:
+        case WordSlot(catalogue):
+            for name in language.names(catalogue):
+                yield Item(name, "kind", name, catalogue, kind_text(catalogue, name))
         case ChoiceSlot(words):
             yield from (Item(word, "value", word) for word in words)
         case FlagSlot():
@@ -126,10 +138,6 @@ def _values(document: Document, slot: Slot, offset: int) -> Iterator[Item]:
             yield Item("none", "value", "none")
         case NumberSlot(scheduled=True):
             yield Item("schedule", "value", "schedule(", "schedule(start, shape(target, until), ...)")
-        case MemberSlot():
-            yield from (_named(d) for d in _members(document, offset))
-        case EmbedSlot():
-            yield from (_named(d) for d in document.names.visible(offset) if d.sort == "embed")
         case _:
             return
 
@@ -153,11 +161,11 @@ def _parts(document: Document, chain: tuple[str, ...], offset: int) -> Iterator[
         return
     found = document.names.find(chain[0], offset) or _of_base(document, chain[0], offset)
     if chain[-1] == "train":
-        yield from _fields(Expected(fields=TrainParams))
+        yield from _fields(TrainParams)
     elif found is not None and found.sort == "pool" and len(chain) == 1:
         yield from (_named(m) for m in members_of(document.names, found))
     elif found is not None and found.sort in ("label", "router") and len(chain) == 1:
-        yield from _fields(Expected(fields=RouterParams))
+        yield from _fields(RouterParams)
 
 
 def _derive(document: Document, offset: int) -> ast.Derive | None:

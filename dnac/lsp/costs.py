@@ -73,7 +73,7 @@ def _whole(net: CheckedNet) -> Iterator[str]:
 def _modules(sets: Sequence[ModuleSet], graph: Graph, costs: Costs) -> Iterator[str]:
     stream = f"`[B, {graph.tokens}, {graph.width}]`"
     yield f"{_names([_counted(m) for m in sets])}: {stream} to {stream}"
-    makes = dict.fromkeys((m.parts for m in sets))
+    makes = dict.fromkeys(m.parts for m in sets)
     for parts in makes:
         same = [m for m in sets if m.parts == parts]
         each, all_ = costs.module_params(same[0].name), sum(costs.params[m.name] for m in same)
@@ -107,7 +107,8 @@ def _cases(cost: Range) -> str:
 def _shared(shared: SharedSet, graph: Graph, costs: Costs) -> str:
     params = f"{costs.params[shared.name]:,} parameters"
     if shared.role == "embed":
-        return f"`{shared.name}`: to `[B, {graph.tokens}, {graph.width}]`; {params}; {_flops(costs.embed_flops(shared.name))}"
+        shape = f"`[B, {graph.tokens}, {graph.width}]`"
+        return f"`{shared.name}`: to {shape}; {params}; {_flops(costs.embed_flops(shared.name))}"
     if shared.role == "head":
         shape = f"`[B, {graph.tokens}, {costs.outputs}]`" if graph.is_text else f"`[B, {costs.outputs}]`"
         return f"`{shared.name}`: to {shape}; {params}; {_flops(costs.head_flops(shared.name))}"

@@ -13,7 +13,6 @@ from dnac.lsp.document import Document
 from dnac.lsp.names import Declaration
 from dnac.lsp.resolve import declaration_at, path_to
 from dnac.lsp.where import Reader
-from dnac.semantics import words as language
 from dnac.syntax import ast
 from dnac.syntax.words import KEYWORDS
 from dnac.text.source import Span

@@ -59,7 +59,7 @@ class DnaServer(LanguageServer):
         """In which units the editor counts characters."""
         return str(getattr(self.workspace.position_encoding, "value", self.workspace.position_encoding))
 
-    def offset(self, at: lsp.TextDocumentPositionParams) -> tuple[Document, int]:
+    def offset(self, at: lsp.HoverParams | lsp.DefinitionParams | lsp.CompletionParams) -> tuple[Document, int]:
         """The document and place that a request is about."""
         document = self.document(at.text_document.uri)
         return document, offset_of(document.source, protocol.place(at.position), self.encoding)
@@ -88,7 +88,7 @@ class DnaServer(LanguageServer):
 
 def make_server() -> DnaServer:
     """A server with all that it can do."""
-    gc.freeze()
+    gc.freeze()  # all that is imported stays
     gc.set_threshold(1_000_000, 20, 20)
     server = DnaServer()
     _synchronize(server)

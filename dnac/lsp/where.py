@@ -142,7 +142,7 @@ class Reader:
     def _argument(self, opener: int, before: int) -> Expected:
         owner = self.call(opener)
         part = self._texts(self._part(opener, before, ("COMMA",)))
-        if part and not part[1:2] == ["="]:
+        if part and part[1:2] != ["="]:
             return Expected(sorts=VALUES)
         if part:
             return self._value(owner.fields, part[0]) if len(part) == 2 else Expected(sorts=VALUES)
