@@ -16,7 +16,10 @@ class Ops(Protocol):
     one `forward` serves one module on every token (reference) and a bank of modules on sorted rows.
     """
 
-    training: bool
+    @property
+    def training(self) -> bool:
+        """Whether dropout acts."""
+        ...
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """[..., I] times the row's own module's weight [I, O], plus its bias."""
@@ -52,9 +55,15 @@ class Ops(Protocol):
 class RouterOps(Protocol):
     """What a score may use besides the view: token ids, and counter-based random numbers."""
 
-    training: bool
-    candidates: int
-    """M, the number of scored candidates."""
+    @property
+    def training(self) -> bool:
+        """Whether noise acts."""
+        ...
+
+    @property
+    def candidates(self) -> int:
+        """M, the number of scored candidates."""
+        ...
 
     def linear(self, x: Tensor, weight: Tensor) -> Tensor:
         """[..., I] times [I, O] in the full precision of its dtype: no autocast, no TF32. Scores use

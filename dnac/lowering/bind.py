@@ -7,6 +7,7 @@ lowering, a device or a dtype changes nobody else's values.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ class Names(nn.Module):
     a pool may be called `type` or `training`.
     """
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         if name == "training":  # else refused where a child has this name
             self.__dict__[name] = value
         else:

@@ -55,8 +55,8 @@ class Network(Names):
     ) -> None:
         super().__init__()
         device = torch.device(device)
-        dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
-        strategy = _strategy(lowering, device, dtype)
+        number = dtype if isinstance(dtype, torch.dtype) else getattr(torch, dtype)
+        strategy = _strategy(lowering, device, number)
         require_served(graph, lowering)
         optimized = optimize(graph, level)
         self.schedule = build_schedule(optimized)
@@ -68,11 +68,12 @@ class Network(Names):
         self.routers = tuple(key_of(router.name) for router in graph.routers)
         self.steps = tuple(n.site for n in traits.unrolled(graph.nodes) if isinstance(n, Route))
         self._biases = frozenset(key for key, _ in biases(graph))
+        self._starts = starts(graph)
         self._folded = folded_steps(graph, self.schedule)
         self._still = without_gradient(graph, self.schedule)
         self.run: Callable[..., Output] = program.run
         self.is_compiled = False
-        bind(self, graph, device=device, dtype=dtype, seed=seed)
+        bind(self, graph, device=device, dtype=number, seed=seed)
         if compile:
             from dnac.lowering.compile import compile_network
 
@@ -96,11 +97,9 @@ class Network(Names):
         """
         self._require_shapes(inputs, routes, route_masks, module_gates)
         if knobs is None:
-            knobs = starts(self.graph).to(inputs.device)
-        call = Call(
-            inputs, *(None if each is None else tuple(each) for each in (routes, route_masks, module_gates)),
-            seeds, samples, knobs,
-        )
+            knobs = self._starts.to(inputs.device)
+        forced, masks, gates = (_apart(each) for each in (routes, route_masks, module_gates))
+        call = Call(inputs, forced, masks, gates, seeds, samples, knobs)
         weights = dict(self.named_parameters()) | dict(self.named_buffers())
         output = self.run(weights, call, self.training, record)
         if self._folded:
@@ -134,6 +133,13 @@ class Network(Names):
         for name, given in (("routes", routes), ("route_masks", masks), ("module_gates", gates)):
             if given is not None and len(given) != steps:
                 raise ValueError(f"{name} must hold one tensor per routing step, {steps} of them, not {len(given)}")
+
+
+def _apart(tensors: Sequence[Tensor] | None) -> tuple[Tensor, ...] | None:
+    """The same values as objects of their own and in order: one object given twice, or other strides,
+    would compile another program.
+    """
+    return None if tensors is None else tuple(tensor.contiguous().view(tensor.shape) for tensor in tensors)
 
 
 def _strategy(name: str, device: torch.device, dtype: torch.dtype) -> Lowering:

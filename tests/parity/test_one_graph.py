@@ -97,7 +97,8 @@ def test_everyone_and_forced_routes_are_one_graph_each() -> None:
     found = compiled(inputs, record=True, **call(1))
     assert error(found.logits, expected.logits) < 1e-12
     for slots in ([0, 1], [6, 5], [-1, -1], [3, 4]):
-        routes = [torch.tensor(slots).expand(2, TOKENS, -1)] * 2
+        whole = torch.tensor(slots).expand(2, TOKENS, -1)
+        routes = [whole, whole if slots[0] else whole.clone()]  # one object twice is no other program
         found, expected = (net(inputs, routes=routes, **call(1)).logits for net in (compiled, eager))
         assert error(found, expected) < 1e-12
     assert counter.frame_count == 2
