@@ -24,7 +24,7 @@ from dnac.lsp.formatting import formatted
 from dnac.lsp.hover import hover
 from dnac.lsp.places import offset_of
 
-PAUSE = 0.01
+PAUSE = 0.005
 """Seconds to wait for a newer text before checking."""
 LONG_PAUSE = 0.3
 """Seconds without typing before asserts on costs are computed."""
