@@ -84,6 +84,7 @@ def fresh(run: Path) -> Path:
 
 def report(results: dict[str, dict[str, Any]], out: Path, seconds: float) -> None:
     """What was learned, against models that are fitted in a second, and where everything lies."""
+    here = Path(os.path.relpath(out))
     bits, (_, trigram) = results["text"]["bits_per_byte"], of_run(out / "text")
     right, (_, ridge) = results["digits"]["accuracy"], of_run(out / "digits")
     skipped = {name: found["skip_share"] for name, found in results.items()}
@@ -97,9 +98,9 @@ What was learned in {seconds:.0f} seconds, on held-out data
   skipped choices (target 25 %)       {skipped["text"]:7.1%} on text, {skipped["digits"]:.1%} on digits
 
 Where things are
-  pictures     {out}/text.html, {out}/digits.html (open them in a browser; beside them .svg where Graphviz is installed)
-  metrics      {out}/text/metrics.jsonl, {out}/digits/metrics.jsonl
-  checkpoints  {out}/text/checkpoints/, {out}/digits/checkpoints/
+  pictures     {here}/text.html, {here}/digits.html (open them in a browser; beside them .svg where Graphviz is installed)
+  metrics      {here}/text/metrics.jsonl, {here}/digits/metrics.jsonl
+  checkpoints  {here}/text/checkpoints/, {here}/digits/checkpoints/
   go on with   dnac train {SPECS["text"]} --set train.length='steps(5000)'   (minutes to an hour)
 """
     )
