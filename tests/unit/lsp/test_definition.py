@@ -49,9 +49,9 @@ def test_a_member_is_found_behind_its_pool_and_by_its_bare_name():
 
 
 def test_of_two_pools_the_routed_one_has_the_member():
-    text = TEXT.replace("  blk(4x)\n", "  pool others { skip = identity() }\n")
+    text = TEXT.replace("  pool nodes", "  pool others { skip = identity() }\n  pool nodes")
     text = text.replace("balance = []", "balance = skip_target(skip, 25%, per = step)")
-    assert declared("skip", 4, text) == "spec.dna:12:skip"
+    assert declared("skip", 4, text) == "spec.dna:13:skip"
 
 
 def test_a_recipe_of_a_used_file_and_its_argument():
