@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from dnac.schedule.plan import plan
@@ -33,6 +34,6 @@ def test_the_table_shows_what_plan_says():
 
 
 def test_each_file_is_the_one_before_with_few_lines_changed():
-    for before, after in zip(FILES, FILES[1:], strict=False):
+    for before, after in pairwise(FILES):
         old, new = (set(text.splitlines()) for text in (before, after))
         assert len(new - old) <= 2
