@@ -98,7 +98,7 @@ What was learned in {seconds:.0f} seconds, on held-out data
   skipped choices (target 25 %)       {skipped["text"]:7.1%} on text, {skipped["digits"]:.1%} on digits
 
 Where things are
-  pictures     {here}/text.html, {here}/digits.html (open them in a browser; beside them .svg where Graphviz is installed)
+  pictures     {here}/text.html, {here}/digits.html (for a browser; .svg beside them, with Graphviz)
   metrics      {here}/text/metrics.jsonl, {here}/digits/metrics.jsonl
   checkpoints  {here}/text/checkpoints/, {here}/digits/checkpoints/
   go on with   dnac train {SPECS["text"]} --set train.length='steps(5000)'   (minutes to an hour)

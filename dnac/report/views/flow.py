@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from dnac.report.base import Material, View
-from dnac.report.palette import INK, LINE, SOFT, hue
+from dnac.report.palette import LINE, SOFT, hue
 from dnac.report.record import Record, StepTrace
 from dnac.report.words import percent
 
 NAMED = 9
 """Candidates with a band of their own; the others share one."""
+OTHERS = "others"
 LEAST = 0.004
 """Bands thinner than this part of the tokens are left out."""
 
@@ -38,16 +39,20 @@ def _render(material: Material) -> str | None:
         for i, (start, size) in enumerate(column)
         if size > 0
     ]
+    labels = "".join(
+        f'<text x="{14 + s * step_width:.0f}" y="338" text-anchor="middle" fill="{SOFT}">{s}</text>'
+        for s in range(len(columns))
+    )
     width = 20 + step_width * (len(columns) - 1) + 8
     legend = "".join(
-        f'<span class="key"><span style="background:{hue(i)}"></span>{escape(name)}</span>'
+        f'<span class="key"><span style="background:{_hue(i, name)}"></span>{escape(name)}</span>'
         for i, name in enumerate(names)
     )
     text = "Each column is a routing step; a band is the tokens that go from one module to the next. "
     text += "With several choices per token, the one with the greatest weight counts."
     return (
-        f'<p>{escape(text)}</p><p>{legend}</p><svg class="chart" viewBox="0 0 {width:.0f} 330" width="{width:.0f}" '
-        f'height="330" role="img">{"".join(bands)}{"".join(nodes)}</svg>'
+        f'<p>{escape(text)}</p><p>{legend}</p><svg class="chart" viewBox="0 0 {width:.0f} 344" width="{width:.0f}" '
+        f'height="344" role="img">{"".join(bands)}{"".join(nodes)}{labels}</svg>'
     )
 
 
@@ -61,7 +66,7 @@ def _groups(record: Record) -> tuple[list[str], list[Any]]:
     names = [first.candidates[i].rsplit(".", 1)[-1] for i in named]
     columns = [band[_main(step)] for step in record.steps]
     if len(loads) > len(named) or any((c == len(named)).any() for c in columns):
-        names.append("others")
+        names.append(OTHERS)
     return names, columns
 
 
@@ -102,10 +107,10 @@ def _bands(left: _Side, right: _Side, place: tuple[float, float], names: Sequenc
         into[b] += size
         if n / total < LEAST:
             continue
-        mid = (x0 + x1) / 2
+        mid, fill = (x0 + x1) / 2, _hue(a, names[a])
         drawn.append(
             f'<path d="M{x0:.0f} {y0:.1f}C{mid:.0f} {y0:.1f} {mid:.0f} {y1:.1f} {x1:.0f} {y1:.1f}v{size:.1f}'
-            f'C{mid:.0f} {y1 + size:.1f} {mid:.0f} {y0 + size:.1f} {x0:.0f} {y0 + size:.1f}z" fill="{hue(a)}" '
+            f'C{mid:.0f} {y1 + size:.1f} {mid:.0f} {y0 + size:.1f} {x0:.0f} {y0 + size:.1f}z" fill="{fill}" '
             f'fill-opacity="0.55"><title>{escape(names[a])} to {escape(names[b])}: {percent(n / total)}</title></path>'
         )
     return drawn
@@ -113,11 +118,15 @@ def _bands(left: _Side, right: _Side, place: tuple[float, float], names: Sequenc
 
 def _node(x: float, y: float, size: float, name: str, index: int, step: int) -> str:
     hint = f"step {step}, {name}: {percent(size / 260)}"
-    label = f'<text x="{x + 4:.0f}" y="322" text-anchor="middle" fill="{SOFT}">{step}</text>' if index == 0 else ""
+    fill = _hue(index, name)
     return (
-        f'<rect x="{x:.0f}" y="{y:.1f}" width="8" height="{max(size, 0.6):.1f}" fill="{hue(index)}" stroke="{LINE}" '
-        f'stroke-width="0.5" color="{INK}"><title>{escape(hint)}</title></rect>{label}'
+        f'<rect x="{x:.0f}" y="{y:.1f}" width="8" height="{max(size, 0.6):.1f}" fill="{fill}" stroke="{LINE}" '
+        f'stroke-width="0.5"><title>{escape(hint)}</title></rect>'
     )
+
+
+def _hue(index: int, name: str) -> str:
+    return "#d5dae0" if name == OTHERS else hue(index)
 
 
 VIEW = View("flow", "Flow of tokens", 55, _render)
