@@ -7,6 +7,7 @@ so the script can be stopped and started.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -38,17 +39,22 @@ class Job:
         return out / self.spec / f"{self.net}-lr{self.peak}-s{self.seed}"
 
 
-def dnac(*words: str) -> str:
-    """Run one dnac command and return what it printed; say what it said where it failed."""
+def dnac(gpu: int, *words: str) -> str:
+    """Run one dnac command on one GPU and return what it printed; say what it said where it failed."""
+    settings = {"OMP_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "2", "CUDA_VISIBLE_DEVICES": str(gpu)}
     found = subprocess.run(
-        [sys.executable, "-m", "dnac", *words], capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "2"}
+        [sys.executable, "-m", "dnac", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **settings},
     )
     if found.returncode:
         raise RuntimeError(f"dnac {' '.join(words)}: exit {found.returncode}\n{found.stderr[-3000:]}")
     return found.stdout
 
 
-def train_and_evaluate(job: Job, out: Path, device: str) -> dict[str, object]:
+def train_and_evaluate(job: Job, out: Path, options: Sequence[str], gpu: int) -> dict[str, object]:
     """Train unless it is done, then evaluate on all held-out data."""
     folder = job.folder(out)
     result = folder / "result.json"
@@ -57,10 +63,23 @@ def train_and_evaluate(job: Job, out: Path, device: str) -> dict[str, object]:
     start = time.monotonic()
     resume = ("--resume",) if (folder / "checkpoints").exists() else ()
     dnac(
-        "train", f"{HERE / job.spec}.dna:{job.net}", "--out", str(folder), "--device", device, *resume,
-        "--set", f"peak={job.peak}", "--set", f"train.seed={job.seed}",
+        gpu,
+        "train",
+        f"{HERE / job.spec}.dna:{job.net}",
+        "--out",
+        str(folder),
+        *options,
+        *resume,
+        "--set",
+        f"peak={job.peak}",
+        "--set",
+        f"train.seed={job.seed}",
     )
-    found = {**job.__dict__, "seconds": time.monotonic() - start, "eval": json.loads(dnac("eval", str(folder), "--json", "--device", device))}
+    found = {
+        **job.__dict__,
+        "seconds": time.monotonic() - start,
+        "eval": json.loads(dnac(gpu, "eval", str(folder), "--json", *options[:2])),
+    }
     result.write_text(json.dumps(found))
     return found
 
@@ -69,17 +88,21 @@ def loss_of(found: dict[str, object]) -> float:
     """The held-out loss of one result."""
     evaluated = found["eval"]
     assert isinstance(evaluated, dict)
-    return float(evaluated["loss"])
+    return float(evaluated["results"][0]["loss"])
 
 
-def in_parallel(jobs: Sequence[Job], run: Callable[[Job], dict[str, object]], workers: int) -> dict[Job, dict[str, object]]:
+def in_parallel(
+    jobs: Sequence[Job], run: Callable[[Job], dict[str, object]], workers: int
+) -> dict[Job, dict[str, object]]:
     """Run all jobs, several at a time; a line for each; a failed one is reported and left out."""
     done: dict[Job, dict[str, object]] = {}
 
     def one(job: Job) -> None:
         try:
             done[job] = run(job)
-            print(f"{job.spec:12s} {job.net:16s} lr {job.peak} seed {job.seed}  loss {loss_of(done[job]):.4f}", flush=True)
+            print(
+                f"{job.spec:12s} {job.net:16s} lr {job.peak} seed {job.seed}  loss {loss_of(done[job]):.4f}", flush=True
+            )
         except RuntimeError as fault:
             print(f"{job} FAILED {fault}", flush=True)
 
@@ -102,14 +125,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/results"))
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--gpus", type=int, default=1, help="runs are dealt out to this many GPUs in turn")
+    parser.add_argument("--peaks", nargs="+", default=PEAKS)
+    parser.add_argument("--no-compile", action="store_true", help="short runs: compiling costs more than it saves")
     parser.add_argument("--only", choices=SPECS, action="append")
     args = parser.parse_args()
     specs = args.only or SPECS
 
-    def run(job: Job) -> dict[str, object]:
-        return train_and_evaluate(job, args.out, args.device)
+    options = ("--device", args.device, *(("--no-compile",) if args.no_compile else ()))
+    turns = itertools.cycle(range(args.gpus))
 
-    tuned = in_parallel([Job(s, n, p, 0) for s in specs for n in NETS for p in PEAKS], run, args.workers)
+    def run(job: Job) -> dict[str, object]:
+        return train_and_evaluate(job, args.out, options, next(turns))
+
+    tuned = in_parallel([Job(s, n, p, 0) for p in args.peaks for s in specs for n in NETS], run, args.workers)
     peaks = best_peaks(tuned)
     final = in_parallel([Job(s, n, p, seed) for (s, n), p in peaks.items() for seed in SEEDS], run, args.workers)
     summary = {"tuned": list(tuned.values()), "final": list(final.values())}
