@@ -6,8 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# A CPU build is enough for everything here. On a machine without a local or CPU wheel of torch:
-#   make test PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# A CPU build of torch is enough for everything here. Where pip would pick a CUDA build and that is too large, point
+# PIP_FLAGS at an index of CPU builds (`--extra-index-url ...`), as PyTorch's installation page gives it.
 PIP_FLAGS ?=
 TORCH  ?= torch>=2.11,<2.14
 PYTEST_FLAGS ?=
