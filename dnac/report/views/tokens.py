@@ -28,23 +28,26 @@ def _render(material: Material) -> str | None:
     if record is None or not record.steps or not (record.pieces or record.images is not None):
         return None
     length = _prefix(record)
-    width = record.steps[0].ids.shape[-1]
-    rows = record.path_rows()[:, :, : length * width]
+    width = sum(step.ids.shape[-1] for step in record.steps[:length])
+    rows = record.path_rows()[:, :, :width]
     frequent = [p for p, _ in Counter(map(tuple, rows.reshape(-1, rows.shape[-1]).tolist())).most_common(COLOURS)]
     colour = {path: i for i, path in enumerate(frequent)}
     share = np.mean([tuple(p) in colour for p in rows.reshape(-1, rows.shape[-1]).tolist()])
-    whole = (
-        "their whole path"
-        if length == len(record.steps)
-        else f"their modules in the first {length} of {len(record.steps)} steps"
-    )
     text = (
-        f"Tokens of one colour share {whole}; the {len(frequent)} colours cover {percent(float(share))} of the tokens, "
+        f"Tokens of one colour share {_shared(length, len(record.steps))}; the {len(frequent)} colours cover "
+        f"{percent(float(share))} of the tokens, "
     )
     text += "the rest is plain. The hint of each names the chosen candidates, step by step."
     styles = "".join(f".p{i}{{background:{hue(i)};fill:{hue(i)}}}" for i in range(len(frequent)))
     body = _text(record, rows, colour) if record.pieces else _images(material, record, rows, colour)
     return f"<style>{styles}</style><p>{escape(text)}</p>{body}"
+
+
+def _shared(length: int, steps: int) -> str:
+    """What tokens of one colour have in common, in words."""
+    if length == steps:
+        return "their whole path"
+    return f"their modules in the first {length} of {steps} steps" if length > 1 else "their modules in the first step"
 
 
 def _prefix(record: Record) -> int:
