@@ -56,6 +56,8 @@ def declare_head(statement: ast.Head, place: Place, draft: Draft) -> None:
     name = statement.name.text
     if draft.heads:
         raise Wrong(errors.second_head(statement.name, draft.heads[0][2]))
+    if draft.width_span is None:
+        raise Wrong(errors.too_early("head", "embed", statement.value.callee.span))
     kind, bound = _bound("head", statement.value, name, place, draft)
     if draft.source is None or draft.embed is None or draft.site is None:
         raise Wrong()

@@ -274,7 +274,7 @@ def not_a_kind(span: Span, word: str) -> Diagnostic:
         "DNA122",
         f"`{_short(span.text)}` is not a kind",
         span,
-        help=f"it is written `{FORMS[word]}`" if word in FORMS else "",
+        help=f"it is written `{FORMS[word]}`" if word in FORMS else "write a call such as `mlp(gelu, 4x)`, or a name",
     )
 
 

@@ -33,6 +33,7 @@ _HOLDS = {
     "settings": "settings are written `name = value`",
     "pool": "a pool holds members: `name[8] = kind(...)`",
 }
+_REMOVE = "remove it, or look for what is missing before it"
 
 
 def diagnose(s: Situation) -> Fault:
@@ -251,7 +252,7 @@ def _missing_separator(s: Situation) -> Diagnostic | None:
 
 def _other(s: Situation) -> Diagnostic:
     form = FORMS.get(s.keyword, "")
-    help_ = f"it is written `{form}`" if form else _HOLDS[s.where] if not s.inside else ""
+    help_ = f"it is written `{form}`" if form else _HOLDS[s.where] if not s.inside else _REMOVE
     if s.bad.type in ("_SEP", "$END") or not s.bad.real:
         return errors.unexpected_end(s.place.span, help_)
     return errors.unexpected(s.bad.span, f"`{s.bad.text}`", help_)
