@@ -47,7 +47,8 @@ def project(tmp_path: Path) -> Path:
 PATHS = (
     "../outside/secret.dna", "sub/../../outside/secret.dna", "./../outside/secret.dna", "sub/./../../outside/x.dna",
     "..", "../", ".", "./", "sub/..", "sub/", "/", "//", "/etc/passwd", "//etc/passwd", "/dev/zero",
-    "/proc/self/environ", "~/secret.dna", "~root/secret.dna", "$HOME/secret.dna", "${HOME}/secret.dna", "%HOME%/secret.dna", "C:/secret.dna",
+    "/proc/self/environ", "~/secret.dna", "~root/secret.dna", "$HOME/secret.dna", "${HOME}/secret.dna",
+    "%HOME%/secret.dna", "C:/secret.dna",
     "c:secret.dna", "..\\\\outside\\\\secret.dna", "\\\\\\\\server\\\\share\\\\secret.dna", "file:///etc/passwd",
     "http://localhost/secret.dna", "https://example.org/x.dna", "std/../../outside/secret.dna", "std/../../../x.dna",
     "link.dna", "relative.dna", "chain.dna", "folder/secret.dna", "folder/deep/secret.dna", "sub/up/outside/secret.dna",
