@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +25,17 @@ def add_target(parser: ArgumentParser, what: str = "a .dna file, and which of it
     """`FILE[:net]` and `--set name=value`."""
     parser.add_argument("target", metavar="FILE[:NET]", help=what)
     add_settings(parser)
+
+
+def add_device(parser: ArgumentParser, what: str = "cpu, cuda, cuda:1 (default: the GPU where there is one)") -> None:
+    """`--device`; whether this machine has the device is found out where it is used."""
+    parser.add_argument("--device", default="auto", type=_device, help=what)
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
+        raise ArgumentTypeError(f"{name!r} is no device; write cpu, cuda or cuda:1")
+    return name
 
 
 def add_settings(parser: ArgumentParser) -> None:

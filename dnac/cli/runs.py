@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dnac.cli.options import status
+from dnac.cli.options import add_device, status
 from dnac.cli.select import render
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ MISUSE = ("DNA642", "DNA643", "DNA730", "DNA733", "DNA736")
 def add_run(parser: ArgumentParser) -> None:
     """`RUN` and where to compute."""
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
+    add_device(parser)
     parser.add_argument("--lowering", help="how the net is computed (default: as it was trained)")
 
 

@@ -168,5 +168,10 @@ def used_file_clashes(name: str) -> Diagnostic:
     return _fault("DNA738", f"the used file `{name}` has a name that run folders need", "rename the file")
 
 
+def device_missing(name: str) -> Diagnostic:
+    """`--device` names what this machine, or this build of torch, does not have."""
+    return _fault("DNA739", f"this machine has no device `{name}`", "leave --device out: the best one here is taken")
+
+
 def _declared(origin: Origin | None) -> str:
     return f", declared at {origin}" if origin else ""

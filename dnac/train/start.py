@@ -19,7 +19,8 @@ from dnac.lowering.compile import compile_network
 from dnac.lowering.knobs import knobs
 from dnac.lowering.network import Network
 from dnac.schedule.plan import plan
-from dnac.train import checkpoint, identity
+from dnac.text.diagnostic import Faults
+from dnac.train import checkpoint, errors, identity
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
 from dnac.train.compiling import is_worth_compiling
@@ -111,10 +112,18 @@ def precision_of(settings: Settings) -> PrecisionKind:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is the GPU where there is one."""
+    """`auto` is the GPU where there is one.
+
+    Raises:
+        Faults: this machine, or this build of torch, has no such device.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    device = torch.device(name)
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= counts.get(device.type, 1):
+        raise Faults(errors.device_missing(name))
+    return device
 
 
 def decide_compile(prepared: Prepared) -> bool:

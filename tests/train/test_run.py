@@ -243,6 +243,13 @@ def test_a_run_of_a_newer_dnac_is_refused(run: Path, capsys: pytest.CaptureFixtu
     assert "DNA736" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["cuda:99", "tpu"])
+def test_a_device_that_is_not_here_is_wrong_use(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(write_spec(tmp_path), "--out", tmp_path / "run", "--device", name) == 2
+    told = capsys.readouterr().err
+    assert ("DNA739" if name == "cuda:99" else "no device") in told and not (tmp_path / "run").exists()
+
+
 def test_used_files_go_with_the_run_unless_they_take_its_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
-from dnac.cli.options import add_target, status, wants_json
+from dnac.cli.options import add_device, add_target, status, wants_json
 from dnac.cli.select import check_net
 from dnac.cli.usage import WrongUse
 
@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dump-after", metavar="PASS", action="append", default=[], help="print a graph instead")
     parser.add_argument("--level", choices=("O0", "O1", "O2"), default="O2", help="passes to run (default O2)")
     parser.add_argument("--lowering", default="portable", help="how the net is computed (default: portable)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
+    add_device(parser)
     parser.add_argument("--batch", metavar="N", type=int, help="sequences of a batch (default: as `train` says)")
 
 

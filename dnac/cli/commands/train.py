@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
-from dnac.cli.options import add_target, status, wants_json
+from dnac.cli.options import add_device, add_target, status, wants_json
 from dnac.cli.select import check_file, choose_net, render
 from dnac.cli.usage import WrongUse
 
 if TYPE_CHECKING:
     from dnac.train.prepare import Options, Prepared
 
-_MISUSE = ("DNA654", "DNA730", "DNA732", "DNA733", "DNA735", "DNA736")
+_MISUSE = ("DNA654", "DNA730", "DNA732", "DNA733", "DNA735", "DNA736", "DNA739")
 """Faults of the command line and of run folders, not of the file: exit code 2."""
 
 
@@ -26,7 +26,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, help="the run folder (default: runs/NET-SPEC-sSEED)")
     parser.add_argument("--resume", action="store_true", help="go on from the latest good checkpoint of the run folder")
     parser.add_argument("--dry-run", action="store_true", help="two train steps on real data, into no folder")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
+    add_device(parser)
     parser.add_argument("--lowering", help="how the net is computed (default: portable)")
     parser.add_argument("--compile", dest="compile", action="store_true", default=None, help="compile, however short")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile, however long")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnac.cli.base import Command
-from dnac.cli.options import add_settings, status, wants_json
+from dnac.cli.options import add_device, add_settings, status, wants_json
 from dnac.cli.select import check_net, render, split_target
 from dnac.cli.usage import WrongUse
 
@@ -32,9 +32,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--batches", type=int, default=8, help="for a run: held-out batches to route (default 8)")
     parser.add_argument("--record", metavar="FILE.npz", type=Path, help="for a run: also keep the routing record")
-    parser.add_argument(
-        "--device", default="auto", help="for a run: where to route (default: the GPU where there is one)"
-    )
+    add_device(parser, "for a run: where to route (default: the GPU where there is one)")
 
 
 def _run(args: Namespace) -> int:

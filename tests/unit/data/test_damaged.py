@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import random
 import struct
 import zipfile
 from collections.abc import Callable
@@ -169,7 +170,7 @@ def png(width: int, height: int) -> bytes:
     from PIL import Image
 
     held = io.BytesIO()
-    Image.frombytes("L", (width, height), os.urandom(width * height)).save(held, "PNG")
+    Image.frombytes("L", (width, height), random.Random(width).randbytes(width * height)).save(held, "PNG")
     return held.getvalue()
 
 
@@ -180,6 +181,7 @@ def png(width: int, height: int) -> bytes:
         (b"no picture", "DNA621", "b.png"),
         (png(5, 4), "DNA625", "4 x 5 x 1"),
     ],
+    ids=["cut short", "no picture", "another size"],
 )
 def test_a_picture_in_a_folder_is_named(
     refused: Refused, tmp_path: Path, content: bytes, code: str, message: str
