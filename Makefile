@@ -17,7 +17,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install graphviz demo test test-slow test-gpu check format goldens build clean
+.PHONY: help install graphviz demo test test-slow test-gpu check format goldens docs build clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,8 +65,12 @@ goldens: install ## accept what the tests print now as the goldens, and show the
 	-$(TEST_ENV) $(BIN)/python -m pytest -q --update-goldens tests
 	git diff --stat -- tests/golden
 
+docs: install ## the pages of docs/ as a site in site/; warnings are errors
+	$(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_FLAGS) -e ".[docs]"
+	$(BIN)/zensical build --strict --clean
+
 build: install ## source distribution and wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean: ## remove what was built; keeps runs/
-	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build dist site .cache .pytest_cache .ruff_cache .hypothesis
