@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnac.ir.form import Form, form
-from dnac.ir.graph import Embed, Graph, Head, Member, ModuleSet, Part, RouterSet, Route, SharedSet, Apply
+from dnac.ir.graph import Apply, Embed, Graph, Head, Member, ModuleSet, Part, Route, RouterSet, SharedSet
 from dnac.kinds.router import RouterParams
 
 NORM = form("layer")
@@ -12,8 +12,17 @@ NORM = form("layer")
 def attention(**changes: object) -> Form:
     """A complete attention form."""
     whole = form(
-        "attention", heads=2, kv_heads=2, norm=NORM, positions=form("none"), causal=True, window=None,
-        width=16, bias=False, dropout=0.0, init=form("normal", std=0.02),
+        "attention",
+        heads=2,
+        kv_heads=2,
+        norm=NORM,
+        positions=form("none"),
+        causal=True,
+        window=None,
+        width=16,
+        bias=False,
+        dropout=0.0,
+        init=form("normal", std=0.02),
     )
     return whole.replace(**changes)  # type: ignore[arg-type]
 
@@ -21,7 +30,12 @@ def attention(**changes: object) -> Form:
 def mlp(**changes: object) -> Form:
     """A complete mlp form."""
     whole = form(
-        "mlp", activation=form("gelu", hidden=None), hidden=64, norm=NORM, bias=False, dropout=0.0,
+        "mlp",
+        activation=form("gelu", hidden=None),
+        hidden=64,
+        norm=NORM,
+        bias=False,
+        dropout=0.0,
         init=form("normal", std=0.02),
     )
     return whole.replace(**changes)  # type: ignore[arg-type]
@@ -41,8 +55,15 @@ def tiny_text(steps: int = 3, blocks: int = 4, skips: int = 1, k: int = 1, **rou
     )
     routes = tuple(
         Route(
-            id=f"h{s + 2}", x=f"h{s + 1}", view=f"h{s + 1}", site=f"hop[{s}]", step=s, router=f"hop[{s}]",
-            candidates=candidates, runs=tuple(range(blocks)), skips=tuple(range(blocks, blocks + skips)),
+            id=f"h{s + 2}",
+            x=f"h{s + 1}",
+            view=f"h{s + 1}",
+            site=f"hop[{s}]",
+            step=s,
+            router=f"hop[{s}]",
+            candidates=candidates,
+            runs=tuple(range(blocks)),
+            skips=tuple(range(blocks, blocks + skips)),
         )
         for s in range(steps)
     )
@@ -52,8 +73,16 @@ def tiny_text(steps: int = 3, blocks: int = 4, skips: int = 1, k: int = 1, **rou
         width=16,
         tokens=12,
         shared=(
-            SharedSet("embed", "embed", form("tokens", width=16, positions=form("learned"), dropout=0.0, init=form("normal", std=0.02))),
-            SharedSet("head", "lm", form("unembed", table=None, tied=False, norm=NORM, bias=False, init=form("normal", std=0.02))),
+            SharedSet(
+                "embed",
+                "embed",
+                form("tokens", width=16, positions=form("learned"), dropout=0.0, init=form("normal", std=0.02)),
+            ),
+            SharedSet(
+                "head",
+                "lm",
+                form("unembed", table=None, tied=False, norm=NORM, bias=False, init=form("normal", std=0.02)),
+            ),
         ),
         modules=(
             ModuleSet("transformer", None, transformer()),

@@ -29,9 +29,17 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
 
 
 def routed(
-    groups: Sequence[Group] = (BLOCK, SKIP), *, steps: int = 2, backbone: tuple[Part, ...] | None = None,
-    norm: Form | None = None, shared_router: bool = False, always: Sequence[Group] = (), tokens: int = TOKENS,
-    image: bool = False, positions: Form = LEARNED, **router: Any,
+    groups: Sequence[Group] = (BLOCK, SKIP),
+    *,
+    steps: int = 2,
+    backbone: tuple[Part, ...] | None = None,
+    norm: Form | None = None,
+    shared_router: bool = False,
+    always: Sequence[Group] = (),
+    tokens: int = TOKENS,
+    image: bool = False,
+    positions: Form = LEARNED,
+    **router: Any,
 ) -> Graph:
     """`embed; [backbone]; repeat steps { route pool }; head` over one pool of the given groups."""
     fields = {"choose": form("top", k=1), "weight": form("raw"), "balance": (), **router}
@@ -52,8 +60,14 @@ def routed(
         slots = range(size)
         nodes.append(
             Route(
-                id=f"r{s}", x=x, view=view, site=f"hop[{s}]", step=s, router="hub" if shared_router else f"hop[{s}]",
-                candidates=candidates, always=shared_experts,
+                id=f"r{s}",
+                x=x,
+                view=view,
+                site=f"hop[{s}]",
+                step=s,
+                router="hub" if shared_router else f"hop[{s}]",
+                candidates=candidates,
+                always=shared_experts,
                 runs=tuple(i for i in slots if parts[candidates[i].set]),
                 skips=tuple(i for i in slots if not parts[candidates[i].set]),
             )
@@ -64,7 +78,8 @@ def routed(
     return Graph(
         name="routed",
         input=_image() if image else form("text", context=tokens, vocabulary=32, tokenizer=None),
-        width=WIDTH, tokens=tokens,
+        width=WIDTH,
+        tokens=tokens,
         shared=(
             SharedSet("embed", "embed", _patches(positions) if image else _tokens(positions)),
             SharedSet("head", "lm", _classify() if image else _unembed()),
@@ -162,7 +177,13 @@ def _image() -> Form:
 
 def _patches(positions: Form) -> Form:
     return form(
-        "patches", width=WIDTH, size=4, positions=positions, class_token=False, bias=True, dropout=0.0,
+        "patches",
+        width=WIDTH,
+        size=4,
+        positions=positions,
+        class_token=False,
+        bias=True,
+        dropout=0.0,
         init=graphs.attention()["init"],
     )
 

@@ -32,7 +32,8 @@ def figures(run: dict[str, Any], key: str) -> float:
 def table(runs: dict[str, dict[int, dict[str, Any]]], folder: Path, key: str) -> list[str]:
     """One row per net: the figure, its paired difference to dense, what it costs."""
     lines = [
-        f"| net | peak lr | {key} | paired difference to dense | total parameters | active (expected) | measured FLOPs per token |",
+        f"| net | peak lr | {key} | paired difference to dense | total parameters | active (expected) "
+        "| measured FLOPs per token |",
         "|---|---|---|---|---|---|---|",
     ]
     for net, by_seed in runs.items():

@@ -90,8 +90,11 @@ class _Terminal:
 
         self._args = args
         self._bar = Progress(
-            BarColumn(bar_width=20), TextColumn("{task.description}", markup=False), TimeElapsedColumn(),
-            console=Console(stderr=True), transient=False,
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=False,
         )
         self._task = self._bar.add_task("starting", total=None)
         self._total = 0

@@ -71,9 +71,7 @@ def measure(network: Network, inputs: Tensor, autocast: torch.dtype | None = Non
     return CompileReport(max(first - second, 0.0), graphs, breaks)
 
 
-def _pass_seconds(
-    network: Network, inputs: Tensor, autocast: torch.dtype | None, given: Mapping[str, Tensor]
-) -> float:
+def _pass_seconds(network: Network, inputs: Tensor, autocast: torch.dtype | None, given: Mapping[str, Tensor]) -> float:
     start = time.perf_counter()
     with torch.autocast(inputs.device.type, autocast, enabled=autocast is not None):
         output = network(inputs, **given)

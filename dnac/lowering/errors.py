@@ -32,15 +32,21 @@ def not_lowered(lowering: str, what: str, origin: Origin | None) -> Diagnostic:
     """The strategy has no program for something that the file asks for."""
     place = (f"asked for at {origin}",) if origin else ()
     return Diagnostic(
-        "DNA743", f"the lowering `{lowering}` cannot run {what}", None,
-        help="use a kind or a word that is built (`docs/kinds.md` lists them)", notes=place,
+        "DNA743",
+        f"the lowering `{lowering}` cannot run {what}",
+        None,
+        help="use a kind or a word that is built (`docs/kinds.md` lists them)",
+        notes=place,
     )
 
 
 def no_compiler(reason: str) -> Diagnostic:
     """torch.compile needs a C++ compiler on the CPU: one line, then uncompiled."""
     return Diagnostic(
-        "DNA744", f"not compiled: {reason}, so the network runs uncompiled", None, severity="note",
+        "DNA744",
+        f"not compiled: {reason}, so the network runs uncompiled",
+        None,
+        severity="note",
         help="install a C++ compiler such as g++, or set CXX",
     )
 
@@ -48,6 +54,8 @@ def no_compiler(reason: str) -> Diagnostic:
 def does_not_compile(reason: str) -> Diagnostic:
     """A formula that torch cannot trace as one graph, as in a kind of the user's own."""
     return Diagnostic(
-        "DNA745", f"torch cannot compile this network as one graph: {reason}", None,
+        "DNA745",
+        f"torch cannot compile this network as one graph: {reason}",
+        None,
         help="train with `--no-compile`, or mend the kind's formula",
     )

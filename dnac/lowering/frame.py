@@ -68,6 +68,13 @@ def frame_of(call: Call, *, tokens: int, is_text: bool, training: bool, record: 
     seed, step = (0, 0) if call.seeds is None else (call.seeds[0], call.seeds[1])
     samples = torch.arange(batch, device=device) if call.samples is None else call.samples
     return Frame(
-        inputs=call.inputs, batch=batch, tokens=call.inputs.shape[1] if is_text else tokens, is_text=is_text,
-        training=training, record=record, seed=seed, step=step if training else 0, samples=samples,
+        inputs=call.inputs,
+        batch=batch,
+        tokens=call.inputs.shape[1] if is_text else tokens,
+        is_text=is_text,
+        training=training,
+        record=record,
+        seed=seed,
+        step=step if training else 0,
+        samples=samples,
     )

@@ -69,9 +69,7 @@ class Interpreter(ABC):
 
     def run(self, weights: Mapping[str, Tensor], call: Call, training: bool, record: bool) -> Output:
         """One forward pass."""
-        frame = frame_of(
-            call, tokens=self.graph.tokens, is_text=self.graph.is_text, training=training, record=record
-        )
+        frame = frame_of(call, tokens=self.graph.tokens, is_text=self.graph.is_text, training=training, record=record)
         turn = Turn(frame, call, weights, self.whole, Results())
         values: Values = {}
         for act in self.bound:
@@ -85,9 +83,17 @@ class Interpreter(ABC):
     def bind(self, instruction: do.AnyInstruction) -> Bound:
         """The function that runs one instruction."""
         makers: dict[type, Callable[[Any], Bound]] = {
-            do.Embed: self._embed, do.Norm: self._norm, do.Dense: self._dense, do.Route: self._route,
-            do.Sort: self.sort, do.Gather: self.gather, do.Run: self.run_bank, do.Combine: self.combine,
-            do.Add: self._add, do.Head: self._head, do.Repeat: self._repeat,
+            do.Embed: self._embed,
+            do.Norm: self._norm,
+            do.Dense: self._dense,
+            do.Route: self._route,
+            do.Sort: self.sort,
+            do.Gather: self.gather,
+            do.Run: self.run_bank,
+            do.Combine: self.combine,
+            do.Add: self._add,
+            do.Head: self._head,
+            do.Repeat: self._repeat,
         }
         return makers[type(instruction)](instruction)
 
@@ -157,7 +163,8 @@ class Interpreter(ABC):
         def act(values: Values, turn: Turn) -> None:
             place, call, name = turn.names.steps[i.step], turn.call, turn.names.routers.get(i.router, i.router)
             given = Given(
-                turn.names.words[i.site], {name: turn.weights[key] for name, key in keys.items()},
+                turn.names.words[i.site],
+                {name: turn.weights[key] for name, key in keys.items()},
                 None if bias is None else turn.weights[bias],
                 *(None if each is None else each[place] for each in (call.routes, call.route_masks, call.module_gates)),
             )

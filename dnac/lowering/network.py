@@ -50,8 +50,14 @@ class Network(Names):
     """The sites of all routing steps, in order: `Output.stats`, `routes` and the like go by it."""
 
     def __init__(  # noqa: PLR0913 - each is a choice of its own, and all but the graph are optional
-        self, graph: Graph, lowering: str = "portable", device: torch.device | str = "cpu",
-        dtype: torch.dtype | str = torch.float32, seed: int = 0, level: str = "O2", compile: bool = False,
+        self,
+        graph: Graph,
+        lowering: str = "portable",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | str = torch.float32,
+        seed: int = 0,
+        level: str = "O2",
+        compile: bool = False,
     ) -> None:
         super().__init__()
         device = torch.device(device)
@@ -80,9 +86,16 @@ class Network(Names):
             compile_network(self)
 
     def forward(  # noqa: PLR0913 - each is a thing of its own, and all are optional
-        self, inputs: Tensor, *, routes: Sequence[Tensor] | None = None, record: bool = False,
-        seeds: Tensor | None = None, samples: Tensor | None = None, knobs: Tensor | None = None,
-        route_masks: Sequence[Tensor] | None = None, module_gates: Sequence[Tensor] | None = None,
+        self,
+        inputs: Tensor,
+        *,
+        routes: Sequence[Tensor] | None = None,
+        record: bool = False,
+        seeds: Tensor | None = None,
+        samples: Tensor | None = None,
+        knobs: Tensor | None = None,
+        route_masks: Sequence[Tensor] | None = None,
+        module_gates: Sequence[Tensor] | None = None,
     ) -> Output:
         """One pass. `inputs`: [B, T] ids with T at most the context, or images.
 
@@ -124,7 +137,10 @@ class Network(Names):
         return self
 
     def _require_shapes(
-        self, inputs: Tensor, routes: Sequence[Tensor] | None, masks: Sequence[Tensor] | None,
+        self,
+        inputs: Tensor,
+        routes: Sequence[Tensor] | None,
+        masks: Sequence[Tensor] | None,
         gates: Sequence[Tensor] | None,
     ) -> None:
         if self.graph.is_text and (inputs.dim() != 2 or not 0 < inputs.shape[1] <= self.graph.tokens):

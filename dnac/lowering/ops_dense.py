@@ -54,8 +54,12 @@ class DenseOps:
         return y if gain is None else y * gain.to(y.dtype)
 
     def attend(
-        self, x: Tensor, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
-        *, causal: bool, window: int | None,
+        self,
+        x: Tensor,
+        project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        *,
+        causal: bool,
+        window: int | None,
     ) -> Tensor:
         """Attention over the tokens that `mix` lets each token see; [B, T, H, E]."""
         return self.mix(self.frame, *project(x, self), causal, window)

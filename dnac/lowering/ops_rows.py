@@ -87,8 +87,12 @@ class RowOps:
         return y if gain is None else y * self._own(gain, y)
 
     def attend(
-        self, x: Tensor, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
-        *, causal: bool, window: int | None,
+        self,
+        x: Tensor,
+        project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        *,
+        causal: bool,
+        window: int | None,
     ) -> Tensor:
         """Attention of each row among the keys it sees; [N, H, E]."""
         q, k, v = project(x, self)

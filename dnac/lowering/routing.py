@@ -106,11 +106,13 @@ def router_of(entry: RouterSet) -> Router:
     fields = entry.fields
     terms = fields["balance"] or ()
     return Router(
-        name=entry.name, size=entry.size,
+        name=entry.name,
+        size=entry.size,
         **{name: _word(name, fields[name]) for name in ("score", "noise", "gate", "choose", "grad", "combine")},
         weight=_word("weight", fields["weight"] or Form("raw")),
         balance=tuple(_word("balance", term) for term in terms),  # type: ignore[union-attr]
-        tau=float(fields["tau"]), scale=float(fields["scale"]),  # type: ignore[arg-type]
+        tau=float(fields["tau"]),
+        scale=float(fields["scale"]),  # type: ignore[arg-type]
         sees=fields["sees"].name,  # type: ignore[union-attr]
     )
 
@@ -144,8 +146,12 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
     if given.gates is not None:
         outer = outer * given.gates.to(outer.dtype)[slots_BTK]
     return Routing(
-        ids_BTK, inner, outer, Load(scores_BTM, gates_BTM, ids_BTK, valid_BTK),
-        step_stats(gates_BTM, ids_BTK, weights_BTK, finite), StepRecord(ids_BTK, gates_BTM, weights_BTK),
+        ids_BTK,
+        inner,
+        outer,
+        Load(scores_BTM, gates_BTM, ids_BTK, valid_BTK),
+        step_stats(gates_BTM, ids_BTK, weights_BTK, finite),
+        StepRecord(ids_BTK, gates_BTM, weights_BTK),
     )
 
 

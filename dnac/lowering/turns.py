@@ -78,7 +78,8 @@ class Names:
         self._keys = [entry.key for entry in declared(graph)] + [key for key, _ in biases(graph)]
         members = [
             entry.name if entry.count is None else f"{entry.name}[{n}]"
-            for entry in graph.modules for n in range(entry.count or 1)
+            for entry in graph.modules
+            for n in range(entry.count or 1)
         ]
         self._number = {name: n for n, name in enumerate(members)}
 
@@ -93,8 +94,10 @@ class Names:
         inside = tuple(survey.routing_steps(region.body))
         return tuple(
             TurnNames(
-                keys=self._renamed_keys(new), words=self._words(region.body, new),
-                numbers=self._numbers(region.body, new), routers=new,
+                keys=self._renamed_keys(new),
+                words=self._words(region.body, new),
+                numbers=self._numbers(region.body, new),
+                routers=new,
                 steps={s: s - region.steps[0] + first for s in inside},
             )
             for new, first in zip(map(dict, region.renames), region.steps, strict=True)
@@ -103,8 +106,10 @@ class Names:
     def _renamed_keys(self, new: Mapping[str, str]) -> dict[str, str]:
         return {
             key: key_of(name) + key[len(key_of(old)) :]
-            for old, name in new.items() if old != name
-            for key in self._keys if key.startswith(f"{key_of(old)}.")
+            for old, name in new.items()
+            if old != name
+            for key in self._keys
+            if key.startswith(f"{key_of(old)}.")
         }
 
     def _words(self, instructions: Iterable[do.AnyInstruction], new: Mapping[str, str]) -> dict[str, int]:

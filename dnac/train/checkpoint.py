@@ -81,9 +81,7 @@ def save(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], s
     except OSError as error:
         _remove(temporary)
         needed = sum(map(size_of, tensors.values()))
-        raise Faults(
-            errors.cannot_write(final, error.strerror or str(error), needed, _free_bytes(folder))
-        ) from error
+        raise Faults(errors.cannot_write(final, error.strerror or str(error), needed, _free_bytes(folder))) from error
     return final
 
 
@@ -151,9 +149,7 @@ def clean(folder: Path) -> None:
             _remove(path)
 
 
-def _write(
-    folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
-) -> None:
+def _write(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> None:
     stamps = {f"{name}.safetensors": write_tensors(folder / f"{name}.safetensors", t) for name, t in tensors.items()}
     stamps[STATE] = write_file(folder / STATE, [canonical({**state, "step": step})])
     files = {name: {"bytes": s.bytes_, "sha256": s.sha256} for name, s in stamps.items()}

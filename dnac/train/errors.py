@@ -29,7 +29,8 @@ def batch_does_not_split(batch: int, accumulate: int) -> Diagnostic:
     """Micro-batches would differ in size."""
     fitting = max(1, round(batch / accumulate)) * accumulate
     return _fault(
-        "DNA651", f"a batch of {batch} sequences does not split into {accumulate} equal micro-batches",
+        "DNA651",
+        f"a batch of {batch} sequences does not split into {accumulate} equal micro-batches",
         f"set batch = sequences({fitting}), or another `accumulate`",
     )
 
@@ -55,15 +56,18 @@ def tensorboard_missing() -> Diagnostic:
 def loss_not_finite(step: int, value: float) -> Diagnostic:
     """The task loss."""
     return _fault(
-        "DNA720", f"train step {step}: the loss is {value}, so training stopped before this update",
-        "lower `lr`, lengthen its warm-up, or set `clip`", ("weights are those after the step before",),
+        "DNA720",
+        f"train step {step}: the loss is {value}, so training stopped before this update",
+        "lower `lr`, lengthen its warm-up, or set `clip`",
+        ("weights are those after the step before",),
     )
 
 
 def gradient_not_finite(step: int, value: float, weight: str, origin: Origin | None) -> Diagnostic:
     """The norm of all gradients, or one weight's gradient."""
     return _fault(
-        "DNA721", f"train step {step}: the gradient norm is {value}, so training stopped before this update",
+        "DNA721",
+        f"train step {step}: the gradient norm is {value}, so training stopped before this update",
         "lower `lr`, lengthen its warm-up, or use precision = fp32",
         (f"first in the gradient of `{weight}`{_declared(origin)}", "weights are those after the step before"),
     )
@@ -83,23 +87,28 @@ def score_not_finite(step: int, router: str, site: str, routing_step: int, origi
 def weights_not_finite(step: int, weight: str, value: float) -> Diagnostic:
     """An update overflowed; such weights are never saved."""
     return _fault(
-        "DNA723", f"train step {step}: `{weight}` holds {value} after the update, so it was not saved",
-        "lower `lr`, or lengthen its warm-up", ("earlier checkpoints are as they were",),
+        "DNA723",
+        f"train step {step}: `{weight}` holds {value} after the update, so it was not saved",
+        "lower `lr`, or lengthen its warm-up",
+        ("earlier checkpoints are as they were",),
     )
 
 
 def routing_collapsed(step: int, site: str, what: str) -> Diagnostic:
     """An alert, not a fault: training goes on."""
     return _fault(
-        "DNA724", f"train step {step}: routing at `{site}` has collapsed: {what}",
-        "raise the balance term's rate or weight, or lower `router_lr`", severity="warning",
+        "DNA724",
+        f"train step {step}: routing at `{site}` has collapsed: {what}",
+        "raise the balance term's rate or weight, or lower `router_lr`",
+        severity="warning",
     )
 
 
 def out_of_memory(step: int, micro_batch: int, accumulate: int) -> Diagnostic:
     """The device's memory is used up."""
     return _fault(
-        "DNA725", f"train step {step}: out of memory with {micro_batch} sequences in a micro-batch",
+        "DNA725",
+        f"train step {step}: out of memory with {micro_batch} sequences in a micro-batch",
         f"set accumulate = {accumulate * 2}: the same batch in smaller parts",
     )
 
@@ -110,7 +119,8 @@ def out_of_memory(step: int, micro_batch: int, accumulate: int) -> Diagnostic:
 def no_checkpoint(folder: Path) -> Diagnostic:
     """`--resume` with nothing to go on from: never a fresh start by accident."""
     return _fault(
-        "DNA730", f"no usable checkpoint in {folder}",
+        "DNA730",
+        f"no usable checkpoint in {folder}",
         "to train from the beginning, choose a new folder with --out",
     )
 
@@ -118,8 +128,11 @@ def no_checkpoint(folder: Path) -> Diagnostic:
 def checkpoint_damaged(name: str, problems: Sequence[str], used: str | None) -> Diagnostic:
     """One checkpoint does not verify; the one before it is used, in plain sight."""
     return _fault(
-        "DNA731", f"checkpoint {name} is damaged: {problems[0]}",
-        f"going on from {used}" if used else "", problems[1:], "warning" if used else "error",
+        "DNA731",
+        f"checkpoint {name} is damaged: {problems[0]}",
+        f"going on from {used}" if used else "",
+        problems[1:],
+        "warning" if used else "error",
     )
 
 
@@ -137,16 +150,20 @@ def checkpoint_does_not_fit(name: str, problems: Sequence[str]) -> Diagnostic:
     """Names, shapes or types of tensors differ from the network's."""
     more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
     return _fault(
-        "DNA734", f"checkpoint {name} does not fit the net: {problems[0]}{more}",
-        "use the run with the spec and the version of dnac that made it", problems[1:6],
+        "DNA734",
+        f"checkpoint {name} does not fit the net: {problems[0]}{more}",
+        "use the run with the spec and the version of dnac that made it",
+        problems[1:6],
     )
 
 
 def run_differs(folder: Path, differences: Sequence[str]) -> Diagnostic:
     """`--resume` with another spec, other settings or other samples."""
     return _fault(
-        "DNA735", f"{folder} was trained otherwise: {differences[0]}",
-        "undo the change, or start a new run with --out", differences[1:],
+        "DNA735",
+        f"{folder} was trained otherwise: {differences[0]}",
+        "undo the change, or start a new run with --out",
+        differences[1:],
     )
 
 
@@ -158,7 +175,9 @@ def newer_format(what: str, found: object, known: int) -> Diagnostic:
 def cannot_write(path: Path, reason: str, needed: int, free: int) -> Diagnostic:
     """A full disk, a quota, a read-only folder."""
     return _fault(
-        "DNA737", f"cannot write {path}: {reason}", "make room, then go on with --resume",
+        "DNA737",
+        f"cannot write {path}: {reason}",
+        "make room, then go on with --resume",
         (f"{needed:,} bytes needed, {free:,} free", "earlier checkpoints are as they were"),
     )
 

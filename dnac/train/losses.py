@@ -26,7 +26,10 @@ def task_loss(logits: Tensor, targets: Tensor, *, label_smoothing: float, count:
     """
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     total = cross_entropy(
-        wide.reshape(-1, wide.shape[-1]), targets.reshape(-1),
-        ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum",
+        wide.reshape(-1, wide.shape[-1]),
+        targets.reshape(-1),
+        ignore_index=IGNORED,
+        label_smoothing=label_smoothing,
+        reduction="sum",
     )
     return total / max(count, 1)

@@ -138,7 +138,9 @@ class Run:
         """
         spec = self.spec_with(settings)
         network = spec.build(
-            device=device, dtype=self.resolved["dtype"], lowering=lowering or self.resolved["lowering"],
+            device=device,
+            dtype=self.resolved["dtype"],
+            lowering=lowering or self.resolved["lowering"],
             seed=self.resolved["seeds"]["init"],
         )
         self.load_into(network, tell)
@@ -161,7 +163,6 @@ def write_folder(
         write_file(folder / name, [text.encode()])
     write_file(folder / RESOLVED, [canonical(dict(resolved))])
     write_file(folder / PLAN, [canonical(dict(plan))])
-
 
 
 def _beside(source: Source, used: Iterable[Source]) -> list[tuple[Path, str]]:

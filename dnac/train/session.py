@@ -103,8 +103,11 @@ class Session:
         except Faults as faults:
             diagnostic = next(iter(faults.bag))
             self._write(
-                {"step": self.training.step + 1, "loss": None,
-                 "fault": {"code": diagnostic.code, "message": diagnostic.message}}
+                {
+                    "step": self.training.step + 1,
+                    "loss": None,
+                    "fault": {"code": diagnostic.code, "message": diagnostic.message},
+                }
             )
             raise
 

@@ -88,7 +88,11 @@ def build_session(prepared: Prepared, listener: Listener, *, is_compiled: bool) 
         device=device,
     )
     return Session(
-        training, listener, Alerts(graph), _evaluation(training, uncompiled, prepared.valid), ActiveFlops(graph),
+        training,
+        listener,
+        Alerts(graph),
+        _evaluation(training, uncompiled, prepared.valid),
+        ActiveFlops(graph),
         digest=identity.digest(prepared.identity),
     )
 

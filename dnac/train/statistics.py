@@ -20,9 +20,7 @@ DIGITS = 6
 """Significant digits of shares in the metrics."""
 
 
-def routing_statistics(
-    graph: Graph, counts: Sequence[Tensor], stats: Sequence[Sequence[StepStats]]
-) -> dict[str, Any]:
+def routing_statistics(graph: Graph, counts: Sequence[Tensor], stats: Sequence[Sequence[StepStats]]) -> dict[str, Any]:
     """The routing part of a line of metrics.
 
     skip_share: part of all choices that fell on an identity; None where there is no routing.
@@ -75,8 +73,10 @@ def _dead_modules(graph: Graph, counts: Sequence[Tensor]) -> list[str]:
     idle = {name: mask.tolist() for name, mask in idle_modules(graph, counts).items()}
     return [
         name if graph.module[name].count is None else f"{name}[{i}]"
-        for name, mask in idle.items() if not graph.module[name].is_identity
-        for i, is_idle in enumerate(mask) if is_idle
+        for name, mask in idle.items()
+        if not graph.module[name].is_identity
+        for i, is_idle in enumerate(mask)
+        if is_idle
     ]
 
 

@@ -17,8 +17,14 @@ from torch import Tensor
 from dnac.train.files import Stamp, write_file
 
 _TYPES = {
-    torch.float64: "F64", torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16",
-    torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL",
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
 }
 
 
@@ -48,7 +54,8 @@ def mismatches(path: Path, wanted: Mapping[str, Tensor]) -> list[str]:
         *(f"`{n}` is not in the net" for n in sorted(found.keys() - asked.keys())),
         *(
             f"`{n}` is {_words(*found[n])}, the net has {_words(*asked[n])}"
-            for n in sorted(asked.keys() & found.keys()) if asked[n] != found[n]
+            for n in sorted(asked.keys() & found.keys())
+            if asked[n] != found[n]
         ),
     ]
 

@@ -52,7 +52,8 @@ def test_knobs_are_the_scheduled_numbers_of_losses_in_order() -> None:
     aux = form("aux", weight=scheduled(0.3), per="batch")
     graph = routed(FOUR, steps=2, balance=(form("load_bias", rate=scheduled(0.1)), form("z", weight=0.1), aux))
     assert [(router, path) for router, path, _ in knobs(graph)] == [
-        ("hop[0]", "balance[2].weight"), ("hop[1]", "balance[2].weight"),
+        ("hop[0]", "balance[2].weight"),
+        ("hop[1]", "balance[2].weight"),
     ]
     assert starts(graph).tolist() == [0.3, 0.3]
 

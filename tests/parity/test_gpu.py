@@ -13,7 +13,8 @@ from dnac.lowering.exact import exact_product
 from lowered import ATTENTION, MLP, SKIP, error, gradients, ids, inputs_for, network, routed
 
 pytestmark = [
-    pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
 ]
 
 PARTS = (Part("a", graphs.attention(bias=True)), Part("m", graphs.mlp(dropout=0.1)))
@@ -87,8 +88,10 @@ def test_two_runs_give_the_same_bits(compiled: bool) -> None:
 def test_the_compiled_bf16_program_has_no_host_sync_and_agrees_with_eager() -> None:
     part = (Part("a", graphs.attention()), Part("m", graphs.mlp()))
     graph = routed([("x", 3, part), SKIP], choose=TOP2)
-    eager, compiled = network(graph, device="cuda", dtype=torch.float32), network(graph, device="cuda", compile=True,
-                                                                                  dtype=torch.float32)
+    eager, compiled = (
+        network(graph, device="cuda", dtype=torch.float32),
+        network(graph, device="cuda", compile=True, dtype=torch.float32),
+    )
     inputs = inputs_for(graph).cuda()
     with torch.autocast("cuda", torch.bfloat16):
         expected = eager(inputs, record=True)

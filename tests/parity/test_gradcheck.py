@@ -23,7 +23,12 @@ PARTS = (
 @pytest.mark.parametrize("sees", ["peers", "module", "everyone"])
 def test_gradients_are_the_derivatives(sees: str, combine: str, lowering: str) -> None:
     graph = routed(
-        [("x", 2, PARTS), SKIP], steps=2, tokens=3, choose=form("top", k=2), sees=form(sees), combine=form(combine),
+        [("x", 2, PARTS), SKIP],
+        steps=2,
+        tokens=3,
+        choose=form("top", k=2),
+        sees=form(sees),
+        combine=form(combine),
         balance=(form("aux", weight=0.1, per="batch"), form("z", weight=0.1)),
     )
     net, inputs = network(graph, lowering), inputs_for(graph)

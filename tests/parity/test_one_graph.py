@@ -27,8 +27,11 @@ def everything(sees: str, dropout: float = 0.2) -> Graph:
     """Two banks, two identities, two choices, draws, scheduled numbers, a region of two turns."""
     parts = (Part("attention", graphs.attention(dropout=dropout)), Part("mlp", graphs.mlp(bias=True)))
     return routed(
-        [("x", 3, parts), ("m", 2, MLP), ("skip", 2, ())], choose=form("top", k=2), sees=form(sees),
-        noise=form("jitter", share=0.1), combine=form("in_branch"),
+        [("x", 3, parts), ("m", 2, MLP), ("skip", 2, ())],
+        choose=form("top", k=2),
+        sees=form(sees),
+        noise=form("jitter", share=0.1),
+        combine=form("in_branch"),
         balance=(form("load_bias", rate=0.1), form("aux", weight=SCHEDULE, per="batch")),
     )
 
@@ -52,7 +55,8 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Network, Network, Com
 def call(step: int) -> dict[str, torch.Tensor]:
     """Values that change from one train step to the next."""
     return {
-        "seeds": torch.tensor([3, step]), "samples": torch.tensor([step, step + 7]),
+        "seeds": torch.tensor([3, step]),
+        "samples": torch.tensor([step, step + 7]),
         "knobs": torch.tensor([0.1 * step, 0.2], dtype=torch.float64),
     }
 

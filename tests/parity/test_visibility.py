@@ -46,7 +46,10 @@ EVERYONE: Sets = (
 IMAGE: Sets = (
     {0: [(0, 0), (2, 0), (4, 0)], 1: [(1, 0)], 2: [(0, 0), (2, 0), (4, 0)], 4: [(0, 0), (2, 0), (4, 0)]},
     {
-        0: [(0, 1), (1, 1), (4, 1)], 1: [(0, 1), (1, 1), (4, 1)], 2: [(2, 1), (3, 1)], 3: [(2, 1), (3, 1)],
+        0: [(0, 1), (1, 1), (4, 1)],
+        1: [(0, 1), (1, 1), (4, 1)],
+        2: [(2, 1), (3, 1)],
+        3: [(2, 1), (3, 1)],
         4: [(0, 1), (1, 1), (4, 1)],
     },
 )
@@ -124,8 +127,14 @@ def test_a_peer_is_whoever_chose_the_module_in_any_slot(lowering: str) -> None:
 def test_rope_turns_by_the_position_in_the_sequence(lowering: str) -> None:
     """Peers at positions 1 and 4 are three apart, wherever they stand among the routed rows."""
     part = graphs.attention(norm=form("none"), positions=form("rope", base=100.0))
-    graph = routed([("a", 1, (Part("attention", part),)), SKIP], steps=1, tokens=6, positions=form("none"),
-                   weight=form("one"), grad=form("none"))
+    graph = routed(
+        [("a", 1, (Part("attention", part),)), SKIP],
+        steps=1,
+        tokens=6,
+        positions=form("none"),
+        weight=form("one"),
+        grad=form("none"),
+    )
     net = network(graph, lowering)
     inputs = inputs_for(graph, batch=1)
 

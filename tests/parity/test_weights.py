@@ -36,7 +36,8 @@ def test_all_lowerings_and_levels_have_the_same_state() -> None:
     graph = routed([BLOCK, ("m", 2, MLP), SKIP], norm=form("rms"), read=form("normed"), **BALANCED)
     first, *others = [
         Network(graph, lowering, level=level).state_dict()
-        for lowering in ("reference", "portable") for level in ("O0", "O1", "O2")
+        for lowering in ("reference", "portable")
+        for level in ("O0", "O1", "O2")
     ]
     for state in others:
         assert list(state) == list(first)

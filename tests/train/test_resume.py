@@ -22,7 +22,10 @@ def segment(name: str, place: str, at: int, *words: str) -> subprocess.Completed
     paths = os.pathsep.join([str(HERE), str(HERE.parents[1])])
     return subprocess.run(
         [sys.executable, str(HERE / "worker.py"), name, place, str(at), *words],
-        capture_output=True, text=True, check=False, timeout=280,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
     )
 
@@ -70,7 +73,11 @@ def test_a_second_signal_ends_at_once_and_leaves_good_checkpoints(
         "sys.exit(main(sys.argv[1:]))\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=280,
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
         env={**os.environ, "PYTHONPATH": str(HERE.parents[1]), "OMP_NUM_THREADS": "1"},
     )
     assert ended.returncode == -15, "ended by the signal itself, before step 6 was saved"

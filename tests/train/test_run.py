@@ -43,7 +43,11 @@ def test_a_run_folder_says_everything_that_was_decided(done: Path) -> None:
     resolved = json.loads((run / "resolved.json").read_text())
     assert (run / "spec.dna").read_text() == (done / "tiny.dna").read_text()
     assert sorted(p.name for p in run.iterdir()) == [
-        "checkpoints", "metrics.jsonl", "plan.json", "resolved.json", "spec.dna"
+        "checkpoints",
+        "metrics.jsonl",
+        "plan.json",
+        "resolved.json",
+        "spec.dna",
     ]
     assert resolved["seeds"] == {"init": 1, "data": 1, "routing": 1}
     assert resolved["versions"]["torch"] == torch.__version__

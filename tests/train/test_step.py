@@ -25,7 +25,10 @@ SKIP = (form("skip_target", member="skip", share=0.25, per="step", rate=1e-5),)
 
 def training(graph: Graph | None = None, dtype: torch.dtype = torch.float32, **changes: object) -> Training:
     given: dict[str, object] = {
-        "data": form("x"), "valid": form("y"), "batch": form("sequences", n=8), "length": form("steps", n=50),
+        "data": form("x"),
+        "valid": form("y"),
+        "batch": form("sequences", n=8),
+        "length": form("steps", n=50),
         "lr": 1e-2,
     }
     graph = graph or tiny_text(balance=SKIP)
@@ -45,7 +48,8 @@ def batch(seed: int = 0, ignored: int = 0) -> Batch:
 def state(run: Training) -> dict[str, Tensor]:
     moments = {
         f"{key}/{name}": value.clone()
-        for name, p in run.network.named_parameters() for key, value in run.optimizer.state.get(p, {}).items()
+        for name, p in run.network.named_parameters()
+        for key, value in run.optimizer.state.get(p, {}).items()
     }
     return {n: t.clone() for n, t in run.network.state_dict().items()} | moments
 

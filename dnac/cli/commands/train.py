@@ -106,8 +106,14 @@ def _options(args: Namespace) -> Options:
     from dnac.train.prepare import Options
 
     return Options(
-        out=args.out, resume=args.resume, device=args.device, lowering=args.lowering, compile=args.compile,
-        settings=tuple(args.settings), command=tuple(sys.argv), kinds=tuple(map(os.fspath, args.kinds)),
+        out=args.out,
+        resume=args.resume,
+        device=args.device,
+        lowering=args.lowering,
+        compile=args.compile,
+        settings=tuple(args.settings),
+        command=tuple(sys.argv),
+        kinds=tuple(map(os.fspath, args.kinds)),
         dry_run=args.dry_run,
     )
 

@@ -108,21 +108,29 @@ class Portable(Interpreter):
 
         return act
 
-    def _row_set(
-        self, i: do.Run, turn: Turn, ids_BTK: Tensor, rows: BankRows, x_BTD: Tensor, sees: str
-    ) -> RowSet:
+    def _row_set(self, i: do.Run, turn: Turn, ids_BTK: Tensor, rows: BankRows, x_BTD: Tensor, sees: str) -> RowSet:
         numbers = tuple(turn.names.numbers[str(member)] for member in i.modules)
         by_slot = [-1] * (max(i.make.slots) + 1)
         for slot, number in zip(i.make.slots, numbers, strict=True):
             by_slot[slot] = number
         return RowSet(
-            rows=rows, K=ids_BTK.shape[-1], module_BR=_looked_up(by_slot, ids_BTK).flatten(1), numbers=numbers,
-            names=tuple(turn.names.words[str(member)] for member in i.modules), sees=sees, tokens_BTD=x_BTD,
+            rows=rows,
+            K=ids_BTK.shape[-1],
+            module_BR=_looked_up(by_slot, ids_BTK).flatten(1),
+            numbers=numbers,
+            names=tuple(turn.names.words[str(member)] for member in i.modules),
+            sees=sees,
+            tokens_BTD=x_BTD,
             carries=self.carries,
         )
 
     def _for_every_token(
-        self, i: do.Run, turn: Turn, routing: Routing, rows: BankRows, x_BTD: Tensor,
+        self,
+        i: do.Run,
+        turn: Turn,
+        routing: Routing,
+        rows: BankRows,
+        x_BTD: Tensor,
         run: Callable[[Tensor, RowSet, Tensor | None], Tensor],
     ) -> Tensor:
         """All modules of the bank on all tokens, as one routing that chooses them all; then each row's own."""

@@ -63,6 +63,7 @@ class Reference(Interpreter):
             routing: Routing = values[i.routing]
             made: dict[int, Tensor] = {}
             for slot, member in zip(i.make.slots, i.modules, strict=True):
+
                 def weights(plan: PartPlan, member: Any = member) -> dict[str, Tensor]:
                     return {name: stack.of(turn.weights)[0] for name, stack in keys[member][plan.name].items()}
 

@@ -82,7 +82,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     def nan_product(a: Tensor, b: Tensor, *, offs: Tensor) -> Tensor:
         out = product(a, b, offs=offs).clone()
         if b.dim() == 3:
-            out[int(offs[-1]):] = float("nan")
+            out[int(offs[-1]) :] = float("nan")
         else:  # a device that leaves garbage in empty groups
             out[torch.diff(offs, prepend=offs.new_zeros(1)) == 0] = float("nan")
         return out

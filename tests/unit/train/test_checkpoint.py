@@ -44,7 +44,10 @@ def test_the_files_are_readable_by_safetensors_itself(tmp_path: Path) -> None:
     loaded = load_file(save(tmp_path, 2) / "weights.safetensors")
     assert all(torch.equal(loaded[n], t) for n, t in tensors(2.0)["weights"].items())
     assert sorted(p.name for p in (tmp_path / "step_2").iterdir()) == [
-        "manifest.json", "optimizer.safetensors", "state.json", "weights.safetensors"
+        "manifest.json",
+        "optimizer.safetensors",
+        "state.json",
+        "weights.safetensors",
     ]
 
 

@@ -49,7 +49,10 @@ def test_a_constant_is_itself() -> None:
 
 def train(**changes: object) -> TrainParams:
     given: dict[str, object] = {
-        "data": form("x"), "valid": form("y"), "batch": form("sequences", n=8), "length": form("steps", n=100),
+        "data": form("x"),
+        "valid": form("y"),
+        "batch": form("sequences", n=8),
+        "length": form("steps", n=100),
         "lr": 1e-3,
     }
     return TrainParams(**{**given, **changes})  # type: ignore[arg-type]

@@ -19,7 +19,10 @@ from graphs import tiny_text
 
 def stats(counts: tuple[int, ...], weight: float = 0.25, entropy: float = 1.0) -> StepStats:
     return StepStats(
-        torch.tensor(counts), torch.zeros(len(counts) - 1), torch.tensor(weight), torch.tensor(entropy),
+        torch.tensor(counts),
+        torch.zeros(len(counts) - 1),
+        torch.tensor(weight),
+        torch.tensor(entropy),
         torch.tensor(True),
     )
 
@@ -31,8 +34,13 @@ def test_routing_metrics_say_load_skips_dead_modules_and_mean_weight() -> None:
     assert found["skip_share"] == 12 / 32
     assert found["dead_modules"] == ["nodes.block[2]"]
     assert found["routing"]["hop[1]"] == {
-        "router": "hop[1]", "load": [0, 0.5, 0, 0.25], "entropy": 1.0, "mean_weight": 0.5, "skip_share": 0.25,
-        "empty_share": 0.25, "dead": ["nodes.block[0]", "nodes.block[2]"],
+        "router": "hop[1]",
+        "load": [0, 0.5, 0, 0.25],
+        "entropy": 1.0,
+        "mean_weight": 0.5,
+        "skip_share": 0.25,
+        "empty_share": 0.25,
+        "dead": ["nodes.block[0]", "nodes.block[2]"],
     }
 
 
