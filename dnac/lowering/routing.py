@@ -30,6 +30,7 @@ from dnac.kinds.base import (
     Weights,
     params_of,
 )
+from dnac.kinds.router import RouterParams
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
 from dnac.lowering.exact import exact_product
@@ -103,17 +104,17 @@ class Router:
 
 def router_of(entry: RouterSet) -> Router:
     """Look up all words of a router once."""
-    fields = entry.fields
-    terms = fields["balance"] or ()
+    fields = RouterParams(**dict(entry.fields.args))  # type: ignore[arg-type]
+    forms = {name: getattr(fields, name) for name in ("score", "noise", "gate", "choose", "grad", "combine")}
     return Router(
         name=entry.name,
         size=entry.size,
-        **{name: _word(name, fields[name]) for name in ("score", "noise", "gate", "choose", "grad", "combine")},
-        weight=_word("weight", fields["weight"] or Form("raw")),
-        balance=tuple(_word("balance", term) for term in terms),  # type: ignore[union-attr]
-        tau=float(fields["tau"]),
-        scale=float(fields["scale"]),  # type: ignore[arg-type]
-        sees=fields["sees"].name,  # type: ignore[union-attr]
+        **{name: _word(name, form) for name, form in forms.items()},
+        weight=_word("weight", fields.weight or Form("raw")),
+        balance=tuple(_word("balance", term) for term in fields.balance or ()),
+        tau=fields.tau,
+        scale=fields.scale,
+        sees=fields.sees.name,
     )
 
 
