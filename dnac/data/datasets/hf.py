@@ -104,7 +104,7 @@ def _rows(params: HfParams, files: list[Path]) -> Iterator[dict[str, Any]]:
 
     try:
         import datasets
-        from datasets.exceptions import DatasetsError
+        from datasets.exceptions import DatasetsError  # pyright: ignore[reportMissingImports] - an extra
         from huggingface_hub.errors import HfHubHTTPError
     except ModuleNotFoundError as fault:
         raise Faults(errors.extra_missing("hf", fault.name or "datasets", "hf")) from fault
