@@ -96,7 +96,9 @@ class _Drawing:
             self.edges.append(Edge(first, node.id, "tied", "same table"))
         lines = [kind.name, *([f"{kind['pool']}"] if kind.get("pool") is not None and not self.graph.is_text else [])]
         outputs = self.graph.input.get("vocabulary" if self.graph.is_text else "classes")
-        out = Box(f"{node.id}.out", "output", "logits", (f"{outputs} {'tokens' if self.graph.is_text else 'classes'}",))
+        out = Box(
+            f"{node.id}.out", "output", "logits", (f"{outputs} {'per token' if self.graph.is_text else 'classes'}",)
+        )
         self.edges.append(Edge(node.id, out.id, "stream"))
         return [Box(node.id, "head", f"head {node.weights}", tuple(lines)), out], out.id
 
