@@ -24,6 +24,7 @@ FINE, FAULTS, WRONG_USE, INTERNAL, PIPE, INTERRUPTED = 0, 1, 2, 3, 141, 130
 
 def entry() -> NoReturn:
     """The console script."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")  # dnac uses none, and the scan for them costs 24 ms
     code = main()
     try:
         sys.stdout.flush()
