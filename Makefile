@@ -53,9 +53,10 @@ test-gpu: install ## what needs a CUDA device
 check: install ## format, lint, types, layers and the tests that need no torch (under a minute)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/pyright --pythonpath $(BIN)/python | tail -20
 	$(BIN)/lint-imports --no-cache | tail -12
-	$(TEST_ENV) $(BIN)/python -m pytest tests/unit tests/architecture -m "torchfree and not slow" -n $(JOBS) --deselect tests/unit/semantics/test_size_bombs.py -q $(PYTEST_FLAGS)
+	@types=$$(mktemp); $(BIN)/pyright --pythonpath $(BIN)/python > $$types 2>&1 & checker=$$!; tests=0; \
+	$(TEST_ENV) $(BIN)/python -m pytest tests/unit tests/architecture -m "torchfree and not slow" -n $(JOBS) --deselect tests/unit/semantics/test_size_bombs.py -q $(PYTEST_FLAGS) || tests=$$?; \
+	wait $$checker || { tail -20 $$types; tests=1; }; rm -f $$types; exit $$tests
 
 format: install ## rewrite all Python files in the one style
 	$(BIN)/ruff format .
