@@ -16,6 +16,7 @@ from dnac import catalogue
 from dnac.ir.graph import Graph
 from dnac.kinds.base import InitKind, params_of
 from dnac.lowering.weights import Declared, biases, declared
+from dnac.text.diagnostic import InternalError
 
 
 class Names(nn.Module):
@@ -44,7 +45,7 @@ def initial(entry: Declared, seed: int) -> Tensor:
     """Initial values of one declared weight: float32 on the CPU, each module drawn on its own."""
     kind: InitKind = catalogue.get("init", entry.spec.init.name)
     if kind.draw is None:
-        raise NotImplementedError(f"init {kind.name} draws nothing")
+        raise InternalError("lowering.bind", f"the init `{kind.name}` has no `draw`")
     params = params_of(kind, entry.spec.init)
     drawn = [kind.draw(params, entry.spec.shape, _generator(seed, name)) for name in entry.names]
     return torch.stack(drawn) if entry.is_stacked else drawn[0]
