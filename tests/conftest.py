@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 import golden
+from dnac import catalogue
 
 TESTS = Path(__file__).parent
 TORCH_FREE = ("text", "syntax", "ir", "catalogue", "semantics", "passes", "schedule", "front", "lsp")
@@ -32,3 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parts = item.path.relative_to(TESTS).parts
         if parts[0] == "architecture" or (parts[0] == "unit" and parts[1] in TORCH_FREE):
             item.add_marker("torchfree")
+
+
+@pytest.fixture(autouse=True)
+def folders_of_kinds_stay_with_their_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test adds by `--kinds` is gone for the next, in whatever order they run."""
+    monkeypatch.setattr(catalogue, "_extra", list(catalogue._extra))
