@@ -149,7 +149,9 @@ def _validated(
     try:
         return Bound(params(**found), spans)
     except ValidationError as invalid:
-        for detail in invalid.errors():
+        # a number out of range where a form may stand too fails both ways; the range is what the user can mend
+        found_faults = [detail for detail in invalid.errors() if detail["type"] != "is_instance_of"]
+        for detail in found_faults or invalid.errors():
             bag.add(_range(owner, detail, spans))
         return None
 

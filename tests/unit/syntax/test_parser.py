@@ -182,9 +182,12 @@ def test_a_file_of_200_lines_parses_fast():
     body = "  hop: route nodes by { choose = top(2); weight = raw; balance = skip_target(skip, 30%, rate = 1e-4) }\n"
     source = Source("test.dna", "dna 1\nnet a {\n" + body * 198 + "}\n")
     parse(source, Bag())
-    start = time.process_time()
-    parse(source, Bag())
-    assert time.process_time() - start < 0.3  # 0.07 s on a quiet machine
+    seconds = []
+    for _ in range(3):  # the best of three: a collection of garbage may fall into any one
+        start = time.process_time()
+        parse(source, Bag())
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 0.3  # 0.07 s on a quiet machine
 
 
 def test_a_setting_of_the_command_line_has_its_own_source_name():
