@@ -66,7 +66,8 @@ def complete(document: Document, offset: int) -> list[Item]:
         return []
     found = dict[str, Item]()
     for item in _items(document, expected, offset):
-        found.setdefault(item.label, item)
+        if item.label:  # a name that the parser put in for a missing one is empty
+            found.setdefault(item.label, item)
     return list(found.values())
 
 
