@@ -25,6 +25,10 @@ COUNTS = {
     "dna_lm_top2": (603_185_664, 433_279_488),
     "gpt2_medium": (406_013_952, 406_013_952),
     "vit_small": (21_997_056, 21_997_056),
+    "mixtral_small": (
+        12 * (4 * 768**2 + 8 * 3 * 768 * 2048 + 8 * 768 + 2 * 768) + 2 * 50304 * 768 + 768,
+        12 * (4 * 768**2 + 2 * 3 * 768 * 2048 + 8 * 768 + 2 * 768) + 2 * 50304 * 768 + 768,
+    ),
 }
 """Parameters in all, and active at most: docs/numerics.md derives them by hand."""
 
