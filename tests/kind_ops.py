@@ -12,6 +12,7 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.kinds.base import Site, WeightSpec, params_of
+from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
 
 
@@ -29,8 +30,21 @@ class PlainOps:
         normalise = word("norm", kind).normalise
         return x if normalise is None or gain is None else normalise(x) * gain
 
-    def attend(self, x: Tensor, project: Any, *, causal: bool, window: int | None) -> Tensor:
-        q, k, v = (part.transpose(-3, -2) for part in project(x, self))
+    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        return self.linear(self.norm(x, kind, weights.get("norm")), weights[name], weights.get(f"{name}_bias"))
+
+    def activate(self, x: Tensor, kind: Form) -> Tensor:
+        return word("activation", kind).activate(x)
+
+    def attend(
+        self, x: Tensor, project: Any, heads: Heads, *, positions: Form, causal: bool, window: int | None
+    ) -> Tensor:
+        H, G, E = heads
+        q, k, v = (x.unflatten(-1, (-1, E)) for x in project(x, self).split((H * E, G * E, G * E), dim=-1))
+        rotate = word("positions", positions).rotate
+        if rotate is not None:
+            q, k = (rotate(positions, part, self.at) for part in (q, k))
+        q, k, v = (part.transpose(-3, -2) for part in (q, k, v))
         k, v = (part.repeat_interleave(q.shape[-3] // k.shape[-3], dim=-3) for part in (k, v))
         ahead = self.at[..., None, :] - self.at[..., :, None]
         seen = ahead <= 0 if causal else torch.ones_like(ahead, dtype=torch.bool)

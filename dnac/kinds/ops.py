@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnac.ir.form import Form
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
+
+
+class Heads(NamedTuple):
+    """The heads of one attention."""
+
+    queries: int
+    """H"""
+    keys: int
+    """G, heads of keys and values; each serves H / G query heads."""
+    width: int
+    """E"""
 
 
 class Ops(Protocol):
@@ -29,17 +42,29 @@ class Ops(Protocol):
         """Layer, rms or no norm over the last axis, times the row's own module's gain."""
         ...
 
+    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        """`linear` of `norm`: the weight `name` with its bias `<name>_bias`, and the gain `norm`, where
+        the module has them. One operation, so that a lowering may fold the gain into the weight.
+        """
+        ...
+
+    def activate(self, x: Tensor, kind: Form) -> Tensor:
+        """An activation over the last axis; a gated one halves it."""
+        ...
+
     def attend(
         self,
         x: Tensor,
-        project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        project: Callable[[Tensor, Ops], Tensor],
+        heads: Heads,
         *,
+        positions: Form,
         causal: bool,
         window: int | None,
     ) -> Tensor:
-        """The one seam through which tokens mix. `project(rows, ops) -> q [...,H,E], k, v [...,G,E]`.
-        The lowering decides which rows give keys and values (`sees`, a cache) and returns
-        [..., H, E] for the rows of x.
+        """The one seam through which tokens mix. `project(rows, ops) -> [..., (H + 2 G) E]`: queries,
+        keys and values side by side, not yet turned by `positions`. The lowering decides which rows
+        give keys and values (`sees`, a cache) and returns [..., H, E] for the rows of x.
         """
         ...
 

@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dnac.ir.form import Form
+from dnac.kinds.ops import Heads
+from dnac.kinds.words import word
+
 
 def in_reach(queries: Tensor, keys: Tensor, *, causal: bool, window: int | None) -> Tensor:
     """[..., Q, J] bool from positions [..., Q] and [..., J] in the sequence: no later key if causal,
@@ -17,6 +21,14 @@ def in_reach(queries: Tensor, keys: Tensor, *, causal: bool, window: int | None)
     gap = queries[..., :, None] - keys[..., None, :]
     seen = gap >= 0 if causal else torch.ones_like(gap, dtype=torch.bool)
     return seen if window is None else seen & (gap.abs() < window)
+
+
+def heads_of(packed: Tensor, heads: Heads, positions: Form, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """[..., (H + 2 G) E] to q [..., H, E], k and v [..., G, E]; q and k turned by their positions `at`."""
+    H, G, E = heads
+    q, k, v = (part.unflatten(-1, (-1, E)) for part in packed.split((H * E, G * E, G * E), dim=-1))
+    rotate = word("positions", positions).rotate
+    return (q, k, v) if rotate is None else (rotate(positions, q, at), rotate(positions, k, at), v)
 
 
 def written_out(q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Tensor:

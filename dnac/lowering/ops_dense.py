@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +10,10 @@ from torch import Tensor
 
 from dnac.ir.form import Form
 from dnac.kinds.base import Ops
+from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
 from dnac.lowering import draws
-from dnac.lowering.attention import by_sdpa, in_reach
+from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
 
 Mix = Callable[[Frame, Tensor, Tensor, Tensor, bool, "int | None"], Tensor]
@@ -53,16 +54,28 @@ class DenseOps:
         y = x if normalise is None else normalise(x)
         return y if gain is None else y * gain.to(y.dtype)
 
+    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        """The norm by `kind` and the gain `norm`, then the weight `name` and its bias."""
+        normed = self.norm(x, kind, weights.get("norm"))
+        return self.linear(normed, weights[name], weights.get(f"{name}_bias"))
+
+    def activate(self, x: Tensor, kind: Form) -> Tensor:
+        """The activation as its kind writes it."""
+        return word("activation", kind).activate(x)
+
     def attend(
         self,
         x: Tensor,
-        project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        project: Callable[[Tensor, Ops], Tensor],
+        heads: Heads,
         *,
+        positions: Form,
         causal: bool,
         window: int | None,
     ) -> Tensor:
         """Attention over the tokens that `mix` lets each token see; [B, T, H, E]."""
-        return self.mix(self.frame, *project(x, self), causal, window)
+        q, k, v = heads_of(project(x, self), heads, positions, self.positions())
+        return self.mix(self.frame, q, k, v, causal, window)
 
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         """Drop features while training, drawn per (site, module, branch, sample, position)."""

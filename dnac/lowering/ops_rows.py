@@ -6,7 +6,7 @@ values, E head width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,9 +14,10 @@ from torch import Tensor
 
 from dnac.ir.form import Form
 from dnac.kinds.base import Ops
+from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
 from dnac.lowering import draws
-from dnac.lowering.attention import by_sdpa, in_reach
+from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
 from dnac.lowering.rows import BankRows, from_bank, spread, to_bank
@@ -86,20 +87,31 @@ class RowOps:
         y = x if normalise is None else normalise(x)
         return y if gain is None else y * self._own(gain, y)
 
+    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        """The norm by `kind` and the gain `norm`, then the weight `name` and its bias."""
+        normed = self.norm(x, kind, weights.get("norm"))
+        return self.linear(normed, weights[name], weights.get(f"{name}_bias"))
+
+    def activate(self, x: Tensor, kind: Form) -> Tensor:
+        """The activation as its kind writes it."""
+        return word("activation", kind).activate(x)
+
     def attend(
         self,
         x: Tensor,
-        project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]],
+        project: Callable[[Tensor, Ops], Tensor],
+        heads: Heads,
         *,
+        positions: Form,
         causal: bool,
         window: int | None,
     ) -> Tensor:
         """Attention of each row among the keys it sees; [N, H, E]."""
-        q, k, v = project(x, self)
+        q, k, v = heads_of(project(x, self), heads, positions, self.positions())
         own = self._keys(k, v)
         seen = [own]
         if self.set.sees == "everyone":
-            seen = [self._everyone(project)]
+            seen = [self._everyone(project, heads, positions)]
         elif self.set.sees == "module":
             seen = [*self.frame.earlier(self.set.numbers, self.part), own]
         if self.set.carries:
@@ -150,7 +162,7 @@ class RowOps:
             return seen
         return seen | dead if self.set.sees == "everyone" else seen & ~dead
 
-    def _everyone(self, project: Callable[[Tensor, Ops], tuple[Tensor, Tensor, Tensor]]) -> Keys:
+    def _everyone(self, project: Callable[[Tensor, Ops], Tensor], heads: Heads, positions: Form) -> Keys:
         """Keys that each module of the bank makes of every token of the sequence."""
         frame, M = self.frame, len(self.set.numbers)
         tokens = self.set.tokens_BTD.flatten(0, 1)
@@ -159,7 +171,8 @@ class RowOps:
         ends = (torch.arange(M, device=tokens.device, dtype=torch.int32) + 1) * count
         every = BankRows(place % count, place, ends, place // count, torch.ones_like(place, dtype=torch.bool))
         ops = replace(self, set=replace(self.set, rows=every, K=1))
-        _, k, v = project(tokens.expand(M, *tokens.shape).flatten(0, 1), ops)
+        packed = project(tokens.expand(M, *tokens.shape).flatten(0, 1), ops)
+        _, k, v = heads_of(packed, heads, positions, ops.positions())
         k, v = (x.unflatten(0, (M, frame.batch, frame.tokens)).transpose(0, 1).flatten(1, 2) for x in (k, v))
         numbers = torch.tensor(self.set.numbers, device=tokens.device)
         module = numbers[:, None].expand(M, frame.tokens).flatten().expand(frame.batch, -1)

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from dnac.ir.form import Form
 from dnac.kinds.base import Fault, From, ModuleKind, Ops, Params, Site, Weights, WeightSpec
+from dnac.kinds.ops import Heads
 from dnac.kinds.params import INHERIT, NORMAL, ONES, ZEROS, ShareUnit, SizeUnit
 from dnac.kinds.words import word
 
@@ -101,18 +102,13 @@ def forward(params: AttentionParams, weights: Weights, x: Tensor, ops: Ops) -> T
     """The increment f(x), x and result [..., D]."""
     assert params.kv_heads is not None and params.width is not None
     H, G, E = params.heads, params.kv_heads, params.width // params.heads
-    rotate = word("positions", params.positions).rotate
 
-    def project(rows: Tensor, ops: Ops) -> tuple[Tensor, Tensor, Tensor]:
-        normed = ops.norm(rows, params.norm, weights.get("norm"))
-        qkv = ops.linear(normed, weights["qkv"], weights.get("qkv_bias"))
-        q, k, v = (part.unflatten(-1, (-1, E)) for part in qkv.split((H * E, G * E, G * E), dim=-1))
-        if rotate is not None:
-            at = ops.positions()
-            q, k = rotate(params.positions, q, at), rotate(params.positions, k, at)
-        return q, k, v
+    def project(rows: Tensor, ops: Ops) -> Tensor:
+        return ops.normed_linear(rows, params.norm, weights, "qkv")
 
-    seen = ops.attend(x, project, causal=bool(params.causal), window=params.window)
+    seen = ops.attend(
+        x, project, Heads(H, G, E), positions=params.positions, causal=bool(params.causal), window=params.window
+    )
     y = ops.linear(seen.flatten(-2), weights["out"], weights.get("out_bias"))
     return ops.dropout(y, params.dropout, "attention")
 

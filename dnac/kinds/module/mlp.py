@@ -75,9 +75,7 @@ def weights(params: MlpParams, site: Site) -> tuple[WeightSpec, ...]:
 
 def forward(params: MlpParams, weights: Weights, x: Tensor, ops: Ops) -> Tensor:
     """The increment f(x), x and result [..., D]."""
-    normed = ops.norm(x, params.norm, weights.get("norm"))
-    inner = ops.linear(normed, weights["up"], weights.get("up_bias"))
-    inner = word("activation", params.activation).activate(inner)
+    inner = ops.activate(ops.normed_linear(x, params.norm, weights, "up"), params.activation)
     y = ops.linear(inner, weights["down"], weights.get("down_bias"))
     return ops.dropout(y, params.dropout, "mlp")
 
