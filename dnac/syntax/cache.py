@@ -1,7 +1,7 @@
 """A private folder for things that are quick to load and slow to make.
 
-The grammar tables are stored as a pickle, which runs code when it is read. So nothing is read from a
-folder or file that another user owns or can write to, and a shared temporary folder is never used.
+What is kept here decides what runs later. So nothing is read from a folder or file that another user owns or can
+write to, and a shared temporary folder is never used.
 """
 
 from __future__ import annotations

@@ -1,51 +1,51 @@
-"""The LALR machine of `dna.lark`: the only importer of lark, behind five typed methods."""
+"""The LALR machine of `dna.lark`: an interpreter of the tables in `dna.tables.json`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+import json
+from collections.abc import Callable
 from functools import cache
-from hashlib import sha256
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 from dnac.syntax.ast import Node
 from dnac.syntax.builder import RULES
-from dnac.syntax.cache import private_file
 from dnac.syntax.lexemes import Lexeme
-
-
-@contextmanager
-def _hidden(module: str) -> Generator[None]:
-    """Keep an optional module out of an import."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]  # the documented way to make an import fail
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
-
-with _hidden("regex"):  # lark would load it for features that this grammar does not use: a third of our start-up
-    import lark
-    from lark.exceptions import UnexpectedToken
-    from lark.parsers.lalr_analysis import Shift
+from dnac.syntax.tables import TABLES
 
 
 class Refused(Exception):
-    """The grammar cannot take this word here. The machine stands as it did before the word."""
+    """The grammar cannot take this word here. The machine stands as it did before the word, but for ended rules."""
+
+
+class _Rule(NamedTuple):
+    """One way to make a part from parts."""
+
+    name: str
+    size: int
+    make: Callable[[Any], Any] | None
+    """From parts to a node; None for a run of parts, which becomes part of what holds it."""
+    stands_for_itself: bool
+    """One part alone is the value."""
+    runs: tuple[int, ...]
+    """Which parts are runs."""
+
+
+class _Tables(NamedTuple):
+    start: dict[str, int]
+    end: dict[str, int]
+    rules: tuple[_Rule, ...]
+    states: tuple[dict[str, int], ...]
+    """What follows a word or a rule: the next state, or `-1 - r` for "rule r ends here"."""
 
 
 class Machine:
     """Takes one word after another; its stack can be unwound after a fault."""
 
     def __init__(self, start: str) -> None:
-        # lark's generics are untyped under pyright; this class is the border
-        self._machine: Any = _tables().parse_interactive(start=start)
+        self._tables = _tables()
+        self._end = self._tables.end[start]
+        self._states = [self._tables.start[start]]
+        self._values: list[Any] = []
 
     def feed(self, word: Lexeme) -> Node | None:
         """Take a word; the tree after `$END`, else None.
@@ -53,31 +53,68 @@ class Machine:
         Raises:
             Refused: the word does not fit.
         """
-        try:
-            return cast("Node | None", self._machine.feed_token(word))  # lark reads only `word.type`
-        except UnexpectedToken as error:
-            raise Refused from error
+        states, values, rows = self._states, self._values, self._tables.states
+        while True:
+            action = rows[states[-1]].get(word.type)
+            if action is None:
+                raise Refused
+            if action >= 0:
+                states.append(action)
+                values.append(word)
+                return None
+            rule = self._tables.rules[-1 - action]
+            value = _made(rule, values[len(values) - rule.size :])
+            del states[len(states) - rule.size :], values[len(values) - rule.size :]
+            states.append(rows[states[-1]][rule.name])
+            values.append(value)
+            if word.type == "$END" and states[-1] == self._end:
+                return value
 
     def may_take(self, sort: str) -> bool:
         """Whether the table of this state knows a terminal: exact for keywords, a guess for other words."""
-        return sort in self._machine.choices()
+        return sort in self._tables.states[self._states[-1]]
 
     def accepts(self) -> frozenset[str]:
         """All terminals that could come next; tried out, so exact and slow."""
-        return frozenset(self._machine.accepts())
+        return frozenset(sort for sort in self._tables.states[self._states[-1]] if sort.isupper() and self._fits(sort))
 
     def unwind(self, opener: Lexeme | None) -> None:
         """Drop the unfinished statement, down to the statements before it inside the brace `opener`.
 
         Between statements, and only there, the machine can shift a separator.
         """
-        state = self._machine.parser_state
-        while not self._is_between_statements() or _innermost(state.value_stack) is not opener:
-            state.state_stack.pop()
-            state.value_stack.pop()
+        while not self._is_between_statements() or _innermost(self._values) is not opener:
+            self._states.pop()
+            self._values.pop()
+
+    def _fits(self, sort: str) -> bool:
+        """Whether a word of this sort can be taken: as `feed`, on a copy of the states."""
+        states, rows = list(self._states), self._tables.states
+        while (action := rows[states[-1]].get(sort)) is not None and action < 0:
+            rule = self._tables.rules[-1 - action]
+            del states[len(states) - rule.size :]
+            states.append(rows[states[-1]][rule.name])
+            if sort == "$END" and states[-1] == self._end:
+                return True
+        return action is not None
 
     def _is_between_statements(self) -> bool:
-        return self._machine.choices().get("_SEP", (None,))[0] is Shift
+        return self._tables.states[self._states[-1]].get("_SEP", -1) >= 0
+
+
+def _made(rule: _Rule, parts: list[Any]) -> Any:
+    """What a rule makes of its parts, the runs among them written out."""
+    if rule.runs:
+        whole: list[Any] = parts[0] if rule.runs[0] == 0 else parts[:1]  # a run grows in place, however long it is
+        for place, part in enumerate(parts[1:], start=1):
+            if place in rule.runs:
+                whole.extend(part)
+            else:
+                whole.append(part)
+        parts = whole
+    if rule.stands_for_itself and len(parts) == 1:
+        return parts[0]
+    return parts if rule.make is None else rule.make(parts)
 
 
 def _innermost(values: list[object]) -> Lexeme | None:
@@ -86,18 +123,10 @@ def _innermost(values: list[object]) -> Lexeme | None:
 
 
 @cache
-def _tables() -> Any:
-    """The parse tables, from the user's private cache if they are there."""
-    grammar = Path(__file__).with_name("dna.lark").read_text(encoding="utf-8")
-    key = sha256(f"{lark.__version__} {grammar}".encode()).hexdigest()[:16]
-    kept = private_file(f"grammar-{key}.pickle")
-    return lark.Lark(
-        grammar,
-        parser="lalr",
-        lexer="basic",
-        start=["file", "setting"],
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-        transformer=SimpleNamespace(**RULES),
-        cache=str(kept) if kept else False,
+def _tables() -> _Tables:
+    made: dict[str, Any] = json.loads(TABLES.read_text(encoding="utf-8"))
+    rules = tuple(
+        _Rule(name, size, RULES.get(function), alone, tuple(runs))
+        for name, size, function, alone, runs in made["rules"]
     )
+    return _Tables(made["start"], made["end"], rules, tuple(made["states"]))

@@ -1,9 +1,8 @@
-"""The grammar tables are read only from a place that nobody else can write to."""
+"""What is kept between runs is read only from a place that nobody else can write to."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -60,29 +59,3 @@ def test_what_another_user_owns_is_not_used(base: Path, monkeypatch: pytest.Monk
     path.touch()
     monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
     assert private_file("x") is None
-
-
-def test_without_a_place_to_write_the_parser_still_works(tmp_path: Path):
-    (tmp_path / "file").touch()
-    code = "from dnac.syntax.parser import parse_setting; print(parse_setting('a = 1').value.value)"
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("1\n", "")
-
-
-def test_a_damaged_table_is_made_again(tmp_path: Path):
-    code = "from dnac.syntax.parser import parse_setting; print(parse_setting('a = 1').value.value)"
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
-
-    def run() -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-        )
-        return done.stdout + done.stderr
-
-    assert run() == "1\n"
-    (kept,) = (tmp_path / "dnac").iterdir()
-    whole = kept.read_bytes()
-    kept.write_bytes(whole[: len(whole) // 2])
-    assert run() == "1\n"
-    assert len(kept.read_bytes()) > len(whole) * 0.9
