@@ -50,6 +50,7 @@ CATALOGUES: dict[str, tuple[str, str]] = {
     "lowering": ("lowering/strategies", "LOWERING"),
     "dataset": ("data/datasets", "DATASET"),
     "tokenizer": ("data/tokenizers", "TOKENIZER"),
+    "baseline": ("bench/baselines", "BASELINE"),
     "view": ("report/views", "VIEW"),
     "command": ("cli/commands", "COMMAND"),
 }

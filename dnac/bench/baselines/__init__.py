@@ -1,0 +1,1 @@
+"""Baselines, one a file: what a net is measured against."""
