@@ -3,7 +3,8 @@
     path --read_source--> Source --check--> CheckedNet --optimize--> Graph --build_schedule--> Schedule
          --Network--> torch.nn.Module
 
-`load` is the door for Python, the commands use the same five calls. Torch is imported by `build` alone.
+`load` is the door for Python, the commands use the same five calls. Torch is imported by `build` alone, and passes and
+schedule only where they are asked for, so that `check` starts in a moment.
 """
 
 from __future__ import annotations
@@ -16,10 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
-from dnac.passes.pipeline import optimize
-from dnac.schedule.build import build_schedule
-from dnac.schedule.instructions import Schedule
-from dnac.schedule.plan import plan, quantities
 from dnac.semantics import errors_values as errors
 from dnac.semantics.check import check as check_meaning
 from dnac.semantics.numbers import COMPARE
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
     from dnac.lowering.network import Network
+    from dnac.schedule.instructions import Schedule
 
 _TARGET = re.compile(r"(?P<path>.+):(?P<net>[A-Za-z_]\w*)")
 
@@ -58,6 +56,9 @@ class Spec:
     @property
     def schedule(self) -> Schedule:
         """What a lowering runs at the highest level."""
+        from dnac.passes.pipeline import optimize
+        from dnac.schedule.build import build_schedule
+
         return build_schedule(optimize(self.graph))
 
     @property
@@ -72,6 +73,8 @@ class Spec:
 
     def plan(self) -> dict[str, Any]:
         """What `dnac plan --json` prints."""
+        from dnac.schedule.plan import plan
+
         return plan(self.net)
 
     def build(
@@ -127,7 +130,11 @@ def check(source: Source, settings: Sequence[Setting] = (), net: str | None = No
 
 def check_asserts(net: CheckedNet, bag: Bag) -> None:
     """Add a fault for each assert that the plan's numbers do not keep."""
-    known = quantities(net) if net.asserts else {}
+    if not net.asserts:
+        return
+    from dnac.schedule.quantities import Quantities
+
+    known = Quantities(net)
     for claim in net.asserts:
         found = known[claim.quantity]
         if not COMPARE[claim.op](found, claim.bound):

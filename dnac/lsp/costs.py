@@ -9,7 +9,7 @@ from dnac.ir.traits import unrolled
 from dnac.lsp.document import Document
 from dnac.passes.facts import chosen_per_token
 from dnac.schedule.cost import Costs, Range
-from dnac.schedule.plan import quantities
+from dnac.schedule.quantities import Quantities
 from dnac.semantics.result import CheckedNet
 from dnac.syntax import ast
 from dnac.text.source import Span
@@ -63,7 +63,7 @@ def _at(origin: Origin | None, span: Span) -> bool:
 
 def _whole(net: CheckedNet) -> Iterator[str]:
     """The figures of `dnac plan`."""
-    known = quantities(net)
+    known = Quantities(net)
     shape = f"`[B, {net.graph.tokens}, {net.graph.width}]`"
     yield f"stream {shape}, {known['modules']:,} modules, {known['routing_steps']:,} routing steps"
     yield f"{known['params']:,} parameters, {known['params.active_expected']:,} of them active for a token"

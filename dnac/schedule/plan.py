@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dnac.ir.graph import Graph, Route
-from dnac.ir.traits import unrolled
+from dnac.ir.graph import Graph
 from dnac.passes.pipeline import optimize
 from dnac.schedule.build import build_schedule
-from dnac.schedule.cost import Costs, Range
+from dnac.schedule.cost import Costs
 from dnac.schedule.instruction_cost import instruction_costs
 from dnac.schedule.instructions import Schedule
 from dnac.schedule.memory import memory
 from dnac.schedule.paths import as_json, paths
 from dnac.schedule.plan_text import render_plan as render_plan
+from dnac.schedule.quantities import cases, module_count, routing_steps
 from dnac.semantics.result import CheckedNet
 
 VERSION = 1
@@ -31,8 +31,8 @@ def plan(net: CheckedNet, level: str = "O2") -> dict[str, Any]:
     causal = [verdict.causal for verdict in net.verdicts.values()]
     return {
         "version": VERSION,
-        "params": {"total": costs.total_params, **_cases(costs.active_params, "active_")},
-        "flops_per_token": _cases(Costs(optimized).flops),
+        "params": {"total": costs.total_params, **cases(costs.active_params, "active_")},
+        "flops_per_token": cases(Costs(optimized).flops),
         "routing_steps": routing_steps(graph),
         "modules": module_count(graph),
         "paths": as_json(paths(graph)),
@@ -43,37 +43,9 @@ def plan(net: CheckedNet, level: str = "O2") -> dict[str, Any]:
     }
 
 
-def quantities(net: CheckedNet) -> dict[str, int]:
-    """What an `assert` may compare: the numbers of the plan by their names in its JSON."""
-    costs, flops = Costs(net.graph), Costs(optimize(net.graph)).flops
-    params = {"total": costs.total_params, **_cases(costs.active_params, "active_")}
-    return {
-        "params": costs.total_params,
-        **{f"params.{name}": n for name, n in params.items()},
-        **{f"flops_per_token.{case}": n for case, n in _cases(flops).items()},
-        "routing_steps": routing_steps(net.graph),
-        "modules": module_count(net.graph),
-        "paths": paths(net.graph),
-    }
-
-
 def schedule_json(graph: Graph, schedule: Schedule) -> list[dict[str, Any]]:
     """One entry per instruction, as printed, with its FLOPs per token over all turns."""
     return [
-        {"out": cost.out, "op": cost.op, "text": cost.text, "turns": cost.turns, "flops_per_token": _cases(cost.flops)}
+        {"out": cost.out, "op": cost.op, "text": cost.text, "turns": cost.turns, "flops_per_token": cases(cost.flops)}
         for cost in instruction_costs(graph, schedule)
     ]
-
-
-def routing_steps(graph: Graph) -> int:
-    """How many routing decisions a token takes."""
-    return sum(isinstance(node, Route) for node in unrolled(graph.nodes))
-
-
-def module_count(graph: Graph) -> int:
-    """Declared modules, each member of a pool once, identities too."""
-    return sum(1 if m.count is None else m.count for m in graph.modules)
-
-
-def _cases(cost: Range, prefix: str = "") -> dict[str, int]:
-    return {f"{prefix}{case}": round(value) for case, value in cost._asdict().items()}

@@ -33,11 +33,11 @@ def test_a_route_shows_what_it_chooses_and_costs():
 
 
 def test_a_net_shows_the_figures_of_the_plan():
-    from dnac.schedule.plan import quantities
+    from dnac.schedule.quantities import Quantities
 
     document = Document("spec.dna", TEXT)
     (net, _) = document.checked.nets
-    assert f"{quantities(net)['params']:,} parameters" in text("a {")
+    assert f"{Quantities(net)['params']:,} parameters" in text("a {")
 
 
 def test_a_declared_module_is_shown_where_it_is_used():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 import golden
 from dnac import driver
-from dnac.schedule.plan import plan, quantities, render_plan
+from dnac.schedule.plan import plan, render_plan
+from dnac.schedule.quantities import Quantities
 from dnac.semantics.asserts import QUANTITIES
 from dnac.semantics.result import CheckedNet, Verdict
 from graphs import tiny_text
@@ -46,7 +49,14 @@ def test_the_plan_of_a_paper_net_reads_at_a_glance() -> None:
 
 
 def test_every_quantity_that_can_be_asserted_is_computed() -> None:
-    assert set(quantities(NET)) == set(QUANTITIES)
+    made, known = plan(NET), Quantities(NET)
+    assert known["params"] == known["params.total"] == made["params"]["total"]
+    for name in set(QUANTITIES) - {"params", "paths"}:
+        group, _, case = name.partition(".")
+        assert known[name] == (made[group][case] if case else made[group]), name
+    assert str(known["paths"]) == str(made["paths"])
+    with pytest.raises(KeyError):
+        known["flops"]
 
 
 def test_memory_follows_the_precision_of_the_train_block(tmp_path: Path) -> None:
