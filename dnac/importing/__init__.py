@@ -1,0 +1,1 @@
+"""Weights of other programs' models, brought into nets of the same meaning."""
