@@ -85,17 +85,19 @@ class Spec:
         seed: int = 0,
         compile: bool = False,
         level: str = "O2",
+        stream: torch.dtype | str | None = None,
     ) -> Network:
         """A `torch.nn.Module` with this net's weights, freshly drawn from `seed`.
 
-        `compile` compiles it when it is first called.
+        `compile` compiles it when it is first called; `stream` is the type of the residual stream under
+        autocast, where it is not that of the weights.
 
         Raises:
             Faults: the lowering does not serve this device or type.
         """
         from dnac.lowering.network import Network
 
-        return Network(self.graph, lowering, device, dtype, seed, level, compile)
+        return Network(self.graph, lowering, device, dtype, seed, level, compile, stream=stream)
 
 
 def load(path: str | Path, net: str | None = None, settings: Sequence[str | Setting] = ()) -> Spec:

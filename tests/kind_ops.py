@@ -14,6 +14,7 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Site, WeightSpec, params_of
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
+from dnac.lowering.attention import rotary_table, turned
 
 
 @dataclass
@@ -41,9 +42,9 @@ class PlainOps:
     ) -> Tensor:
         H, G, E = heads
         q, k, v = (x.unflatten(-1, (-1, E)) for x in project(x, self).split((H * E, G * E, G * E), dim=-1))
-        rotate = word("positions", positions).rotate
-        if rotate is not None:
-            q, k = (rotate(positions, part, self.at) for part in (q, k))
+        table = rotary_table(positions, E, self.at.to(q.dtype))
+        if table is not None:
+            q, k = (turned(part, *table) for part in (q, k))
         q, k, v = (part.transpose(-3, -2) for part in (q, k, v))
         k, v = (part.repeat_interleave(q.shape[-3] // k.shape[-3], dim=-3) for part in (k, v))
         ahead = self.at[..., None, :] - self.at[..., :, None]

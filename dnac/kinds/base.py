@@ -152,6 +152,8 @@ class ScoreKind(Kind):
     learns: Callable[[Any], bool] = lambda params: True
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     """(params, candidates) to faults."""
+    written: Callable[[Any], tuple[float, ...] | None] = lambda params: None
+    """The scores, where the file itself says them, so that they never vary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +185,8 @@ class ChooseKind(Kind):
     k: Callable[[Any, int], int] = lambda params, size: size
     choose: Callable[[Any, Tensor], Tensor] | None = None
     fixed: Callable[[Any, int], tuple[int, ...] | None] = lambda params, size: None
+    takes_highest: bool = False
+    """Whether it takes the k highest scores, the first of equal ones."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     is_causal: bool = True
     is_row_independent: bool = True
@@ -210,6 +214,8 @@ class GradKind(Kind):
 
     through: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     needs_weight: bool = True
+    teaches_router: bool = True
+    """Whether the task's loss reaches the router; else balance losses alone do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,12 +329,13 @@ class PositionsKind(Kind):
 
     weights(tokens, width): weights of the embed, named `positions`.
     add(weights, tokens, like) -> [T, D] added to the embedding, in the dtype and device of `like`.
-    rotate(form, x [..., H, E], positions [...]) -> x turned by its position.
+    angles(form, E, positions [...]) -> [..., E / 2] by how much each pair (i, i + E / 2) of a head's
+    features turns; float32, or wider where the positions are.
     """
 
     weights: Callable[[int, int], tuple[WeightSpec, ...]] = lambda tokens, width: ()
     add: Callable[[Weights, int, Tensor], Tensor] | None = None
-    rotate: Callable[[Form, Tensor, Tensor], Tensor] | None = None
+    angles: Callable[[Form, int, Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,3 +373,5 @@ class PrecisionKind(Kind):
 
     dtype: str = "float32"
     autocast: str | None = None
+    stream: str | None = None
+    """Type of the residual stream under autocast; None: that of the weights."""

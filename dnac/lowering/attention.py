@@ -23,12 +23,39 @@ def in_reach(queries: Tensor, keys: Tensor, *, causal: bool, window: int | None)
     return seen if window is None else seen & (gap.abs() < window)
 
 
-def heads_of(packed: Tensor, heads: Heads, positions: Form, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """[..., (H + 2 G) E] to q [..., H, E], k and v [..., G, E]; q and k turned by their positions `at`."""
+Table = tuple[Tensor, Tensor]
+"""cos and sin [..., E / 2]."""
+
+
+def heads_of(packed: Tensor, heads: Heads, table: Table | None) -> tuple[Tensor, Tensor, Tensor]:
+    """[..., (H + 2 G) E] to q [..., H, E], k and v [..., G, E]; q and k turned by a table of their positions."""
     H, G, E = heads
     q, k, v = (part.unflatten(-1, (-1, E)) for part in packed.split((H * E, G * E, G * E), dim=-1))
-    rotate = word("positions", positions).rotate
-    return (q, k, v) if rotate is None else (rotate(positions, q, at), rotate(positions, k, at), v)
+    return (q, k, v) if table is None else (turned(q, *table), turned(k, *table), v)
+
+
+@torch.library.custom_op("dnac::cos_sin", mutates_args=())
+def cos_sin(angles: Tensor) -> Table:
+    """cos and sin. One operator, so that a compiler makes a table once and not anew wherever it is read."""
+    return angles.cos(), angles.sin()
+
+
+@cos_sin.register_fake
+def _(angles: Tensor) -> Table:
+    return torch.empty_like(angles), torch.empty_like(angles)
+
+
+def rotary_table(form: Form, width: int, at: Tensor) -> Table | None:
+    """cos and sin at positions [...], in the type of `at` (float32 or wider); None where nothing turns."""
+    angles = word("positions", form).angles
+    return None if angles is None else cos_sin(angles(form, width, at))
+
+
+def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """x [..., H, E] with its pairs (i, i + E / 2) turned by tables [..., E / 2], in their type."""
+    first, second = x.to(cos.dtype).chunk(2, dim=-1)
+    cos, sin = cos[..., None, :], sin[..., None, :]
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
 
 
 def written_out(q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Tensor:

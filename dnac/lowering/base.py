@@ -7,7 +7,7 @@ Shapes: B sequences, T tokens, D width, M candidates, K chosen, S routing steps 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -86,11 +86,21 @@ class Program(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Options:
+    """How a program runs, never what it means beyond its rounding."""
+
+    stream: torch.dtype | None = None
+    """Type of the residual stream under autocast; None: that of the weights."""
+    choices: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Group of candidates to the one wanted (`schedule.candidates`); unsaid: the lowering's own."""
+
+
+@dataclass(frozen=True)
 class Lowering:
-    """One strategy. `dtypes` it serves; `devices` it serves; `lower(graph, schedule) -> Program`."""
+    """One strategy: the devices and types of weights that it serves, and how it makes a program."""
 
     name: str
     summary: str
     devices: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
-    lower: Callable[[Graph, Schedule], Program]
+    lower: Callable[[Graph, Schedule, Options], Program]

@@ -1,5 +1,8 @@
 """`dnac::exact_mm`: a matrix product in the full precision of its dtype.
 
+Where x came in bfloat16, `narrow_product` gives the same on tensor cores: a float32 is the sum of three
+bfloat16 numbers, so x times each of the three is exact, and sums are float32.
+
 TensorFloat-32 is a process-wide switch that a traced program cannot turn; routers need float32 to
 mean float32, or two programs choose differently. So on CUDA the product is one operator that turns
 the switch off for itself. Elsewhere it is the plain product.
@@ -48,3 +51,43 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
 
 
 exact_mm.register_autograd(_backward, setup_context=_save)
+
+
+def narrow_product(x: Tensor, weight: Tensor) -> Tensor:
+    """x [..., I] bfloat16 times weight [I, O] float32, in float32."""
+    return _Narrow.apply(x.reshape(-1, x.shape[-1]), weight).unflatten(0, x.shape[:-1])
+
+
+@torch.library.custom_op("dnac::wide_mm", mutates_args=())
+def wide_mm(x: Tensor, weight: Tensor) -> Tensor:
+    """The product of two bfloat16 matrices, [N, I] and [I, O], in float32."""
+    return torch.mm(x, weight, out_dtype=torch.float32) if x.is_cuda else x.float() @ weight.float()
+
+
+@wide_mm.register_fake
+def _(x: Tensor, weight: Tensor) -> Tensor:
+    return x.new_empty((x.shape[0], weight.shape[1]), dtype=torch.float32)
+
+
+class _Narrow(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return wide_mm(x, torch.cat(_thirds(weight), dim=1)).unflatten(1, (3, -1)).sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        high, low, lowest = _thirds(grads[0])
+        first, second, _ = _thirds(weight)
+        # dx leaves in bfloat16: two parts of each factor are more than it can hold
+        dx = torch.cat((high, low, high), dim=1) @ torch.cat((first, first, second), dim=1).t()
+        return dx, wide_mm(x.t(), torch.cat((high, low, lowest), dim=1)).unflatten(1, (3, -1)).sum(1)
+
+
+def _thirds(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Three bfloat16 tensors whose sum is x, float32, to its last bit but one."""
+    high = x.to(torch.bfloat16)
+    rest = x - high.float()
+    low = rest.to(torch.bfloat16)
+    return high, low, (rest - low.float()).to(torch.bfloat16)

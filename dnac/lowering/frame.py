@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dnac.ir.form import Form
 from dnac.lowering import draws
+from dnac.lowering.attention import Table, rotary_table
 from dnac.lowering.base import Call
 
 
@@ -32,10 +34,20 @@ class Frame:
     """[B] int64: global sample index."""
     carried: list[tuple[tuple[int, ...], str, Any]] = field(default_factory=list)
     """What attention of earlier routing steps left for `sees = module`: (modules, part, keys)."""
+    made: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    """What is made once per call and used in many places."""
 
     def positions(self) -> Tensor:
         """[T] int64: position in the sequence."""
         return torch.arange(self.tokens, device=self.inputs.device)
+
+    def table(self, form: Form, width: int, like: torch.dtype) -> Table | None:
+        """cos and sin [T, E / 2] of the positions' angles, made once per call; None where nothing turns."""
+        dtype = torch.promote_types(like, torch.float32)
+        key = "table", form.name, str(form.get("base")), width, dtype
+        if key not in self.made:
+            self.made[key] = rotary_table(form, width, self.positions().to(dtype))
+        return self.made[key]
 
     def token_ids(self) -> Tensor:
         """[B, T] int64: token ids (text) or positions (image)."""

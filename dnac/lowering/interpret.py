@@ -21,7 +21,7 @@ from dnac import catalogue
 from dnac.ir.graph import Graph, Member
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
 from dnac.lowering import survey
-from dnac.lowering.base import Call, Output, Program
+from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.frame import frame_of
 from dnac.lowering.knobs import present_terms, scheduled_terms
 from dnac.lowering.modules import PartPlan, increment, plans_by_set
@@ -45,8 +45,9 @@ class Interpreter(ABC):
     mix: Mix
     """Attention of a module that runs for all tokens."""
 
-    def __init__(self, graph: Graph, schedule: do.Schedule) -> None:
+    def __init__(self, graph: Graph, schedule: do.Schedule, options: Options | None = None) -> None:
         self.graph = graph
+        self.options = options or Options()
         self.site = site_of(graph)
         self.plans = plans_by_set(graph.modules, self.site)
         self.routers = {entry.name: router_of(entry) for entry in graph.routers}
@@ -77,6 +78,11 @@ class Interpreter(ABC):
         logits = values[self.result]
         loss = self._router_loss(turn.results, call, logits)
         return Output(logits, loss, tuple(turn.results.stats), tuple(turn.results.record))
+
+    def stream(self, weights: torch.dtype) -> torch.dtype:
+        """Type of the stream, for weights of a type; the option speaks of autocast alone."""
+        is_mixed = torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")
+        return (self.options.stream or weights) if is_mixed else weights
 
     # --- instructions that every lowering runs alike ------------------------------------------
 
@@ -123,8 +129,8 @@ class Interpreter(ABC):
             weights = {name: turn.weights[key] for name, key in keys.items()}
             ops = self._dense_ops(turn, i.weights, i.weights, "")
             x = kind.forward(params, weights, turn.call.inputs, source, ops)  # type: ignore[misc]
-            # under autocast the stream stays in the type of the weights
-            values[i.out] = x.to(next(iter(weights.values())).dtype)
+            # under autocast the stream stays in the type of the weights, unless another was asked for
+            values[i.out] = x.to(self.stream(next(iter(weights.values())).dtype))
 
         return act
 

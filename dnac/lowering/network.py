@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
 from dnac.lowering import errors
-from dnac.lowering.base import Call, Lowering, Output
+from dnac.lowering.base import Call, Lowering, Options, Output
 from dnac.lowering.bind import Names, bind
 from dnac.lowering.folded import folded_steps, with_folded
 from dnac.lowering.knobs import starts
@@ -29,7 +29,8 @@ class Network(Names):
     """A network as a `torch.nn.Module`, for anybody's training loop.
 
     State-dict keys, shapes and initial values depend on the graph and the seed only. `lowering` and
-    `level` choose how it runs, never what it means.
+    `level` choose how it runs, never what it means; nor do `stream`, the type of the residual stream
+    under autocast, and `choices` among a lowering's candidates (`schedule.candidates`).
 
     Raises:
         Faults: there is no such lowering, or it does not serve this type, device or graph.
@@ -58,15 +59,19 @@ class Network(Names):
         seed: int = 0,
         level: str = "O2",
         compile: bool = False,
+        *,
+        stream: torch.dtype | str | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         device = torch.device(device)
-        number = dtype if isinstance(dtype, torch.dtype) else getattr(torch, dtype)
+        number = _dtype(dtype)
         strategy = _strategy(lowering, device, number)
         require_served(graph, lowering)
         optimized = optimize(graph, level)
         self.schedule = build_schedule(optimized)
-        program = strategy.lower(optimized, self.schedule)
+        options = Options(_dtype(stream) if stream else None, dict(choices or {}))
+        program = strategy.lower(optimized, self.schedule, options)
         self.graph, self.lowering, self.notes = graph, lowering, program.notes
         entries = declared(graph)
         self.decays = {entry.key: entry.spec.decays for entry in entries}
@@ -156,6 +161,10 @@ def _apart(tensors: Sequence[Tensor] | None) -> tuple[Tensor, ...] | None:
     would compile another program.
     """
     return None if tensors is None else tuple(tensor.contiguous().view(tensor.shape) for tensor in tensors)
+
+
+def _dtype(of: torch.dtype | str) -> torch.dtype:
+    return of if isinstance(of, torch.dtype) else getattr(torch, of)
 
 
 def _strategy(name: str, device: torch.device, dtype: torch.dtype) -> Lowering:

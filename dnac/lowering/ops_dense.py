@@ -74,7 +74,8 @@ class DenseOps:
         window: int | None,
     ) -> Tensor:
         """Attention over the tokens that `mix` lets each token see; [B, T, H, E]."""
-        q, k, v = heads_of(project(x, self), heads, positions, self.positions())
+        packed = project(x, self)
+        q, k, v = heads_of(packed, heads, self.frame.table(positions, heads.width, packed.dtype))
         return self.mix(self.frame, q, k, v, causal, window)
 
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:

@@ -107,7 +107,7 @@ class RowOps:
         window: int | None,
     ) -> Tensor:
         """Attention of each row among the keys it sees; [N, H, E]."""
-        q, k, v = heads_of(project(x, self), heads, positions, self.positions())
+        q, k, v = self._heads_of(project(x, self), heads, positions)
         own = self._keys(k, v)
         seen = [own]
         if self.set.sees == "everyone":
@@ -133,6 +133,11 @@ class RowOps:
     def positions(self) -> Tensor:
         """[N] int64."""
         return self.set.rows.order // self.set.K % self.frame.tokens
+
+    def _heads_of(self, packed: Tensor, heads: Heads, positions: Form) -> tuple[Tensor, Tensor, Tensor]:
+        table = self.frame.table(positions, heads.width, packed.dtype)
+        at = self.positions()
+        return heads_of(packed, heads, None if table is None else (table[0][at], table[1][at]))
 
     def _own(self, values: Tensor, like: Tensor) -> Tensor:
         """Each row's own vector of values [M, D], shaped to join `like` [N, ..., D]."""
@@ -172,7 +177,7 @@ class RowOps:
         every = BankRows(place % count, place, ends, place // count, torch.ones_like(place, dtype=torch.bool))
         ops = replace(self, set=replace(self.set, rows=every, K=1))
         packed = project(tokens.expand(M, *tokens.shape).flatten(0, 1), ops)
-        _, k, v = heads_of(packed, heads, positions, ops.positions())
+        _, k, v = ops._heads_of(packed, heads, positions)
         k, v = (x.unflatten(0, (M, frame.batch, frame.tokens)).transpose(0, 1).flatten(1, 2) for x in (k, v))
         numbers = torch.tensor(self.set.numbers, device=tokens.device)
         module = numbers[:, None].expand(M, frame.tokens).flatten().expand(frame.batch, -1)

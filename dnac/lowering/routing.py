@@ -33,7 +33,7 @@ from dnac.kinds.base import (
 from dnac.kinds.router import RouterParams
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
-from dnac.lowering.exact import exact_product
+from dnac.lowering.exact import exact_product, narrow_product
 from dnac.lowering.frame import Frame
 from dnac.lowering.stats import step_stats
 
@@ -121,7 +121,7 @@ def router_of(entry: RouterSet) -> Router:
 def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
     """One routing step: which modules each token goes to, and with which weights."""
     with torch.autocast(view_BTD.device.type, enabled=False):
-        return _decide(router, view_BTD.to(torch.promote_types(view_BTD.dtype, torch.float32)), given, frame)
+        return _decide(router, view_BTD, given, frame)
 
 
 def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
@@ -158,9 +158,12 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
 
 def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor]:
     ops = _Ops(frame, given.site, router.size)
+    given_BTD, view_BTD = view_BTD, view_BTD.to(torch.promote_types(view_BTD.dtype, torch.float32))
     noise: tuple[NoiseKind, Any] = router.noise
     if noise[0].perturb is not None and frame.training:
         view_BTD = noise[0].perturb(noise[1], view_BTD, ops)
+    elif given_BTD.dtype == torch.bfloat16 and given_BTD.is_cuda:
+        ops = replace(ops, wide=view_BTD, narrow=given_BTD)
     score: tuple[ScoreKind, Any] = router.score
     scores_BTM = score[0].scores(score[1], given.weights, view_BTD, ops)  # type: ignore[misc]
     known = torch.isfinite(scores_BTM)
@@ -193,12 +196,17 @@ class _Ops:
     frame: Frame
     site: Tensor | int
     candidates: int
+    wide: Tensor | None = None
+    """The view, where `narrow` holds the same values in bfloat16."""
+    narrow: Tensor | None = None
 
     @property
     def training(self) -> bool:
         return self.frame.training
 
     def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        if self.narrow is not None and x is self.wide:
+            return narrow_product(self.narrow, weight)
         return exact_product(x, weight)
 
     def token_ids(self) -> Tensor:

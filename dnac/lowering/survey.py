@@ -70,6 +70,15 @@ def routers_of_values(instructions: Iterable[do.AnyInstruction]) -> Iterator[tup
             yield from routers_of_values(i.body)
 
 
+def routings_of_orders(instructions: Iterable[do.AnyInstruction]) -> Iterator[tuple[str, str]]:
+    """(order, the routing value that it sorts)."""
+    for i in instructions:
+        if isinstance(i, do.Sort):
+            yield i.out, i.routing
+        elif isinstance(i, do.Repeat):
+            yield from routings_of_orders(i.body)
+
+
 def bank_ranks(instructions: Iterable[do.AnyInstruction]) -> Iterator[tuple[tuple[str, int], tuple[int, int]]]:
     """((order, bank), (first module, number of modules)) in the order that the sort makes."""
     sizes: dict[str, int] = {}

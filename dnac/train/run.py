@@ -142,6 +142,7 @@ class Run:
             dtype=self.resolved["dtype"],
             lowering=lowering or self.resolved["lowering"],
             seed=self.resolved["seeds"]["init"],
+            stream=self.resolved.get("stream"),
         )
         self.load_into(network, tell)
         return network.eval()

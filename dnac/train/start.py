@@ -71,7 +71,7 @@ def build_session(prepared: Prepared, listener: Listener, *, is_compiled: bool) 
     settings, graph, device = prepared.settings, prepared.checked.graph, pick_device(prepared.options.device)
     precision = precision_of(settings)
     dtype = getattr(torch, precision.dtype)
-    network = Network(graph, prepared.lowering, device, dtype, settings.init_seed)
+    network = Network(graph, prepared.lowering, device, dtype, settings.init_seed, stream=precision.stream)
     uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
     if is_compiled:
         compile_network(network)
@@ -187,6 +187,7 @@ def _resolved(prepared: Prepared, is_compiled: bool) -> dict[str, Any]:
         "lowering": prepared.lowering,
         "dtype": precision_of(settings).dtype,
         "autocast": precision_of(settings).autocast,
+        "stream": precision_of(settings).stream,
         "compile": is_compiled,
         **provenance(prepared.root, options.command),
     }

@@ -130,7 +130,7 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     size = args.batch or (settings.micro_batch if settings else BATCH)
     device = pick_device(args.device)
     dtype = getattr(torch, precision.dtype)
-    network = Network(net.graph, args.lowering, device, dtype, level=args.level)
+    network = Network(net.graph, args.lowering, device, dtype, level=args.level, stream=precision.stream)
     compile_network(network)
     facts = {
         "lowering": network.lowering,

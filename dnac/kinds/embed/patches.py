@@ -99,7 +99,7 @@ KIND = EmbedKind(
     width=lambda params: params.width,
     tokens=tokens,
     hands_on=lambda params: (
-        params.positions if word("positions", params.positions).rotate is not None else Form("none")
+        params.positions if word("positions", params.positions).angles is not None else Form("none")
     ),
     check=check,
     weights=weights,

@@ -57,7 +57,7 @@ KIND = EmbedKind(
     width=lambda params: params.width,
     tokens=lambda params, source: source.context,
     hands_on=lambda params: (
-        params.positions if word("positions", params.positions).rotate is not None else Form("none")
+        params.positions if word("positions", params.positions).angles is not None else Form("none")
     ),
     weights=weights,
     forward=forward,

@@ -73,7 +73,7 @@ def check(params: AttentionParams, site: Site) -> Iterator[Fault]:
         yield Fault("kv_heads", f"{kv_heads} key and value heads do not divide {params.heads} heads", f"try {near}")
     if positions.name == "none":
         return
-    if word("positions", positions).rotate is None:
+    if word("positions", positions).angles is None:
         help_ = "write `rope()` or `none` here, and these positions on the embed"
         yield Fault("positions", f"`{positions.name}` positions are added by the embed, not by attention", help_)
     elif (width // params.heads) % 2:

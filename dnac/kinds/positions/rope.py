@@ -24,22 +24,18 @@ class RopeParams(Params):
     """Longest wavelength, in units of 2 pi tokens."""
 
 
-def rotate(form: Form, x: Tensor, positions: Tensor) -> Tensor:
-    """Turn x [..., H, E] by the angles t * base^(-2i/E), t of shape [...]; in float32 or wider."""
+def angles(form: Form, width: int, positions: Tensor) -> Tensor:
+    """t * base^(-2i/E) for positions t [...], i from 0 to E / 2 - 1: [..., E / 2], in float32 or wider."""
     import torch
 
-    dtype = torch.promote_types(x.dtype, torch.float32)
-    width = x.shape[-1]
-    even = torch.arange(0, width, 2, dtype=dtype, device=x.device)
-    angle = positions[..., None, None].to(dtype) * torch.pow(float(str(form["base"])), -even / width)
-    cos, sin = angle.cos(), angle.sin()
-    first, second = x.to(dtype).chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
+    dtype = torch.promote_types(positions.dtype, torch.float32)
+    even = torch.arange(0, width, 2, dtype=dtype, device=positions.device)
+    return positions[..., None].to(dtype) * torch.pow(float(str(form["base"])), -even / width)
 
 
 KIND = PositionsKind(
     name="rope",
     summary="Queries and keys turn with their position in the sequence (RoFormer, arXiv 2104.09864).",
     Params=RopeParams,
-    rotate=rotate,
+    angles=angles,
 )

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dnac.ir.graph import Graph
-from dnac.lowering.base import Lowering, Program
+from dnac.lowering.base import Lowering, Options, Program
 from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
 from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.ops_dense import mix_all
@@ -28,9 +28,9 @@ from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
 
 
-def lower(graph: Graph, schedule: Schedule) -> Program:
+def lower(graph: Graph, schedule: Schedule, options: Options) -> Program:
     """The schedule as a program."""
-    return Portable(graph, schedule).program()
+    return Portable(graph, schedule, options).program()
 
 
 class Portable(Interpreter):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dnac.ir.graph import Graph
 from dnac.lowering.attention import in_reach, written_out
-from dnac.lowering.base import Lowering, Program
+from dnac.lowering.base import Lowering, Options, Program
 from dnac.lowering.frame import Frame
 from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
 from dnac.lowering.modules import PartPlan, increment
@@ -25,9 +25,9 @@ from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
 
 
-def lower(graph: Graph, schedule: Schedule) -> Program:
+def lower(graph: Graph, schedule: Schedule, options: Options) -> Program:
     """The schedule as a program."""
-    return Reference(graph, schedule).program()
+    return Reference(graph, schedule, options).program()
 
 
 def among_all(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn import functional
 import kind_ops
 from dnac import catalogue
 from dnac.ir.form import form
+from dnac.lowering.attention import rotary_table, turned
 from dnac.kinds.base import params_of
 
 OPS = kind_ops.PlainOps(torch.zeros(0))
@@ -81,14 +82,15 @@ def test_only_rope_is_handed_on_to_attention():
 
 def test_rope_turns_as_complex_numbers_do_and_depends_on_distance_only():
     rope, at = kind_ops.complete("positions", "rope", base=100.0), torch.arange(7)
-    rotate = catalogue.get("positions", "rope").rotate
     q, k = torch.randn(2, 1, 1, 8, dtype=torch.float64).expand(2, 7, 1, 8)
-    turned = rotate(rope, q, at)
+    table = rotary_table(rope, 8, at.double())
+    assert table is not None
+    turned_q = turned(q, *table)
     whole = torch.complex(q[..., :4], q[..., 4:])
     angle = at[:, None, None] * 100.0 ** (-torch.arange(4, dtype=torch.float64) / 4)
     expected = torch.view_as_real(whole * torch.polar(torch.ones_like(angle), angle)).unbind(-1)
-    assert torch.allclose(turned, torch.cat(expected, -1), atol=1e-12)
-    products = (turned @ rotate(rope, k, at).permute(1, 2, 0))[:, 0]
+    assert torch.allclose(turned_q, torch.cat(expected, -1), atol=1e-12)
+    products = (turned_q @ turned(k, *table).permute(1, 2, 0))[:, 0]
     assert torch.allclose(products[1:, 1:], products[:-1, :-1])
 
 

@@ -1,0 +1,187 @@
+"""`dnac::row_norm`: gather the stream's rows, add the increments so far, and normalise, in one pass.
+
+    x[r] = stream[order[r] // K] + added[r]        y[r] = (x[r] - mean[r]) rstd[r]
+
+with mean = 0 for `rms`. The sum is never written: the backward pass makes it again. The gain is not
+here; it is folded into the weight that follows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+EPSILON = 1e-5
+"""As in `kinds/norm/rms.py` and `layer.py`."""
+SERVED = ("rms", "layer", "none")
+
+
+@triton.jit
+def _joined(stream, added, order, rows, cols, ok, D, K: tl.constexpr, HAS_ADDED: tl.constexpr):  # noqa: ANN001, ANN202, N803
+    token = tl.load(order + rows, mask=rows >= 0, other=0).to(tl.int64) // K
+    x = tl.load(stream + token[:, None] * D + cols[None, :], mask=ok, other=0.0).to(tl.float32)
+    if HAS_ADDED:
+        at = rows.to(tl.int64)[:, None] * D + cols[None, :]
+        x += tl.load(added + at, mask=ok, other=0.0).to(tl.float32)
+    return x
+
+
+@triton.jit
+def _forward(  # noqa: PLR0913
+    stream, added, order, live, y, mean, rstd, D, EPS,  # noqa: ANN001, N803
+    K: tl.constexpr, HAS_ADDED: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
+):  # fmt: skip
+    count = tl.load(live)
+    first = tl.program_id(0) * ROWS
+    if first < count:
+        rows = first + tl.arange(0, ROWS)
+        rows = tl.minimum(rows, count - 1)
+        cols = tl.arange(0, COLS)
+        ok = (rows >= 0)[:, None] & (cols < D)[None, :]
+        x = _joined(stream, added, order, rows, cols, ok, D, K, HAS_ADDED)
+        if KIND == "layer":
+            centre = tl.sum(x, 1) / D
+            x = tl.where(ok, x - centre[:, None], 0.0)
+            tl.store(mean + rows, centre)
+        if KIND != "none":
+            scale = tl.rsqrt(tl.sum(x * x, 1) / D + EPS)
+            tl.store(rstd + rows, scale)
+            x = x * scale[:, None]
+        tl.store(y + rows.to(tl.int64)[:, None] * D + cols[None, :], x.to(y.dtype.element_ty), mask=ok)
+
+
+@triton.jit
+def _backward(  # noqa: PLR0913
+    dy, stream, added, order, live, mean, rstd, dx, D,  # noqa: ANN001, N803
+    K: tl.constexpr, HAS_ADDED: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
+):  # fmt: skip
+    count = tl.load(live)
+    first = tl.program_id(0) * ROWS
+    if first < count:
+        rows = first + tl.arange(0, ROWS)
+        rows = tl.minimum(rows, count - 1)
+        cols = tl.arange(0, COLS)
+        ok = (rows >= 0)[:, None] & (cols < D)[None, :]
+        at = rows.to(tl.int64)[:, None] * D + cols[None, :]
+        grad = tl.load(dy + at, mask=ok, other=0.0).to(tl.float32)
+        if KIND != "none":
+            x = _joined(stream, added, order, rows, cols, ok, D, K, HAS_ADDED)
+            scale = tl.load(rstd + rows)
+            if KIND == "layer":
+                x = x - tl.load(mean + rows)[:, None]
+            unit = tl.where(ok, x * scale[:, None], 0.0)
+            along = tl.sum(grad * unit, 1) / D
+            shift = grad - unit * along[:, None]
+            if KIND == "layer":
+                shift -= (tl.sum(grad, 1) / D)[:, None]
+            grad = shift * scale[:, None]
+        tl.store(dx + at, grad.to(dx.dtype.element_ty), mask=ok)
+
+
+def _sizes(D: int) -> dict[str, int]:
+    cols = triton.next_power_of_2(D)
+    return {"ROWS": max(1, 4096 // cols), "COLS": cols, "num_warps": 8 if cols >= 2048 else 4}
+
+
+@torch.library.custom_op("dnac::row_norm", mutates_args=())
+def row_norm(
+    stream: Tensor, added: Tensor | None, order: Tensor, ends: Tensor, K: int, kind: str, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """stream [T', D], added [N, D] or None, order [N] -> y [N, D] in `dtype`, mean and rstd [N] float32."""
+    N, D = order.shape[0], stream.shape[1]
+    y = torch.empty((N, D), dtype=dtype, device=stream.device)
+    mean, rstd = (torch.empty(N, dtype=torch.float32, device=stream.device) for _ in range(2))
+    sizes = _sizes(D)
+    _forward[(triton.cdiv(N, sizes["ROWS"]),)](
+        stream, stream if added is None else added, order, ends[-1:], y, mean, rstd, D, EPSILON,
+        K=K, HAS_ADDED=added is not None, KIND=kind, **sizes,
+    )  # fmt: skip
+    return y, mean, rstd
+
+
+@torch.library.custom_op("dnac::row_norm_dx", mutates_args=())
+def row_norm_dx(  # noqa: PLR0913
+    dy: Tensor,
+    stream: Tensor,
+    added: Tensor | None,
+    order: Tensor,
+    ends: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    K: int,
+    kind: str,
+) -> Tensor:
+    """Gradient of x [N, D], in the stream's type."""
+    N, D = dy.shape
+    dx = torch.empty((N, D), dtype=stream.dtype, device=stream.device)
+    sizes = _sizes(D)
+    _backward[(triton.cdiv(N, sizes["ROWS"]),)](
+        dy.contiguous(), stream, stream if added is None else added, order, ends[-1:], mean, rstd, dx, D,
+        K=K, HAS_ADDED=added is not None, KIND=kind, **sizes,
+    )  # fmt: skip
+    return dx
+
+
+@row_norm.register_fake
+def _(
+    stream: Tensor, added: Tensor | None, order: Tensor, ends: Tensor, K: int, kind: str, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    N = order.shape[0]
+    wide = {"dtype": torch.float32}
+    return stream.new_empty((N, stream.shape[1]), dtype=dtype), stream.new_empty(N, **wide), stream.new_empty(N, **wide)
+
+
+@row_norm_dx.register_fake
+def _(dy: Tensor, stream: Tensor, *rest: Any) -> Tensor:
+    return torch.empty_like(dy, dtype=stream.dtype)
+
+
+class _RowNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(  # noqa: PLR0913
+        ctx: Any,
+        stream: Tensor,
+        added: Tensor | None,
+        order: Tensor,
+        inverse: Tensor,
+        ends: Tensor,
+        K: int,
+        kind: str,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        y, mean, rstd = row_norm(stream, added, order, ends, K, kind, dtype)
+        ctx.save_for_backward(stream, added, order, inverse, ends, mean, rstd)
+        ctx.K, ctx.kind = K, kind
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+        stream, added, order, inverse, ends, mean, rstd = ctx.saved_tensors
+        dx = row_norm_dx(grads[0], stream, added, order, ends, mean, rstd, ctx.K, ctx.kind)
+        dadded = None if added is None else dx.to(added.dtype)
+        return back_to_tokens(dx, inverse, ends, ctx.K), dadded, None, None, None, None, None, None
+
+
+def normed_rows(  # noqa: PLR0913
+    stream: Tensor,
+    added: Tensor | None,
+    order: Tensor,
+    inverse: Tensor,
+    ends: Tensor,
+    K: int,
+    kind: str,
+    dtype: torch.dtype,
+) -> Tensor:
+    """y [N, D], with gradients to the stream and to what was added. Dead rows: undefined."""
+    return _RowNorm.apply(stream, added, order, inverse, ends, K, kind, dtype)
+
+
+def back_to_tokens(rows: Tensor, inverse: Tensor, ends: Tensor, K: int) -> Tensor:
+    """The sum over a token's K rows, [N, D] to [N / K, D]; dead rows count as zero and are not read."""
+    live = inverse < ends[-1]
+    found = torch.where(live[:, None], rows[torch.where(live, inverse, 0)], 0)
+    return found if K == 1 else found.unflatten(0, (-1, K)).sum(1)

@@ -1,0 +1,119 @@
+"""`Ops` for a bank of modules that stays in sorted order, by kernels that skip dead rows.
+
+What a kernel does not serve runs as `RowOps` writes it, and `why_not` says so before anything runs.
+N rows, M modules, D width, K choices, H heads, G heads of keys and values, E head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dnac.ir.form import Form
+from dnac.kinds.base import Ops
+from dnac.kinds.ops import Heads
+from dnac.lowering.kernels import activations, norms, segments
+from dnac.lowering.ops_rows import RowOps
+from dnac.lowering.products import BankWeights, bank_product
+
+
+class Places(NamedTuple):
+    """Where sorted rows stand, for attention among the rows of one (module, sequence)."""
+
+    key: Tensor
+    """[N] int32, ascending: module * B + sequence; dead rows last."""
+    positions: Tensor
+    """[N] int32: position in the sequence."""
+    first: Tensor
+    last: Tensor
+    """Bounds of each block of rows (`segments.segment_blocks`)."""
+
+
+@dataclass
+class SortedOps(RowOps):
+    """Operations of one part of a bank."""
+
+    own: Tensor
+    """[N, D] what the part reads; never made where a kernel reads `stream` and `added` instead."""
+    stream: Tensor
+    """[T', D] tokens whose rows these are."""
+    added: Tensor | None
+    """[N, D] increments of the parts before this one."""
+    inverse: Tensor
+    places: Places
+    dtype: torch.dtype
+    """Type of the products."""
+    attention: str
+    """Candidate: `segments` or `mask`."""
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x [N, ..., I] times each row's own weight, stacked [M, I, O], plus its bias."""
+        inner = x.shape[1:-1]
+        flat = x.reshape(-1, x.shape[-1]).to(self.dtype)
+        ends = self.set.rows.ends * (flat.shape[0] // x.shape[0])
+        y = bank_product(flat, weight.to(self.dtype), ends).reshape(x.shape[0], *inner, weight.shape[-1])
+        return y if bias is None else y + self._own(bias, y)
+
+    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        """Gather, norm and product; the gain is folded into the weight."""
+        if x is not self.own or kind.name not in norms.SERVED or not isinstance(weights, BankWeights):
+            return super().normed_linear(x, kind, weights, name)
+        rows = self.set.rows
+        y = norms.normed_rows(
+            self.stream, self.added, rows.order, self.inverse, rows.ends, self.set.K, kind.name, self.dtype
+        )
+        return self.linear(y, weights.folded("norm", name), weights.get(f"{name}_bias"))
+
+    def activate(self, x: Tensor, kind: Form) -> Tensor:
+        """The activation, over live rows."""
+        if kind.name not in activations.SERVED or x.dim() != 2:
+            return super().activate(x, kind)
+        return activations.row_act(x, self.set.rows.ends, kind.name)
+
+    def attend(
+        self,
+        x: Tensor,
+        project: Callable[[Tensor, Ops], Tensor],
+        heads: Heads,
+        *,
+        positions: Form,
+        causal: bool,
+        window: int | None,
+    ) -> Tensor:
+        """Attention among peers, in sorted order."""
+        if self.attention != "segments" or not segments.serves(heads.width):
+            return self._by_mask(x, project, heads, positions, causal, window)
+        packed = project(x, self)
+        table = self.frame.table(positions, heads.width, packed.dtype)
+        cos, sin = (None, None) if table is None else table
+        seen, _ = segments.segment_attention(
+            packed, *self.places, self.set.rows.ends, cos, sin, list(heads), causal, window or 0
+        )
+        return seen.unflatten(-1, (heads.queries, heads.width))
+
+    def _by_mask(  # noqa: PLR0913
+        self,
+        x: Tensor,
+        project: Callable[[Tensor, Ops], Tensor],
+        heads: Heads,
+        positions: Form,
+        causal: bool,
+        window: int | None,
+    ) -> Tensor:
+        """As `RowOps` does it, which reads dead rows: they are zero on the way in and on the way out."""
+        live = self.set.rows.live[:, None]
+        clean = lambda rows, ops: torch.where(live, project(rows, ops), 0)
+        seen = super().attend(x, clean, heads, positions=positions, causal=causal, window=window)
+        return torch.where(live[:, None], seen, 0)
+
+
+def places_of(module: Tensor, live: Tensor, order: Tensor, sequences: int, tokens: int, K: int) -> Places:
+    """Places of sorted rows: `module` [N] of each row, `order` [N] its number among the B T K rows."""
+    count = order.shape[0]
+    sequence, position = order // (tokens * K), order // K % tokens
+    key = torch.where(live, module * sequences + sequence, count).to(torch.int32)
+    return Places(key, position.to(torch.int32), *segments.segment_blocks(key))
