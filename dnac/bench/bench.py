@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -52,16 +52,32 @@ def bench(task: Task, wanted: Wanted, tell: Tell = lambda text: None) -> dict[st
     Raises:
         Faults: the lowering does not serve this device, type or graph.
     """
-    run = _Bench(task, wanted)
-    _add_ours(run, tell)
-    for name in wanted.against:
-        _add_baseline(run, catalogue.get("baseline", name), tell)
+    run = _built(task, wanted, tell)
     warm_up(run.cases, tell)
     for case in run.cases:
         run.flops[case.name] = TRAIN * _forward_flops(case)
     tell(f"measuring {len(run.cases)} programs in turn")
     interleave(run.cases, steps=wanted.steps, in_turn=wanted.in_turn, lead=wanted.lead)
     return _result(run)
+
+
+def compiled(task: Task, wanted: Wanted, tell: Tell = lambda text: None) -> dict[str, Any]:
+    """Build and compile only: seconds by case. It fills the caches of compiled code for `bench`.
+
+    Raises:
+        Faults: as `bench`.
+    """
+    run = _built(task, replace(wanted, learn=0), tell)
+    warm_up(run.cases, tell, after=0)
+    return {"cases": [{"name": case.name, "compile_seconds": case.first_seconds} for case in run.cases]}
+
+
+def _built(task: Task, wanted: Wanted, tell: Tell) -> _Bench:
+    run = _Bench(task, wanted)
+    _add_ours(run, tell)
+    for name in wanted.against:
+        _add_baseline(run, catalogue.get("baseline", name), tell)
+    return run
 
 
 def _add_ours(run: _Bench, tell: Tell) -> None:
@@ -77,7 +93,7 @@ def _add_ours(run: _Bench, tell: Tell) -> None:
 def _loads(run: _Bench) -> list[Load]:
     steps = steps_of(run.task.graph)
     if all(step.is_fixed for step in steps):
-        return [Load(None if not steps else "uniform")]
+        return [Load(None)]
     # training first: what is measured then has the weights that it left
     kinds = sorted(run.wanted.loads, key=lambda kind: kind != "learned")
     found = [Load(kind) for kind in kinds]
@@ -110,7 +126,7 @@ def _forward_flops(case: Case) -> float:
     if case.is_learned:
         choices: Any = case.runner.program.facts["choices"]
         return counter.forward(choices(case.draw()[0][0]))
-    return mean(counter.forward(case.routes() or ()) for _ in range(SAMPLES))
+    return mean(counter.forward(case.routes() or case.any_routes()) for _ in range(SAMPLES))
 
 
 # --- results -------------------------------------------------------------------------------------
@@ -160,7 +176,7 @@ def _case(run: _Bench, case: Case, peak: float | None, gemm: float, surplus: int
         "peak_bytes": case.peak_bytes,
         "peak_bytes_without_surplus": _without(case, surplus) if is_ours else case.peak_bytes,
         "compile_seconds": case.first_seconds if task.compile else None,
-        "against": _against(run, case) if is_ours else {},
+        "against": _against(run, case, surplus) if is_ours else {},
         "saving": _saving(run, case) if is_ours else None,
     }
 
@@ -172,7 +188,7 @@ def _without(case: Case, surplus: int | None) -> int | None:
     return case.peak_bytes - 3 * surplus * case.task.types.weights.itemsize
 
 
-def _against(run: _Bench, case: Case) -> dict[str, Any]:
+def _against(run: _Bench, case: Case, surplus: int | None) -> dict[str, Any]:
     """By how much this case is faster than each baseline: per step, and per active FLOP; and its memory."""
     found: dict[str, Any] = {}
     for other in run.cases:
@@ -181,9 +197,17 @@ def _against(run: _Bench, case: Case) -> dict[str, Any]:
         turns = min(len(other.turns), len(case.turns))
         time = ratios(other.means[:turns], case.means[:turns])
         work = run.flops[case.name] / run.flops[other.name]
-        memory = case.peak_bytes / other.peak_bytes if case.peak_bytes and other.peak_bytes else None
-        found[other.name] = {"time": time.as_json(), "per_flop": time.median * work, "memory": memory}
+        found[other.name] = {
+            "time": time.as_json(),
+            "per_flop": time.median * work,
+            "memory": _over(case.peak_bytes, other.peak_bytes),
+            "memory_without_surplus": _over(_without(case, surplus), other.peak_bytes),
+        }
     return found
+
+
+def _over(ours: int | None, other: int | None) -> float | None:
+    return ours / other if ours and other else None
 
 
 def _saving(run: _Bench, case: Case) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -36,7 +37,7 @@ class CudaClock:
     def between(self, marks: Sequence[Any]) -> list[float]:
         """Milliseconds between neighbours."""
         torch.cuda.synchronize(self.device)
-        return [a.elapsed_time(b) for a, b in zip(marks, marks[1:], strict=False)]
+        return [a.elapsed_time(b) for a, b in pairwise(marks)]
 
 
 class WallClock:
@@ -48,7 +49,7 @@ class WallClock:
 
     def between(self, marks: Sequence[Any]) -> list[float]:
         """Milliseconds between neighbours."""
-        return [(b - a) * 1e3 for a, b in zip(marks, marks[1:], strict=False)]
+        return [(b - a) * 1e3 for a, b in pairwise(marks)]
 
 
 def clock_of(device: torch.device) -> Clock:

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from math import ceil
 
 import torch
+from torch import Tensor
 
 from dnac.bench import batches
 from dnac.bench.base import Program, Routes, Task
 from dnac.bench.clock import Clock, Peak, clock_of, wait
 from dnac.bench.routes import draw, steps_of
 
-WARM_UP = 3
-"""Steps of each case before anything is measured; the first one compiles."""
+WARM_UP = 1
+"""Steps of each case before anything is measured, after the first one, which compiles, and the second."""
 LR = 3e-4
 
 
@@ -99,8 +100,14 @@ class Case:
         """The next choices; None for the routers' own."""
         if self.load.kind is None or self.is_learned:
             return None
-        task = self.task
-        return draw(self._steps, self.load.kind, self.load.skip, task.batch, task.length, self._generator)
+        return self._drawn(self.load.kind)
+
+    def any_routes(self) -> tuple[Tensor, ...]:
+        """Choices of the shape that the net takes, where no load says which."""
+        return self._drawn("uniform")
+
+    def _drawn(self, kind: str) -> tuple[Tensor, ...]:
+        return draw(self._steps, kind, self.load.skip, self.task.batch, self.task.length, self._generator)
 
     @property
     def means(self) -> list[float]:
@@ -116,14 +123,14 @@ class Case:
 Tell = Callable[[str], None]
 
 
-def warm_up(cases: Sequence[Case], tell: Tell) -> None:
+def warm_up(cases: Sequence[Case], tell: Tell, after: int = WARM_UP) -> None:
     """Compile every case, train those that learn, and measure their peak memory."""
     for case in cases:
         tell(f"compiling {case.name}" if case.task.compile else f"warming up {case.name}")
         case.first_seconds = _seconds(case, lambda case=case: _run(case, 1))
         second = _seconds(case, lambda case=case: _run(case, 1))
         case.first_seconds = max(case.first_seconds - second, 0.0)
-        _run(case, WARM_UP - 2)
+        _run(case, after)
         if case.trained:
             tell(f"training {case.name} for {case.trained} steps")
             _run(case, case.trained)

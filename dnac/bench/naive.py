@@ -65,7 +65,9 @@ class NaiveNet(nn.Module):
         width = graph.width
         self.routers = nn.ParameterDict(
             {
-                r.name.replace(".", "/"): nn.Parameter(torch.empty(width, r.size, dtype=types.weights).normal_(std=0.02))
+                r.name.replace(".", "/"): nn.Parameter(
+                    torch.empty(width, r.size, dtype=types.weights).normal_(std=0.02)
+                )
                 for r in graph.routers
             }
         )

@@ -77,9 +77,7 @@ def _step(graph: Graph, node: Route) -> Step:
     return Step(node.site, runs, skips, chosen_per_token(router), fixed_choice(router) is not None)
 
 
-def _drawn(
-    step: Step, turn: int, kind: str, skip: float, shape: tuple[int, int], generator: torch.Generator
-) -> Tensor:
+def _drawn(step: Step, turn: int, kind: str, skip: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     device, K = generator.device, step.k
     if step.is_fixed:
         return torch.zeros(*shape, K, dtype=torch.int64, device=device)
