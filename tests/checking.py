@@ -33,8 +33,8 @@ def checked(text: str, *settings: str, net: str | None = None, path: str | Path 
 
 
 def codes(text: str, *settings: str, path: str | Path = "x.dna") -> list[str]:
-    """The codes of all diagnostics, in source order."""
-    return [d.code for d in checked(text, *settings, path=path).bag]
+    """The codes of all errors and warnings, in source order."""
+    return [d.code for d in checked(text, *settings, path=path).bag if d.severity != "note"]
 
 
 def messages(text: str, *settings: str, path: str | Path = "x.dna") -> list[str]:

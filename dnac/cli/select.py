@@ -55,7 +55,7 @@ def check_file(args: Namespace) -> tuple[CheckedFile, str | None]:
     if checked.bag.has_errors:
         raise Faults(checked.bag)
     for diagnostic in checked.bag:
-        if not wants_json(args):
+        if not wants_json(args) and diagnostic.severity != "note":  # notes are for `check` and for editors
             status(render(diagnostic, args))
     return checked, net
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -50,10 +50,17 @@ class Bound:
 
     params: Any
     spans: Mapping[str, Span]
+    items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict[str, tuple[Span, ...]])
+    """Places of the items of each argument that was written as a list."""
 
     def at(self, field: str, otherwise: Span) -> Span:
         """Where a field was given, else `otherwise`."""
         return self.spans.get(field, otherwise)
+
+    def at_item(self, field: str, number: int, otherwise: Span) -> Span:
+        """Where one item of a list was given; the whole field where it is no list in place."""
+        items = self.items.get(field, ())
+        return items[number] if number < len(items) else self.at(field, otherwise)
 
 
 def given(owner: Owner, fields: Sequence[str], args: Sequence[ast.Arg], bag: Ledger) -> dict[str, Given]:
@@ -110,7 +117,8 @@ def bind(
     if failed or bag.errors > before:
         return None
     spans = {key: argument.value.span for key, argument in arguments.items()}
-    return _validated(owner, params, found, spans, bag)
+    bound = _validated(owner, params, found, spans, bag)
+    return None if bound is None else replace(bound, items=_items(arguments))
 
 
 def bind_word(catalogue: str, word: str, args: Sequence[ast.Arg], owner: Owner, bag: Ledger) -> Form | None:
@@ -123,6 +131,11 @@ def bind_word(catalogue: str, word: str, args: Sequence[ast.Arg], owner: Owner, 
     if bound is None or bag.errors > before:
         return None
     return bound.params.form(word)
+
+
+def _items(arguments: Mapping[str, Given]) -> dict[str, tuple[Span, ...]]:
+    lists = {key: a.value.items for key, a in arguments.items() if isinstance(a.value, ast.ListExpr)}
+    return {key: tuple(item.span for item in items) for key, items in lists.items()}
 
 
 def _nested(bag: Ledger) -> Any:

@@ -10,7 +10,7 @@ from dnac.semantics.asserts import assert_statement
 from dnac.semantics.bind import Owner
 from dnac.semantics.draft import Draft, origin
 from dnac.semantics.ends import declare_embed, declare_head, declare_input, entry_of
-from dnac.semantics.modules import Wanted, count_params, make, overridden, target
+from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
 from dnac.semantics.naming import Place, last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.pools import declare_pool, shared_norm
@@ -107,6 +107,7 @@ def _module(declaration: ast.ModuleDecl, place: Place, draft: Draft) -> ModuleEn
     span = declaration.name.span
     draft.add_params(count_params(parts, draft), span)
     draft.add_module(name, None, parts, span)
+    draft.made_in[name] = draft.turns
     return ModuleEntry(Member(name), parts, span)
 
 
@@ -142,6 +143,7 @@ def _apply(step: ast.Step, action: ast.Apply, place: Place, draft: Draft) -> Non
             sort = "a module with its own norm"
             raise Wrong(errors_names.wrong_sort(wanted.ref.span, sort, "a kind in place", found.span))
         member = found.member
+        note_shared(found, wanted.ref.span, draft)
     else:
         parts = make(wanted, draft)
         draft.add_params(count_params(parts, draft), step.span)

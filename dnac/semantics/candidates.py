@@ -10,7 +10,7 @@ from dnac.ir.graph import Member
 from dnac.semantics import errors_names, errors_values
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.draft import Draft
-from dnac.semantics.modules import Wanted, count_params, make, overridden, target
+from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
 from dnac.semantics.naming import Place, last_word
 from dnac.semantics.scope import Group, ModuleEntry, PoolEntry, Unbuilt, sort_of
 from dnac.semantics.values import bounds, position, resolve
@@ -40,7 +40,7 @@ def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Dra
         Wrong: something in it is no module, or comes twice.
     """
     if isinstance(over, ast.Ref):
-        return tuple(_of_ref(over, place))
+        return tuple(_of_ref(over, place, draft))
     found, faults, words = list[Candidate](), list[Wrong](), dict[str, int]()
     for item in over.items:
         try:
@@ -75,16 +75,17 @@ def _of_item(item: ast.Expr, site: str, words: dict[str, int], place: Place, dra
     if isinstance(item, ast.Ref):
         entry = place.scope.find(item.head.text)
         if isinstance(entry, (PoolEntry, Unbuilt)) or item.tail:
-            return _of_ref(item, place)
+            return _of_ref(item, place, draft)
         return _of_module(item, site, words, place, draft)
     if isinstance(item, ast.Call):
         return _of_module(item, site, words, place, draft)
     raise Wrong(errors.not_a_candidate(item.span))
 
 
-def _of_ref(ref: ast.Ref, place: Place) -> Iterable[Candidate]:
+def _of_ref(ref: ast.Ref, place: Place, draft: Draft) -> Iterable[Candidate]:
     entry, tail = resolve(ref, place.scope)
     if isinstance(entry, ModuleEntry) and not tail:
+        note_shared(entry, ref.span, draft)
         return (Candidate(ref.head.text, entry.member, not entry.parts, None, ref.span),)
     if not isinstance(entry, PoolEntry):
         raise Wrong(errors_names.wrong_sort(ref.span, sort_of(entry), "a pool", entry.span))
@@ -133,6 +134,7 @@ def _of_module(
     wanted = overridden(Wanted(value, place.scope, f"{site}.{local}"), draft)
     found = target(wanted)
     if isinstance(found, ModuleEntry):
+        note_shared(found, value.span, draft)
         return (Candidate(word, found.member, not found.parts, None, value.span),)
     parts = make(wanted, draft)
     draft.add_params(count_params(parts, draft), value.span)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnac.semantics import errors_names as errors
+from dnac.semantics.broken import drop_followers, untouched
 from dnac.semantics.elaborate import elaborate_net
 from dnac.semantics.file_scope import file_scope
 from dnac.semantics.files import Unit, load
@@ -29,6 +30,7 @@ def check(source: Source, settings: Sequence[ast.Setting] = (), net: str | None 
     used = tuple(u.source for u in project.units.values() if u is not unit)
     if unit is None:
         return CheckedFile(source, used, (), bag)
+    syntax = [d for d in bag.items if d.span is not None and d.span.source is source and d.code.startswith("DNA1")]
     for each in project.units.values():
         check_names(each, bag)
     nets = _nets(unit)
@@ -40,7 +42,11 @@ def check(source: Source, settings: Sequence[ast.Setting] = (), net: str | None 
     checked, known = _elaborate(unit, chosen, layer, bag)
     if chosen and known is not None:
         Overrides(layer, known).report_missed(bag)
-    return CheckedFile(source, used, tuple(checked), bag)
+    if syntax:
+        drop_followers(bag, syntax, unit.tree)
+        sound = untouched(nets, syntax, unit.tree)
+        checked = [n for n in checked if n.name in sound]
+    return CheckedFile(source, used, tuple(checked), bag, tuple(nets))
 
 
 def _elaborate(

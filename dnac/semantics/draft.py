@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from dnac.ir.graph import ModuleSet, Node, Origin, Part, RouterSet, SharedSet
 from dnac.kinds.base import InputKind, Site
 from dnac.kinds.router import RouterParams
 from dnac.semantics import errors_values as errors
+from dnac.semantics.bind import Bound
 from dnac.semantics.overrides import Overrides
 from dnac.semantics.result import CostAssert
 from dnac.semantics.wrong import Ledger, Wrong
@@ -23,10 +23,14 @@ class RouteUse:
     """One routing step as checks want to see it."""
 
     router: str
-    fields: RouterParams
+    bound: Bound
     k: int
     span: Span
-    spans: Mapping[str, Span]
+
+    @property
+    def fields(self) -> RouterParams:
+        """The router's fields."""
+        return self.bound.params
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Draft:
     """Asserted facts: (`causal` | `row_independent` | `not_causal`, label, place)."""
     spans: dict[str, Span] = field(default_factory=dict[str, Span])
     """Place of each set of weights."""
+    made_in: dict[str, int] = field(default_factory=dict[str, int])
+    """Turns of all repeats around the declaration of each module."""
     turns: int = 1
     """Product of the counts of all enclosing repeats."""
     view: str = ""

@@ -61,11 +61,11 @@ def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) 
     lineage = _lineage(file_scope(unit, overrides, bag), name, bag)
     assert lineage is not None
     draft, train = _draft(name, lineage, overrides, bag)
-    has_errors = bag.errors > before
-    if not has_errors:
+    is_whole = bag.errors == before
+    if is_whole:
         Overrides([o for o in overrides.items if o not in settings], overrides.known).report_missed(bag)
-    if bag.has_errors:
-        return Elaborated(None, overrides.known, is_whole=not has_errors)
+    if bag.errors > before:
+        return Elaborated(None, overrides.known, is_whole)
     net = CheckedNet(name, _graph(draft), train, verdicts(draft), tuple(draft.asserts))
     return Elaborated(net, overrides.known, is_whole=True)
 

@@ -175,3 +175,12 @@ def setting_path(span: Span) -> Diagnostic:
         "DNA219", f"`{span.text}` is not a path to a setting", span, "not a path",
         help="write names and turns, such as `hop.choose` or `hop[17].choose`",
     )  # fmt: skip
+
+
+def shared_by_turns(name: str, turns: int, span: Span, declared: Span) -> Diagnostic:
+    """A declared module that a repeat uses in each turn: right for a Universal Transformer, else an accident."""
+    return Diagnostic(
+        "DNA220", f"all {turns:,} turns use the one set of weights of `{name}`", span, "shared by the turns",
+        help="for weights of its own in each turn, declare it inside of the repeat", severity="note",
+        labels=(Label(declared, "declared outside of the repeat"),),
+    )  # fmt: skip

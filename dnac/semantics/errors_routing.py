@@ -67,20 +67,20 @@ def few_identities(member: str, found: int, k: int, span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
-def target_out_of_reach(rate: float, steps: int, span: Span) -> Diagnostic:
+def bias_out_of_reach(rate: float, steps: int, span: Span, is_target: bool) -> Diagnostic:
     """Rate times steps is too little for the bias to matter."""
     return Diagnostic(
         "DNA508", f"a rate of {rate:.4g} over {steps:,} train steps moves a bias by at most {rate * steps:.2g}", span,
-        "may not reach its share", help=f"use a rate of about {max(1.5 / steps, 1e-3):.1g}, or train longer",
-        severity="warning",
+        "may not reach its share" if is_target else "may not level the load",
+        help=f"use a rate of about {max(1.5 / steps, 1e-3):.1g}, or train longer", severity="warning",
     )  # fmt: skip
 
 
-def never_routed(member: str, span: Span) -> Diagnostic:
-    """Members that no route can choose."""
+def never_routed(member: str, span: Span, *, in_part: bool) -> Diagnostic:
+    """Members that no route can choose: all of a name, or some of its numbers."""
     return Diagnostic(
-        "DNA509", f"no route can choose `{member}`", span, "never used", help="route over it, or remove it",
-        severity="warning",
+        "DNA509", f"no route can choose `{member}`", span, "some are never used" if in_part else "never used",
+        help="route over them, or declare fewer" if in_part else "route over it, or remove it", severity="warning",
     )  # fmt: skip
 
 
@@ -198,4 +198,24 @@ def not_a_router(span: Span, sort: str) -> Diagnostic:
     return Diagnostic(
         "DNA522", f"`{span.text}` is {sort}, and a router is needed here", span, "not a router",
         help="write `by { choose = ... }`, or name a router or a `def router`",
+    )  # fmt: skip
+
+
+def untrainable(message: str, span: Span, help_: str) -> Diagnostic:
+    """Weights, or a word about weights, where training can change nothing."""
+    return Diagnostic("DNA523", message, span, "nothing trains it", help=help_, severity="warning")
+
+
+def idle_term(term: str, why: str, span: Span, help_: str) -> Diagnostic:
+    """A balance term that can change nothing."""
+    return Diagnostic(
+        "DNA524", f"`{term}` changes nothing: {why}", span, "has no effect", help=help_, severity="warning"
+    )
+
+
+def identities_alone(span: Span) -> Diagnostic:
+    """A route all of whose choosable candidates leave the stream as it is."""
+    return Diagnostic(
+        "DNA525", "every candidate that this router can choose is an identity", span, "changes nothing",
+        help="add members that compute something, or remove the step", severity="warning",
     )  # fmt: skip

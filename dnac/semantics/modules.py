@@ -96,6 +96,13 @@ def make(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     return parts
 
 
+def note_shared(found: ModuleEntry, span: Span, draft: Draft) -> None:
+    """Say that turns of a repeat share weights: it is what a declared name means, and easily overlooked."""
+    turns = draft.turns // draft.made_in.get(found.member.set, draft.turns)
+    if turns > 1 and found.parts:
+        draft.bag.add(errors_names.shared_by_turns(span.text, turns, span, found.span))
+
+
 def count_params(parts: Sequence[Part], draft: Draft) -> int:
     """Weights of one module, from the declared shapes."""
     if draft.site is None:

@@ -11,7 +11,7 @@ from dnac.semantics import errors_names, errors_values
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.bind import Owner, bind, given
 from dnac.semantics.draft import Draft, origin
-from dnac.semantics.modules import Wanted, count_params, make, overridden, target
+from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
 from dnac.semantics.naming import Place
 from dnac.semantics.scope import Group, ModuleEntry, PoolEntry
 from dnac.semantics.values import whole
@@ -83,19 +83,23 @@ def _member(member: ast.Member, pool: str, norm: Span | None, place: Place, draf
     wanted = overridden(Wanted(member.value, place.scope, address, norm), draft)
     found = target(wanted)
     if isinstance(found, ModuleEntry):
-        return _reused(member, found, count, pool, norm)
+        return _reused(member, (found, count), pool, norm, draft)
     parts = make(wanted, draft)
     draft.add_params((count or 1) * count_params(parts, draft), member.name.span)
     draft.add_module(address, count, parts, member.name.span)
     return Group(member.name.text, address, count, parts, member.name.span, pool)
 
 
-def _reused(member: ast.Member, module: ModuleEntry, count: int | None, pool: str, norm: Span | None) -> Group:
+def _reused(
+    member: ast.Member, found: tuple[ModuleEntry, int | None], pool: str, norm: Span | None, draft: Draft
+) -> Group:
     """A member that is a declared module: the same weights."""
+    module, count = found
     if count is not None and member.count is not None:
         raise Wrong(errors.same_module_twice(member.value.span.text, member.count.span))
     if norm is not None:
         raise Wrong(errors_names.wrong_sort(member.value.span, "a module with its own norm", "a kind", module.span))
+    note_shared(module, member.value.span, draft)
     return Group(member.name.text, module.member.set, None, module.parts, member.name.span, pool)
 
 

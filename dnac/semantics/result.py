@@ -52,10 +52,12 @@ class CheckedNet:
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """All nets of one file, and what was found. `nets` is complete only without errors."""
+    """The nets of one file, and what was found. `nets` holds those without faults of their own."""
 
     source: Source
     used: tuple[Source, ...]
     """Files brought in by `use`, presets of `std/` included."""
     nets: tuple[CheckedNet, ...]
     bag: Bag
+    declared: tuple[str, ...] = ()
+    """Names of all nets of the file, also of those with faults."""

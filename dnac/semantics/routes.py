@@ -10,10 +10,11 @@ from dnac.semantics import errors_routing as errors
 from dnac.semantics import words
 from dnac.semantics.bind import Bound
 from dnac.semantics.candidates import Candidate, candidates
+from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft, RouteUse, origin
 from dnac.semantics.naming import Place
 from dnac.semantics.routers import bind_router, router_text
-from dnac.semantics.routing import Choice, complete_router
+from dnac.semantics.routing import complete_router
 from dnac.semantics.verdicts import note_module, note_router
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
@@ -104,7 +105,7 @@ def _append(
 
 def _note(label: str, site: str, choice: Choice, bound: Bound, always: tuple[Candidate, ...], draft: Draft) -> None:
     """Facts for the checks that look at the whole net."""
-    draft.routes.append(RouteUse(choice.text.name, bound.params, choice.k, choice.over, bound.spans))
+    draft.routes.append(RouteUse(choice.text.name, bound, choice.k, choice.over))
     note_router(label, choice.text.name, bound, choice.over, draft)
     for name in dict.fromkeys(c.member.set for c in (*choice.scored, *always)):
         note_module(name, (label, site, name, name.split(".")[0]), draft)

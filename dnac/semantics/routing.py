@@ -3,61 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 from dnac.ir.form import Form
-from dnac.kinds.base import BalanceKind, ChooseKind, GradKind, RouteFacts, ScoreKind, WeightKind, params_of
-from dnac.kinds.router import RouterParams
+from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, WeightKind, params_of
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import errors_values, words
 from dnac.semantics.bind import Bound
-from dnac.semantics.candidates import Candidate
+from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft
-from dnac.semantics.routers import RouterText
+from dnac.semantics.idle import idle_faults
 from dnac.semantics.wrong import Wrong
 from dnac.text.diagnostic import Diagnostic
-from dnac.text.source import Span
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A router bound to the candidates it scores."""
-
-    scored: tuple[Candidate, ...]
-    bound: Bound
-    text: RouterText
-    over: Span
-
-    @property
-    def params(self) -> RouterParams:
-        """The router's fields."""
-        return self.bound.params
-
-    @property
-    def size(self) -> int:
-        """Scored candidates."""
-        return len(self.scored)
-
-    @cached_property
-    def choose(self) -> ChooseKind:
-        """The kind behind `choose`."""
-        return words.kind("choose", self.params.choose.name)
-
-    @cached_property
-    def k(self) -> int:
-        """Slots per token."""
-        return self.choose.k(params_of(self.choose, self.params.choose), self.size)
-
-    @cached_property
-    def facts(self) -> RouteFacts:
-        """What balance terms may know."""
-        return RouteFacts(
-            members=tuple(c.name for c in self.scored),
-            identities=tuple(i for i, c in enumerate(self.scored) if c.is_identity),
-            k=self.k,
-            gate=self.params.gate.name,
-        )
 
 
 def complete_router(choice: Choice, draft: Draft) -> Bound:
@@ -68,6 +25,8 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     """
     faults = list(_choice_faults(choice)) or [*_must_say(choice), *_score_faults(choice), *_gradient(choice)]
     faults += _balance_faults(choice)
+    if not faults:
+        faults += idle_faults(choice)
     errors_found = [f for f in faults if f.severity == "error"]
     for fault in faults:
         draft.bag.add(fault)
@@ -116,8 +75,8 @@ def _gradient(choice: Choice) -> Iterator[Diagnostic]:
 
 
 def _balance_faults(choice: Choice) -> Iterator[Diagnostic]:
-    span = choice.bound.at("balance", choice.text.span)
-    for term in choice.params.balance or ():
+    for number, term in enumerate(choice.params.balance or ()):
+        span = choice.bound.at_item("balance", number, choice.text.span)
         kind: BalanceKind = words.kind("balance", term.name)
         params = params_of(kind, term)
         member = kind.member(params)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dnac.ir.form import Form
-from dnac.kinds.base import params_of
+from dnac.kinds.base import BalanceKind, params_of
 from dnac.kinds.train import TrainParams
 from dnac.semantics import errors_routing, words
 from dnac.semantics import errors_train as errors
@@ -127,19 +127,16 @@ def _rare(params: TrainParams, spans: Mapping[str, Span], run: Run) -> Iterator[
 def _balance(routes: list[RouteUse], run: Run) -> Iterator[Diagnostic]:
     """Biases whose rate is too small for the run, and schedules of balance terms."""
     for use in routes:
-        span = use.spans.get("balance", use.span)
-        for term in use.fields.balance or ():
+        for number, term in enumerate(use.fields.balance or ()):
+            span = use.bound.at_item("balance", number, use.span)
             for _, value in term:
                 if isinstance(value, Form) and value.name == "schedule":
                     yield from _schedule(value, term.name, span, run)
-            rate = term.get("rate")
-            is_target = words.kind("balance", term.name).target(_params(term)) is not None
-            if is_target and run.steps is not None and (most := _most(rate)) * run.steps < ENOUGH:
-                yield errors_routing.target_out_of_reach(most, run.steps, span)
-
-
-def _params(term: Form) -> object:
-    return params_of(words.kind("balance", term.name), term)
+            kind: BalanceKind = words.kind("balance", term.name)
+            if kind.update is None or run.steps is None or (most := _most(term.get("rate"))) * run.steps >= ENOUGH:
+                continue
+            is_target = kind.target(params_of(kind, term)) is not None
+            yield errors_routing.bias_out_of_reach(most, run.steps, span, is_target)
 
 
 def _most(rate: object) -> float:

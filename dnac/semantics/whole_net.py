@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from dnac.ir.graph import Apply, Route
-from dnac.kinds.base import ChooseKind, params_of
+from dnac.ir.graph import Apply, Member, Route
 from dnac.semantics import errors_routing as errors
-from dnac.semantics import words
+from dnac.semantics.choice import never_varies
 from dnac.semantics.draft import Draft
 from dnac.semantics.naming import plain
 
 
 def check(draft: Draft) -> None:
-    """Add warnings about sets of modules that nothing can reach."""
-    reached = _reached(draft)
-    warned = set[str]()
-    for name in draft.modules:
-        if name not in reached and plain(name) not in warned and not draft.bag.has_errors:
-            warned.add(plain(name))
-            draft.bag.add(errors.never_routed(plain(name), draft.spans[name]))
+    """Add warnings about modules that nothing can reach."""
+    if draft.bag.has_errors:
+        return
+    reached, warned = _reached(draft), set[str]()
+    for name, modules in draft.modules.items():
+        missing = _missing(reached.get(name, set()), modules.count)
+        if not missing or plain(name) in warned:
+            continue
+        warned.add(plain(name))
+        in_part = len(missing) < (modules.count or 1)
+        shown = f"{plain(name)}{_numbers(missing)}" if in_part else plain(name)
+        draft.bag.add(errors.never_routed(shown, draft.spans[name], in_part=in_part))
 
 
-def _reached(draft: Draft) -> set[str]:
-    found = set[str]()
+def _missing(reached: set[int | None], count: int | None) -> list[int]:
+    if count is None:
+        return [] if reached else [0]
+    return [] if len(reached) == count else [number for number in range(count) if number not in reached]
+
+
+def _numbers(missing: list[int]) -> str:
+    """`[4:8]` for a run, else the first few."""
+    if missing == list(range(missing[0], missing[-1] + 1)):
+        return f"[{missing[0]}]" if len(missing) == 1 else f"[{missing[0]}:{missing[-1] + 1}]"
+    return f"[{', '.join(map(str, missing[:4]))}{', ...' if len(missing) > 4 else ''}]"
+
+
+def _reached(draft: Draft) -> dict[str, set[int | None]]:
+    """Of each set, the numbers that some step can run."""
+    found = dict[str, set[int | None]]()
+
+    def add(member: Member) -> None:
+        found.setdefault(member.set, set()).add(member.index)
+
+    uses = iter(draft.routes)
     for node in draft.nodes:
         if isinstance(node, Apply):
-            found.add(node.module.set)
+            add(node.module)
         elif isinstance(node, Route):
-            found.update(member.set for member in node.always)
-            slots = _choosable(node, draft)
-            found.update(node.candidates[i].set for i in slots)
+            slots = never_varies(next(uses).fields, len(node.candidates))
+            for member in node.always:
+                add(member)
+            for member in node.candidates if slots is None else [node.candidates[slot] for slot in slots]:
+                add(member)
     return found
-
-
-def _choosable(node: Route, draft: Draft) -> range | tuple[int, ...]:
-    """Slots that the router can choose: all, unless its choice never varies."""
-    fields = draft.routers[node.router].fields["choose"]
-    size = len(node.candidates)
-    kind: ChooseKind = words.kind("choose", fields.name)  # type: ignore[union-attr]
-    fixed = kind.fixed(params_of(kind, fields), size)  # type: ignore[arg-type]
-    return range(size) if fixed is None else fixed

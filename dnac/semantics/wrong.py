@@ -18,9 +18,11 @@ class Wrong(Exception):
         super().__init__("; ".join(d.message for d in diagnostics))
 
     def report(self, bag: Bag) -> None:
-        """Put the faults into the bag."""
+        """Put the faults into the bag; a fault that has been told already counts again."""
         for diagnostic in self.diagnostics:
             bag.add(diagnostic)
+        if isinstance(bag, Ledger) and not self.diagnostics:
+            bag.errors += 1
 
 
 @dataclass

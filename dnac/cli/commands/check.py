@@ -57,6 +57,7 @@ def _as_json(path: str, file: CheckedFile) -> dict[str, Any]:
         "path": path,
         "ok": not file.bag.has_errors,
         "diagnostics": [as_json(d) for d in file.bag],
+        "declared": list(file.declared),
         "nets": [_net(net) for net in file.nets],
     }
 

@@ -51,5 +51,6 @@ KIND = ChooseKind(
     Params=TopParams,
     k=lambda params, size: params.k,
     choose=choose,
+    takes_highest=True,
     check=check,
 )

@@ -20,4 +20,5 @@ KIND = GradKind(
     summary="No gradient from the task; balance losses still reach the router.",
     through=through,
     needs_weight=False,
+    teaches_router=False,
 )

@@ -49,5 +49,6 @@ KIND = ScoreKind(
     weights=weights,
     scores=scores,
     learns=lambda params: params.values is None,
+    written=lambda params: params.values,
     check=check,
 )

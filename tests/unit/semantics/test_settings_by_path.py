@@ -97,7 +97,7 @@ def test_a_setting_that_hits_nothing_is_an_error(path: str) -> None:
 def test_a_setting_of_the_command_line_must_hit_one_net_and_need_not_hit_all() -> None:
     text = TEXT + net("early: mlp(gelu, 1x)").replace("dna 1\n", "").replace("net n", "net m")
     result = checked(text, "early.hidden=8")
-    assert not list(result.bag) and len(result.nets) == 2
+    assert not result.bag.has_errors and len(result.nets) == 2
 
 
 def test_a_derived_net_inherits_the_train_block_and_can_change_it() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checking import POOL, codes, graph, net
+from checking import POOL, ROUTER, codes, graph, messages, net
 
 
 def hidden(expr: str, head: str = "") -> object:
@@ -105,5 +105,34 @@ def test_slices_and_indices_lie_within_the_pool(item: str, code: str) -> None:
 
 def test_members_that_a_fixed_choice_never_takes_are_told() -> None:
     route = "route nodes by { choose = fixed(0); weight = raw; balance = [] }"
-    assert codes(net(POOL + route)) == ["DNA509"]
-    assert codes(net(POOL + route + "\nroute [nodes.skip, nodes.block[1]] by { choose = all }")) == []
+    assert messages(net(POOL + route)) == [
+        "DNA509 5:16 no route can choose `nodes.block[1:4]`", "DNA509 5:42 no route can choose `nodes.skip`",
+    ]  # fmt: skip
+    assert codes(net(POOL + route + "\nroute [nodes.skip, nodes.block[1:4]] by { choose = all }")) == []
+
+
+def test_members_that_no_slice_takes_are_told() -> None:
+    router = f"by {{ {ROUTER} }}"
+    first, second = f"route [nodes.block[0:2], nodes.skip] {router}", f"route [nodes.block[3], nodes.skip] {router}"
+    found = messages(net(f"{POOL}{first}\n{second}"))
+    assert found == ["DNA509 5:16 no route can choose `nodes.block[2]`"]
+    assert codes(net(POOL + f"route [nodes.block[0:2], nodes.skip] {router}\nroute nodes {router}")) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        (
+            "score = constant([1.0, 3.0, 2.0, 0.0, 0.0]); choose = top(2); balance = []",
+            ["nodes.block[0, 3]", "nodes.skip"],
+        ),
+        ("score = constant([1.0, 1.0, 1.0, 1.0, 1.0]); choose = top(4); balance = []", ["nodes.skip"]),
+        ("score = constant([1.0, 3.0, 2.0, 0.0, 0.0]); choose = top(2); balance = [load_bias(1e-3)]", []),
+        ("score = constant([1.0, 3.0, 2.0, 0.0, 0.0]); choose = top(2); noise = jitter(1%); balance = []", []),
+        ("score = constant(); choose = top(2); balance = []", []),
+    ],
+)
+def test_members_that_written_scores_never_choose_are_told(settings: str, missing: list[str]) -> None:
+    found = messages(net(POOL + f"route nodes by {{ weight = raw; {settings} }}"))
+    assert [m.rpartition("`")[0].rpartition("`")[2] for m in found] == missing
+    assert all(m.startswith("DNA509") for m in found)

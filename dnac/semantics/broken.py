@@ -1,0 +1,56 @@
+"""After a syntax error: faults that may only follow from it, since the tree lacks the broken statement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dnac.semantics.wrong import Ledger
+from dnac.syntax import ast
+from dnac.text.diagnostic import Diagnostic
+
+OF_THE_FILE = ("DNA206", "DNA209", "DNA215", "DNA216", "DNA509")
+"""Something is not used, or not there: the broken statement may use it, or be it."""
+OF_THE_ITEM = ("DNA302", "DNA403", "DNA405", "DNA503", "DNA504", "DNA518")
+"""Something is missing in the item that holds the broken statement."""
+OF_THE_NAME = ("DNA201", "DNA202", "DNA207", "DNA520")
+"""A name is not known that the broken line holds too."""
+
+_WORD = re.compile(r"\w+")
+
+
+def untouched(names: Sequence[str], syntax: Sequence[Diagnostic], file: ast.File) -> list[str]:
+    """The nets that no syntax error can have changed: neither in them, nor in what they are derived from."""
+    places = [d.span for d in syntax if d.span is not None]
+    bases = {i.name.text: i.base.head.text for i in file.items if isinstance(i, ast.Derive)}
+    touched = set[str]()
+    for place in places:
+        item = next((i for i in file.items if i.span.start <= place.start <= i.span.end), None)
+        if not isinstance(item, (ast.Net, ast.Derive)):
+            return []  # a recipe, a param, or a line that could not be read at all: any net may use it
+        touched.add(item.name.text)
+
+    def is_touched(name: str) -> bool:
+        seen = set[str]()
+        while name in bases and name not in touched and name not in seen:
+            seen.add(name)
+            name = bases[name]
+        return name in touched
+
+    return [name for name in names if not is_touched(name)]
+
+
+def drop_followers(bag: Ledger, syntax: Sequence[Diagnostic], file: ast.File) -> None:
+    """Take faults out of the bag that the syntax errors may explain."""
+    places = [d.span for d in syntax if d.span is not None]
+    broken = [item.span for item in file.items if any(item.span.start <= p.start <= item.span.end for p in places)]
+    names = {word for place in places for word in _WORD.findall(place.source.line_text(place.line))}
+
+    def follows(fault: Diagnostic) -> bool:
+        if fault.code in OF_THE_FILE:
+            return True
+        if fault.code in OF_THE_ITEM:
+            return any(fault.span is not None and b.start <= fault.span.start <= b.end for b in broken)
+        return fault.code in OF_THE_NAME and fault.span is not None and fault.span.text in names
+
+    bag.items = [fault for fault in bag.items if not follows(fault)]

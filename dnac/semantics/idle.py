@@ -1,0 +1,71 @@
+"""What a router says without effect: terms that change nothing, weights that nothing trains, steps that do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, params_of
+from dnac.semantics import errors_routing as errors
+from dnac.semantics import words
+from dnac.semantics.choice import Choice
+from dnac.text.diagnostic import Diagnostic
+
+
+def idle_faults(choice: Choice) -> Iterator[Diagnostic]:
+    """Warnings about one routing step that has no faults."""
+    yield from _frozen(choice)
+    yield from _untaught(choice)
+    yield from _terms(choice)
+    possible = range(choice.size) if choice.possible is None else choice.possible
+    if set(possible) <= set(choice.facts.identities) and not choice.params.always and choice.size > 1:
+        yield errors.identities_alone(choice.over)
+
+
+def _learns(choice: Choice) -> bool:
+    """Whether the score has weights that training should reach."""
+    score: ScoreKind = words.kind("score", choice.params.score.name)
+    return score.learns(params_of(score, choice.params.score))
+
+
+def _kinds(choice: Choice) -> list[BalanceKind]:
+    return [words.kind("balance", term.name) for term in choice.params.balance or ()]
+
+
+def _frozen(choice: Choice) -> Iterator[Diagnostic]:
+    """`frozen = true` over a score without weights."""
+    if choice.params.frozen and not _learns(choice):
+        word = choice.params.score.name
+        span = choice.bound.at("frozen", choice.text.span)
+        yield errors.untrainable(f"`score = {word}` has nothing that could be frozen", span, "remove `frozen`")
+
+
+def _untaught(choice: Choice) -> Iterator[Diagnostic]:
+    """`grad = none` without a loss of its own."""
+    grad: GradKind = words.kind("grad", choice.params.grad.name)
+    taught = grad.teaches_router or any(kind.loss is not None for kind in _kinds(choice))
+    if _learns(choice) and not choice.params.frozen and not taught:
+        span = choice.bound.at("grad", choice.text.span)
+        message = "the router has weights to learn, and neither the task nor a balance loss reaches them"
+        help_ = "say `frozen = true` if that is meant, or add a loss such as `aux(0.01)`"
+        yield errors.untrainable(message, span, help_)
+
+
+def _choose_params(choice: Choice) -> object:
+    return params_of(choice.choose, choice.params.choose)
+
+
+def _terms(choice: Choice) -> Iterator[Diagnostic]:
+    """Losses on a score that does not learn, and biases on a choice that never varies."""
+    is_fixed = choice.k >= choice.size or choice.choose.fixed(_choose_params(choice), choice.size) is not None
+    for number, (term, kind) in enumerate(zip(choice.params.balance or (), _kinds(choice), strict=True)):
+        span = choice.bound.at_item("balance", number, choice.text.span)
+        if kind.loss is not None and (choice.params.frozen or not _learns(choice)):
+            why = (
+                "the router is frozen"
+                if choice.params.frozen
+                else f"`score = {choice.params.score.name}` does not learn"
+            )
+            yield errors.idle_term(term.name, why, span, "remove the term, or let the router learn")
+        elif kind.loss is None and is_fixed:
+            why = f"`choose = {choice.params.choose.name}` never varies"
+            yield errors.idle_term(term.name, why, span, "remove the term, or let the router choose")
