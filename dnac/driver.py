@@ -124,9 +124,8 @@ def load(path: str | Path, net: str | None = None, settings: Sequence[str | Sett
 def check(source: Source, settings: Sequence[Setting] = (), net: str | None = None) -> CheckedFile:
     """Everything that can be known of a file without torch: its meaning, and its asserts on the plan's numbers."""
     checked = check_meaning(source, settings, net)
-    if not checked.bag.has_errors:
-        for each in checked.nets:
-            check_asserts(each, checked.bag)
+    for each in checked.nets:
+        check_asserts(each, checked.bag)
     return checked
 
 
