@@ -156,6 +156,9 @@ class Ends(nn.Module):
         else:
             self.patch, self.grid = ends.embed.size, tuple(side // ends.embed.size for side in ends.source.size)
             self.projection = Linear(ends.embed.size**2 * ends.source.channels, width, types)
+            has_first = ends.embed.class_token
+            self.first = nn.Parameter(torch.zeros(width, dtype=types.weights)) if has_first else None
+            self.pools = ends.head.pool == "mean"
         self.positions = _positions(ends.embed.positions, graph.tokens, width, types)
         self.norm = Norm(ends.head.norm, width, types)
         is_tied = self.is_text and (ends.head.tied or ends.head.table is not None)
@@ -165,7 +168,8 @@ class Ends(nn.Module):
         """The stream [B, T, D] to [B, T, V] or [B, classes]."""
         x = self.norm(x)
         if not self.is_text:
-            x = x.to(torch.promote_types(x.dtype, torch.float32)).mean(1).to(self.types.compute)
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+            x = (x.mean(1) if self.pools else x[:, 0]).to(self.types.compute)
         return F.linear(x, self.table.to(self.types.compute)) if self.head is None else self.head(x)
 
     def embedded(self, inputs: Tensor) -> Tensor:
@@ -176,6 +180,8 @@ class Ends(nn.Module):
             p, (rows, columns) = self.patch, self.grid
             cut = inputs.to(self.types.compute).unflatten(2, (columns, p)).unflatten(1, (rows, p))
             x = self.projection(cut.transpose(2, 3).flatten(3).flatten(1, 2))
+            if self.first is not None:
+                x = torch.cat((self.first.to(x.dtype).expand(len(x), 1, -1), x), dim=1)
         x = x if self.positions is None else x + self.positions[: x.shape[1]]
         return x.to(self.types.stream)
 

@@ -69,8 +69,6 @@ def _ends(graph: Graph) -> Ends:
         raise NoBaseline(f"no twin is written for `{ends.embed_kind}` with `{ends.head_kind}`")
     if ends.head.bias or getattr(ends.embed, "bias", False) or ends.embed.dropout:
         raise NoBaseline("the ends have a bias or dropout")
-    if getattr(ends.embed, "class_token", False):
-        raise NoBaseline("the net has a class token")
     return ends
 
 
