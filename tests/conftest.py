@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parts = item.path.relative_to(TESTS).parts
         if parts[0] == "architecture" or (parts[0] == "unit" and parts[1] in TORCH_FREE):
             item.add_marker("torchfree")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def what_this_machine_has_measured_stays_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Plans and choices are those of a machine on which nothing was measured."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DNAC_COSTS", str(tmp_path_factory.mktemp("costs")))
+        yield
 
 
 @pytest.fixture(autouse=True)

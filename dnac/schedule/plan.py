@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dnac.ir.graph import Graph
-from dnac.passes.pipeline import optimize
-from dnac.schedule.build import build_schedule
 from dnac.schedule.cost import Costs
-from dnac.schedule.instruction_cost import instruction_costs
-from dnac.schedule.instructions import Schedule
-from dnac.schedule.memory import memory
+from dnac.schedule.cost_table import CostTable
+from dnac.schedule.device import DeviceFacts
+from dnac.schedule.outlook import outlook
 from dnac.schedule.paths import as_json, paths
+from dnac.schedule.plan_json import device_json, schedule_json
 from dnac.schedule.plan_text import render_plan as render_plan
 from dnac.schedule.quantities import cases, module_count, routing_steps
 from dnac.semantics.result import CheckedNet
@@ -24,28 +22,30 @@ VERSION = 1
 """Of the JSON; a reader of version 1 can read every later one that says 1."""
 
 
-def plan(net: CheckedNet, level: str = "O2") -> dict[str, Any]:
-    """The plan as plain values, ready for JSON."""
-    graph, costs = net.graph, Costs(net.graph)
-    optimized = optimize(graph, level)  # what runs: a choice that never varies costs no routing
+def plan(
+    net: CheckedNet,
+    level: str = "O2",
+    device: DeviceFacts | None = None,
+    costs: CostTable | None = None,
+    sequences: int | None = None,
+    precision: str | None = None,
+) -> dict[str, Any]:
+    """The plan as plain values, ready for JSON. Times and choices are those of a device and its cost table."""
+    graph, sizes = net.graph, Costs(net.graph)
+    view = outlook(
+        net, level, device, costs, sequences, precision
+    )  # after the passes: what never varies costs no routing
     causal = [verdict.causal for verdict in net.verdicts.values()]
     return {
         "version": VERSION,
-        "params": {"total": costs.total_params, **cases(costs.active_params, "active_")},
-        "flops_per_token": cases(Costs(optimized).flops),
+        "params": {"total": sizes.total_params, **cases(sizes.active_params, "active_")},
+        "flops_per_token": cases(Costs(view.graph).flops),
         "routing_steps": routing_steps(graph),
         "modules": module_count(graph),
         "paths": as_json(paths(graph)),
         "causal": None if None in causal else all(causal),
         "row_independent": all(verdict.row_independent for verdict in net.verdicts.values()),
-        "memory_bytes": memory(graph, costs, net.train),
-        "schedule": schedule_json(optimized, build_schedule(optimized)),
+        "memory_bytes": view.memory.as_json(),
+        **device_json(view),
+        "schedule": schedule_json(view),
     }
-
-
-def schedule_json(graph: Graph, schedule: Schedule) -> list[dict[str, Any]]:
-    """One entry per instruction, as printed, with its FLOPs per token over all turns."""
-    return [
-        {"out": cost.out, "op": cost.op, "text": cost.text, "turns": cost.turns, "flops_per_token": cases(cost.flops)}
-        for cost in instruction_costs(graph, schedule)
-    ]

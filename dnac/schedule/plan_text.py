@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Region, Route
-from dnac.passes.pipeline import optimize
-from dnac.schedule.build import build_schedule
-from dnac.schedule.cost import Costs, Range
+from dnac.ir.graph import Graph, Route
+from dnac.schedule.cost import Costs, Range, total
+from dnac.schedule.cost_table import CostTable
+from dnac.schedule.device import DeviceFacts
 from dnac.schedule.hints import hints
-from dnac.schedule.memory import memory
+from dnac.schedule.outlook import Outlook, outlook
 from dnac.schedule.paths import distinct_paths, paths
+from dnac.schedule.plan_device import choice_block, device_block, instruction_block
+from dnac.schedule.plan_where import Line, where_it_goes
 from dnac.schedule.printer import schedule_lines
+from dnac.schedule.words import bytes_text, table
 from dnac.semantics.result import CheckedNet, Verdict
 
 
-def render_plan(net: CheckedNet, level: str = "O2") -> str:
-    """The plan as text, ending in a line break."""
-    graph, costs = net.graph, Costs(net.graph)
-    optimized = optimize(graph, level)
-    schedule = schedule_lines(build_schedule(optimized))
+def render_plan(
+    net: CheckedNet,
+    level: str = "O2",
+    device: DeviceFacts | None = None,
+    costs: CostTable | None = None,
+    sequences: int | None = None,
+    precision: str | None = None,
+) -> str:
+    """The plan as text, ending in a line break. Times and choices are those of a device and its cost table."""
+    graph, sizes = net.graph, Costs(net.graph)
+    view = outlook(net, level, device, costs, sequences, precision)
     blocks = [
         [f"{graph.name}: {_input(graph)}, width {graph.width}, {graph.tokens} tokens"],
-        _table([*_sizes(net, costs, Costs(optimized).flops), *_verdicts(net)], indent=2),
-        ["weights", *_table([_Line.TITLES, *_weights(graph, costs)], indent=2, left=2)],
+        table([*_sizes(graph, sizes, view), *_verdicts(net)], indent=2),
+        device_block(view),
+        ["where it goes", *table([Line.TITLES, *where_it_goes(graph, sizes, view)], indent=2, left=2)],
         ["hints", *(f"  {hint}" for hint in hints(net))] if hints(net) else [],
-        [f"schedule ({level})", *(f"  {line}" for line in schedule)],
+        choice_block(view),
+        instruction_block(view),
+        [f"schedule ({level})", *(f"  {line}" for line in schedule_lines(view.schedule))],
     ]
     return "\n".join(line for block in blocks if block for line in (*block, ""))
 
 
-def _sizes(net: CheckedNet, costs: Costs, flops: Range) -> list[tuple[str, ...]]:
-    graph = net.graph
-    used = memory(graph, costs, net.train)
-    training = sum(used[name] for name in ("parameters", "gradients", "optimizer", "router_biases"))
+def _sizes(graph: Graph, costs: Costs, view: Outlook) -> list[tuple[str, ...]]:
+    memory = view.memory
+    training = memory.fixed - memory.weights["working_copies"]
+    most = f"{memory.training.at}, backward" if memory.training.is_backward else memory.training.at
     steps = [node for node in traits.unrolled(graph.nodes) if isinstance(node, Route)]
     rows = [
         ("parameters", f"{costs.total_params:,}"),
         ("active per token", _cases(costs.active_params)),
-        ("FLOPs per token", _cases(flops)),
-        ("memory", f"{_bytes(used['parameters'])} weights, {_bytes(training)} with gradients and AdamW"),
-        ("", f"about {_bytes(used['activations_per_sequence'])} activations per sequence in training"),
+        ("FLOPs per token", _cases(total(cost.flops for cost in view.costs))),
+        (
+            "memory",
+            f"{bytes_text(memory.weights['parameters'])} weights, {bytes_text(training)} with gradients and AdamW",
+        ),
+        (
+            "",
+            f"about {bytes_text(memory.training.size)} per sequence in training (most at {most}),"
+            f" {bytes_text(memory.forward.size)} in a forward pass alone",
+        ),
         ("routing steps", str(len(steps)) if steps else "none: every token takes every module"),
     ]
     if steps:
@@ -62,88 +78,6 @@ def _verdict(verdict: Verdict) -> str:
     return "; ".join((f"{causal}, {rows}", *verdict.breaks))
 
 
-@dataclass
-class _Line:
-    """One line of the table of weights: sets that differ in an index alone."""
-
-    TITLES = ("", "", "uses", "sets", "modules", "parameters", "")
-
-    role: str
-    name: str
-    sets: list[str] = field(default_factory=list[str])
-    uses: int = 0
-    modules: int = 0
-    params: int = 0
-    is_identity: bool = False
-
-    def row(self) -> tuple[str, ...]:
-        """The cells under `TITLES`."""
-        modules = str(self.modules) if self.modules else ""
-        if self.is_identity:
-            note = "identity"
-        else:
-            note = f"{self.params // self.modules:,} each" if self.modules > 1 else ""
-        return (self.role, self.name, str(self.uses), str(len(self.sets)), modules, f"{self.params:,}", note)
-
-
-def _weights(graph: Graph, costs: Costs) -> list[tuple[str, ...]]:
-    uses = _uses(graph)
-    routed = {m.set for n in traits.unrolled(graph.nodes) if isinstance(n, Route) for m in (*n.candidates, *n.always)}
-    lines: dict[tuple[str, str], _Line] = {}
-
-    def add(role: str, name: str, params: int, modules: int = 0, is_identity: bool = False) -> None:
-        pattern = re.sub(r"\[\d+\]", "[]", name)
-        line = lines.setdefault((role, pattern), _Line(role, pattern, is_identity=is_identity))
-        line.sets.append(name)
-        line.uses += uses.get(name, 0)
-        line.modules += modules
-        line.params += params
-
-    for shared in (s for s in graph.shared if s.role == "embed"):
-        add("embed", shared.name, costs.params[shared.name])
-    for m in graph.modules:
-        size = costs.params[m.name]
-        add("pool" if m.name in routed else "module", m.name, size, m.count or 1, m.is_identity)
-    for router in graph.routers:
-        add("router", router.name, costs.router_params[router.name])
-    for shared in (s for s in graph.shared if s.role != "embed"):
-        add(shared.role, shared.name, costs.params[shared.name])
-    return [line.row() for line in lines.values()]
-
-
-def _uses(graph: Graph) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for node in traits.unrolled(graph.nodes):
-        for name in {*_sets(node)}:
-            found[name] = found.get(name, 0) + 1
-    return found
-
-
-def _sets(node: Node) -> Iterable[str]:
-    match node:
-        case Embed() | Norm():
-            return (node.weights,)
-        case Head():
-            return (node.weights, *((node.table,) if node.table else ()))
-        case Apply():
-            return (node.module.set,)
-        case Route():
-            members: tuple[Member, ...] = (*node.candidates, *node.always)
-            return (node.router, *(m.set for m in members))
-        case Join() | Region():
-            return ()
-
-
-def _table(rows: Sequence[tuple[str, ...]], *, indent: int, left: int = 99) -> list[str]:
-    """Columns aligned: the first `left` to the left, others to the right, the last as it is."""
-    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    cells = (
-        [*(f"{row[i]:<{w}}" if i < left else f"{row[i]:>{w}}" for i, w in enumerate(wide[:-1])), row[-1]]
-        for row in rows
-    )
-    return [" " * indent + "  ".join(line).rstrip() for line in cells]
-
-
 def _cases(cost: Range) -> str:
     low, mean, high = (f"{round(value):,}" for value in cost)
     return low if low == high else f"{mean} expected, {low} least, {high} most"
@@ -156,13 +90,6 @@ def _paths(all_paths: int, distinct: int) -> str:
 
 def _number(n: int) -> str:
     return f"{n:,}" if n < 10**12 else f"{Decimal(n):.2e}".replace("e+", " x 10^")
-
-
-def _bytes(n: int) -> str:
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if n >= size:
-            return f"{n / size:.1f} {unit}"
-    return f"{n} B"
 
 
 def _input(graph: Graph) -> str:

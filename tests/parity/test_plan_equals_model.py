@@ -8,7 +8,8 @@ import pytest
 
 from dnac import driver
 from dnac.schedule.cost import Costs
-from dnac.schedule.memory import memory
+from dnac.schedule.memory import weight_bytes
+from dnac.schedule.types import FP32
 from random_graphs import random_graph
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.dna"))
@@ -37,4 +38,4 @@ def test_parameters_of_random_graphs_are_the_models_own(seed: int) -> None:
     costs = Costs(graph)
     network = Network(graph, device="meta")
     assert sum(p.numel() for p in network.parameters()) == costs.total_params
-    assert memory(graph, costs, None)["parameters"] == sum(p.numel() * p.element_size() for p in network.parameters())
+    assert weight_bytes(graph, costs, FP32)["parameters"] == sum(p.numel() * p.element_size() for p in network.parameters())

@@ -55,6 +55,48 @@ def test_plan_shows_the_schedule_of_the_level(file: Path, capsys: pytest.Capture
     assert "repeat(" not in capsys.readouterr().out
 
 
+def test_plan_on_a_gpu_that_is_not_here(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", f"{file}:small", "--device", "h200", "--batch", "3", "--precision", "bf16"]) == 0
+    text = capsys.readouterr().out
+    assert "on h200 (cuda sm_90): 139.0 GiB memory, bfloat16 at 742 TFLOP/s assumed" in text
+    assert "batch  3 sequences, 18 tokens; " in text
+    assert main(["plan", "--json", f"{file}:small", "--device", "h200"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["device"]["capability"] == [9, 0]
+    assert found["batch"]["sequences"] == 4
+    assert found["predicted_ms"]["step"] > 0
+    assert found["diagnostics"] == []
+
+
+def test_plan_says_when_a_cost_table_was_not_used(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DNAC_COSTS", str(tmp_path))
+    (tmp_path / "costs-h200.json").write_text("{")
+    assert main(["plan", f"{file}:small", "--device", "h200"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.count("DNA761") == 1
+    assert "on h200" in shown.out
+    assert main(["plan", "--json", f"{file}:small", "--device", "h200"]) == 0
+    assert [d["code"] for d in json.loads(capsys.readouterr().out)["diagnostics"]] == ["DNA761"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--device", "h20"], "no device `h20` is known\n  = help: did you mean h200?"),
+        (["--device", "../x"], "no device `../x` is known"),
+        (["--batch", "0"], "--batch must be 1 or more"),
+        (["--precision", "fp3"], "--precision"),
+    ],
+)
+def test_wrong_use_of_plan_exits_2(
+    file: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", f"{file}:small", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["plan", "compile"])
 def test_several_nets_without_a_choice_are_wrong_use(
     file: Path, command: str, capsys: pytest.CaptureFixture[str]
