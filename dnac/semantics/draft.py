@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,16 @@ class Break:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Parts that were made from a text, and what the names in it meant: the next turn of a repeat makes the same."""
+
+    names: tuple[str, ...]
+    meant: tuple[object, ...]
+    has_norm: bool
+    parts: tuple[Part, ...]
+
+
 @dataclass(eq=False)
 class Draft:
     """Everything one net consists of, as far as it is elaborated."""
@@ -79,6 +90,10 @@ class Draft:
     """Place of each set of weights."""
     made_in: dict[str, int] = field(default_factory=dict[str, int])
     """Turns of all repeats around the declaration of each module."""
+    made: dict[int, Made] = field(default_factory=dict[int, Made])
+    """By the identity of the text, which the file's tree keeps alive."""
+    counted: dict[int, tuple[Sequence[Part], int]] = field(default_factory=dict[int, tuple[Sequence[Part], int]])
+    """Parameters of parts, by their identity; the parts beside it keep it unique."""
     turns: int = 1
     """Product of the counts of all enclosing repeats."""
     view: str = ""

@@ -12,10 +12,11 @@ from dnac.kinds.base import Fault, ModuleKind, params_of
 from dnac.semantics import errors_names, errors_shapes, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
-from dnac.semantics.draft import Draft
+from dnac.semantics.draft import Draft, Made
 from dnac.semantics.naming import last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.recipes import least_steps, module_of, not_flat, recipe_scope
+from dnac.semantics.references import heads
 from dnac.semantics.scope import Constant, Entry, ModuleEntry, Recipe, Scope, sort_of
 from dnac.semantics.values import resolve, unknown, whole
 from dnac.semantics.wrong import Wrong
@@ -75,11 +76,28 @@ def target(wanted: Wanted) -> str | Recipe | ModuleEntry:
 
 
 def make(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
-    """The parts of one module.
+    """The parts of one module. In the next turn of a repeat they are the same, unless a name means another thing.
 
     Raises:
         Wrong: it cannot be made; faults already in the bag are not in it.
     """
+    if draft.overrides.items:  # a setting may differ by address, and is noted as hit
+        return _made(wanted, draft)
+    known = draft.made.get(id(wanted.value))
+    names = tuple(heads(wanted.value)) if known is None else known.names
+    meant = tuple(wanted.scope.find(name) for name in names)
+    if known is not None and known.has_norm == (wanted.norm is not None) and _same(known.meant, meant):
+        return known.parts
+    parts = _made(wanted, draft)
+    draft.made[id(wanted.value)] = Made(names, meant, wanted.norm is not None, parts)
+    return parts
+
+
+def _same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
+    return all(a is b for a, b in zip(first, second, strict=True))
+
+
+def _made(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     found = target(wanted)
     if isinstance(found, ModuleEntry):
         raise Wrong(errors_names.wrong_sort(wanted.ref.span, sort_of(found), "a kind or recipe", found.span))
@@ -107,10 +125,14 @@ def count_params(parts: Sequence[Part], draft: Draft) -> int:
     """Weights of one module, from the declared shapes."""
     if draft.site is None:
         return 0  # the embed has a fault; nothing will be built
+    known = draft.counted.get(id(parts))
+    if known is not None and known[0] is parts:
+        return known[1]
     total = 0
     for part in parts:
         kind: ModuleKind = words.kind("module", part.kind.name)
         total += sum(math.prod(w.shape) for w in kind.weights(params_of(kind, part.kind), draft.site))
+    draft.counted[id(parts)] = (parts, total)
     return total
 
 

@@ -45,8 +45,8 @@ MOST_PARTS = 512
 """Parts of one module."""
 MOST_MEMBERS = 1 << 16
 """Modules of one pool, and candidates of one route."""
-MOST_SLOTS = 1 << 20
-"""Candidates, summed over all routing steps."""
+MOST_SLOTS = 1 << 19
+"""Candidates, summed over all routing steps: what can be looked at within a second."""
 MOST_PARAMS = 10**12
 """Parameters of one net."""
 
