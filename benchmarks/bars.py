@@ -329,7 +329,7 @@ def _child(args: argparse.Namespace) -> int:
     if args.only_warm:
         found = {"row": args.child, **bench.compiled(task, wanted, tell)}
     else:
-        found = {"row": args.child, **bench.bench(task, wanted, tell)}
+        found = {"row": args.child, **bench.bench([task], wanted, tell)[0]}
         found["bars"] = [_held(what, _got(get, found), *bars) for what, (get, *bars) in row.bars.items()]
     found |= bench.facts(task.device) | {"peak_of_process": _peak_of_process(torch, task.device)}
     (args.out / f"{args.child}.json").write_text(json.dumps(found, indent=1))

@@ -46,19 +46,22 @@ class _Bench:
     flops: dict[str, float] = field(default_factory=dict[str, float])
 
 
-def bench(task: Task, wanted: Wanted, tell: Tell = lambda text: None) -> dict[str, Any]:
-    """Build, warm up, measure.
+def bench(tasks: Sequence[Task], wanted: Wanted, tell: Tell = lambda text: None) -> list[dict[str, Any]]:
+    """Build, warm up and measure all tasks beside one another; one result for each.
 
     Raises:
-        Faults: the lowering does not serve this device, type or graph.
+        Faults: a lowering does not serve its device, type or graph.
     """
-    run = _built(task, wanted, tell)
-    warm_up(run.cases, tell)
-    for case in run.cases:
-        run.flops[case.name] = TRAIN * _forward_flops(case)
-    tell(f"measuring {len(run.cases)} programs in turn")
-    interleave(run.cases, steps=wanted.steps, in_turn=wanted.in_turn, lead=wanted.lead)
-    return _result(run)
+    runs = [_built(task, wanted, tell) for task in tasks]
+    cases = [case for run in runs for case in run.cases]
+    warm_up(cases, tell)
+    for run in runs:
+        for case in run.cases:
+            run.flops[case.name] = TRAIN * _forward_flops(case)
+    tell(f"measuring {len(cases)} programs in turn")
+    interleave(cases, steps=wanted.steps, in_turn=wanted.in_turn, lead=wanted.lead)
+    gemm = wanted.gemm or machine.gemm_tflops(tasks[0].device, tasks[0].types.compute)
+    return [_result(run, gemm) for run in runs]
 
 
 def compiled(task: Task, wanted: Wanted, tell: Tell = lambda text: None) -> dict[str, Any]:
@@ -132,10 +135,9 @@ def _forward_flops(case: Case) -> float:
 # --- results -------------------------------------------------------------------------------------
 
 
-def _result(run: _Bench) -> dict[str, Any]:
+def _result(run: _Bench, gemm: float) -> dict[str, Any]:
     task, device = run.task, run.task.device
     peak = machine.peak_tflops(device, task.types.compute)
-    gemm = run.wanted.gemm or machine.gemm_tflops(device, task.types.compute)
     params = {case.name: sum(p.numel() for p in case.runner.program.module.parameters()) for case in run.cases}
     surplus = max(params[run.cases[0].name] - params["dense"], 0) if "dense" in params else None
     return {
@@ -222,8 +224,3 @@ def _saving(run: _Bench, case: Case) -> float | None:
 def facts(device: torch.device) -> dict[str, Any]:
     """The machine, for the top of a report."""
     return machine.facts(device)
-
-
-def known_baselines() -> Sequence[str]:
-    """All baselines."""
-    return catalogue.names("baseline")

@@ -8,10 +8,8 @@ from typing import Any
 import torch
 
 from dnac.bench.clock import clock_of
+from dnac.bench.recommend import device_facts
 from dnac.bench.statistics import spread
-
-PEAKS = {"H100 SXM": 989.5, "H100 80GB HBM3": 989.5, "H200": 989.5, "H800": 989.5, "A100": 312.0}
-"""Dense bfloat16 TFLOP/s by a part of the device's name, as NVIDIA's data sheets give them."""
 
 SIDE, SIDE_CPU, TIMES = 8192, 512, 20
 
@@ -33,10 +31,10 @@ def name(device: torch.device) -> str:
 
 def peak_tflops(device: torch.device, compute: torch.dtype) -> float | None:
     """The data sheet's figure for this type of product, or None where it is not known here."""
-    if device.type != "cuda" or compute != torch.bfloat16:
+    if device.type != "cuda":
         return None
-    called = name(device)
-    return next((peak for part, peak in PEAKS.items() if part in called), None)
+    peak = device_facts(device).peak.get(str(compute).removeprefix("torch."))
+    return peak / 1e12 if peak else None
 
 
 def gemm_tflops(device: torch.device, compute: torch.dtype) -> float:

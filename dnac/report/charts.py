@@ -71,6 +71,46 @@ def bars(
     return _svg(width, height, body)
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One bar of `across`: from 0 to `value`, with a line from `low` to `high` and a word behind it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    word: str = ""
+    color: str = SERIES[0]
+
+
+def across(rows: Sequence[Bar], x: str, *, width: int = 760) -> str:
+    """Horizontal bars under one another, with what they are at their left and a word at their right."""
+    left, right = (24 + 6.2 * max(len(text) for text in texts) for texts in _names_and_words(rows))
+    tall, height = 24, TOP + 24 * len(rows) + BOTTOM
+    scale = _Scale(0.0, max(r.high for r in rows) or 1.0, left, max(width - right, left + 60), log=False)
+    floor, body = height - BOTTOM, list[str]()
+    for tick in _ticks(scale):
+        at = scale.place(tick)
+        body.append(f'<path d="M{at:.1f} {TOP}V{floor + 4}" stroke="{LINE}" stroke-opacity="0.4"/>')
+        body.append(_text(at, floor + 16, count(tick), "middle"))
+    for i, row in enumerate(rows):
+        at = TOP + i * tall + 4
+        ends = {name: scale.place(value) for name, value in (("v", row.value), ("l", row.low), ("h", row.high))}
+        body.append(_text(left - 8, at + 12, row.name, "end", INK))
+        body.append(
+            f'<rect x="{left:.1f}" y="{at}" width="{ends["v"] - left:.1f}" height="16" fill="{row.color}">'
+            f"<title>{escape(row.name)}: {row.value:.4g}</title></rect>"
+        )
+        body.append(f'<path d="M{ends["l"]:.1f} {at + 8}H{ends["h"]:.1f}" stroke="{INK}" stroke-width="1.5"/>')
+        body.append(_text(max(ends["v"], ends["h"]) + 6, at + 12, row.word, "start"))
+    body.append(_text((left + scale.end) / 2, height - 6, x, "middle", INK))
+    return _svg(width, height, body)
+
+
+def _names_and_words(rows: Sequence[Bar]) -> tuple[list[str], list[str]]:
+    return [row.name for row in rows], [row.word for row in rows]
+
+
 def heat(rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequence[str], *, width: int = 760) -> str:
     """A table of squares: `rows[r][c]` in [0, 1] of the largest value; the hint names row, column, value."""
     most = max((v for row in rows for v in row), default=0.0) or 1.0

@@ -11,7 +11,7 @@ from dnac import catalogue
 from dnac.kinds.base import Kind
 
 PAIRS = [(c, n) for c in catalogue.CATALOGUES for n in catalogue.names(c)]
-NEEDS_TORCH = {"lowering"}
+NEEDS_TORCH = {"lowering", "baseline"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [p for p in PAIRS if p[0] not in NEEDS_TORCH])

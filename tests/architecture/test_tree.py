@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 START, END = "<!-- tree -->\n```\n", "```\n<!-- end of tree -->"
 ORDER = (
     "text", "syntax", "ir", "kinds", "semantics", "passes", "schedule", "lowering", "data", "importing", "train",
-    "serve", "lsp", "report", "cli", "std",
+    "serve", "lsp", "bench", "report", "cli", "std",
 )  # fmt: skip
 """Folders in the order of the layers."""
 
