@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import torch
@@ -14,8 +13,6 @@ from dnac.ir.form import Form
 from dnac.train.checkpoint import Tell
 from dnac.train.evaluate import evaluate
 from dnac.train.run import Run
-
-_OPEN, _CLOSE = "([{", ")]}"
 
 
 @dataclass(frozen=True)
@@ -73,29 +70,5 @@ def seeds_of(run: Run, device: str) -> torch.Tensor:
     return torch.tensor([run.resolved["seeds"]["routing"], 0], device=device)
 
 
-def sweep(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """All combinations of `name=value,value,...`; commas inside brackets and quotes belong to a value.
-
-    `["hop.choose=top(1),top(2)", "a=1"]` is `[("hop.choose=top(1)", "a=1"), ("hop.choose=top(2)", "a=1")]`.
-    """
-    choices: list[list[str]] = []
-    for text in texts:
-        name, _, values = text.partition("=")
-        choices.append([f"{name.strip()}={value.strip()}" for value in _split(values)])
-    return list(product(*choices))
-
-
 def _name(setting: str) -> str:
     return setting.partition("=")[0].strip()
-
-
-def _split(values: str) -> list[str]:
-    parts, depth, is_quoted = [""], 0, False
-    for character in values:
-        is_quoted ^= character == '"'
-        depth += (character in _OPEN) - (character in _CLOSE) if not is_quoted else 0
-        if character == "," and depth == 0 and not is_quoted:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts

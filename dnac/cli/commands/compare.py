@@ -36,11 +36,12 @@ def _compare(args: Namespace) -> int:
     if args.plot is not None:
         args.plot.write_text(draw(found["curves"]))
         status(f"wrote {args.plot}")
-    print(json.dumps(found) if wants_json(args) else _text(found))
+    print(json.dumps(found) if wants_json(args) else as_text(found))
     return 0
 
 
-def _text(found: dict[str, Any]) -> str:
+def as_text(found: dict[str, Any]) -> str:
+    """The comparison as tables."""
     parts = [_groups(found["groups"])]
     if found["differences"]:
         parts.append(f"difference from {found['groups'][0]['name']}, with 95 % intervals\n{_gaps(found)}")

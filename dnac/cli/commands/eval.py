@@ -47,16 +47,17 @@ def _run(args: Namespace) -> int:
 
 
 def _evaluate(args: Namespace) -> int:
-    from dnac.train.assess import Exam, assess, sweep
+    from dnac.train.assess import Exam, assess
     from dnac.train.run import Run
     from dnac.train.start import pick_device
+    from dnac.train.sweep import combinations
 
     run = Run.open(args.run)
     step = run.latest(teller(args)).step
     device = str(pick_device(args.device))
     exam = Exam(args.split, args.batch_size, args.batches, device, args.lowering)
     results: list[dict[str, Any]] = []
-    for varied in sweep(args.sweep):
+    for varied in combinations(args.sweep):
         if varied:
             status(f"evaluating with {', '.join(varied)}")
         results.append(assess(run, (*args.settings, *varied), exam, teller(args)))

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_device, add_target, status, wants_json
 from dnac.cli.select import check_file, choose_net, render
+from dnac.cli.sweeps import add_sweep, sweep
 from dnac.cli.usage import WrongUse
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--compiled", metavar="DIR", type=Path, help="start without compiling, from what `dnac compile -o DIR` left"
     )
+    add_sweep(parser)
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard files into the run folder too")
     parser.add_argument("--plain", action="store_true", help="plain lines of progress, also in a terminal")
 
@@ -51,6 +54,8 @@ def _run(args: Namespace) -> int:
 
 
 def _train(args: Namespace) -> int:
+    if args.sweep or args.seeds:
+        return _sweep(args)
     prepared = _prepared(args)
     if args.compiled is not None:
         prepared = _started_from(args.compiled, prepared)
@@ -71,10 +76,17 @@ def _train(args: Namespace) -> int:
     return 0
 
 
+def _sweep(args: Namespace) -> int:
+    from dnac.train.run import Run
+
+    if args.compiled is not None or Run.is_run(Path(args.target)):
+        what = "--compiled" if args.compiled is not None else "a run folder"
+        raise WrongUse(f"a sweep takes no {what}", "give a .dna file; a sweep goes on by itself")
+    return sweep(args, replace(_options(args), dry_run=False))
+
+
 def _started_from(folder: Path, prepared: Prepared) -> Prepared:
     """Compiled, from the program in the folder; where that is no use, one line, and as without it."""
-    from dataclasses import replace
-
     from dnac.lowering.warm import start_from
 
     useless = start_from(folder, prepared.checked.graph)
