@@ -6,13 +6,11 @@ not hold (a router for Liger and ScatterMoE) is written here as plainly as can b
 
 from __future__ import annotations
 
-import sys
 import types
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 
 import torch
+from packages import bare
 from shape import Shape
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -179,7 +177,7 @@ def swiglu(x: Tensor) -> Tensor:
 
 def titan_moe() -> types.ModuleType:
     """torchtitan.models.moe.moe, without what the package's own front imports besides."""
-    _bare("torchtitan", "torchtitan.models")
+    bare("torchtitan", "torchtitan.models")
     import torchtitan.models.moe.moe as moe
 
     return moe
@@ -187,21 +185,7 @@ def titan_moe() -> types.ModuleType:
 
 def scatter_kernels() -> types.ModuleType:
     """The kernels' module of fms-acceleration-moe, without the plug-in around it."""
-    _bare("fms_acceleration_moe", "fms_acceleration_moe.utils", "fms_acceleration_moe.utils.scattermoe_utils")
+    bare("fms_acceleration_moe", "fms_acceleration_moe.utils", "fms_acceleration_moe.utils.scattermoe_utils")
     from fms_acceleration_moe.utils.scattermoe_utils.khd.kernels import ops
 
     return ops
-
-
-def _bare(*names: str) -> None:
-    """Put packages into `sys.modules` with their folder, but without running their `__init__`."""
-    for name in names:
-        if name in sys.modules:
-            continue
-        found = find_spec(name)
-        if found is None or not found.submodule_search_locations:
-            raise ImportError(f"{name} is not installed")
-        module = types.ModuleType(name)
-        module.__path__ = [str(Path(place)) for place in found.submodule_search_locations]
-        module.__spec__ = found
-        sys.modules[name] = module

@@ -15,10 +15,7 @@ float32, on both sides. The packages of the peers must be on the path; none of t
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,7 +28,7 @@ import torch  # noqa: E402
 from experts import Liger, Loop, Plain, Scatter, Titan  # noqa: E402
 from shape import FULL, TINY, Shape  # noqa: E402
 from skeleton import Decoder, Experts  # noqa: E402
-from timing import Bench, Program, facts_of, out_folder  # noqa: E402
+from timing import Bench, Program, compile_side_by_side, facts_of, out_folder, use_cache  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -215,22 +212,11 @@ def compile_only(args: argparse.Namespace, name: str, weights: str) -> None:
     program.loss(*setting.draw()).backward()
 
 
-def warm(args: argparse.Namespace) -> None:
-    """Compile everything in several processes, which share a cache on disk."""
+def jobs(args: argparse.Namespace) -> list[str]:
+    """What there is to compile."""
     names = [n for n in ("dnac", *args.only.split(",")) if n and not n.endswith(("eager", "loop"))]
-    jobs = [(name, weights) for weights in args.weights.split(",") for name in names]
-    argv = [a for a in sys.argv[1:] if not a.startswith("--warm=")]
-    running: list[tuple[str, subprocess.Popen[bytes]]] = []
-    for name, weights in jobs:
-        while len([p for _, p in running if p.poll() is None]) >= args.warm:
-            next(p for _, p in running if p.poll() is None).wait()
-        command = [sys.executable, __file__, *argv, "--compile-only", f"{name},{weights}"]
-        running.append(
-            (f"{name} {weights}", subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        )
-    for what, process in running:
-        code = process.wait()
-        print(f"compiled {what}" if code == 0 else f"{what} did not compile (exit {code}); measured all the same")
+    names = [n for n in names if n not in args.without.split(",")]
+    return [f"{name},{weights}" for weights in args.weights.split(",") for name in names]
 
 
 def _print(bench: Bench) -> None:
@@ -274,12 +260,12 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     torch._dynamo.config.recompile_limit = 64
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / "dnac_peers_inductor"))
+    use_cache()
     if args.compile_only:
         compile_only(args, *args.compile_only.split(","))
         return
     if args.warm:
-        warm(args)
+        compile_side_by_side(__file__, jobs(args), args.warm)
     measure(args)
 
 

@@ -10,6 +10,9 @@ import gc
 import json
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -162,6 +165,27 @@ class Bench:
             gc.collect()  # no reset of dynamo: ours stays compiled from one peer to the next
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+def compile_side_by_side(script: str, jobs: list[str], at_once: int) -> None:
+    """Run `script ... --compile-only JOB` for all jobs, several processes at a time: they share a cache on disk."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    waiting, running = list(jobs), dict[str, subprocess.Popen[bytes]]()
+    begin = time.perf_counter()
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            command = [sys.executable, script, *sys.argv[1:], "--compile-only", waiting[0]]
+            running[waiting.pop(0)] = subprocess.Popen(command, **quiet)
+        time.sleep(0.5)
+        for job in [job for job, process in running.items() if process.poll() is not None]:
+            code = running.pop(job).returncode
+            how = "compiled" if code == 0 else f"exit {code}, measured all the same"
+            print(f"  {job}: {how}, {time.perf_counter() - begin:.0f} s", flush=True)
+
+
+def use_cache() -> None:
+    """A folder for compiled code that processes share, unless the environment names one."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / "dnac_peers_inductor"))
 
 
 def held(program: Program) -> int:
