@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import copy
 from typing import Any
 
@@ -48,7 +49,9 @@ def program(task: Task) -> Program:
 
     def loss(inputs: Tensor, targets: Tensor, routes: Routes) -> Tensor:
         output = run(network, inputs, routes=routes)
-        return loss_of(output.logits, targets) + output.router_loss
+        with warnings.catch_warnings():  # the compiler looks at `grad` of what it is given, which torch minds
+            warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf", UserWarning)
+            return loss_of(output.logits, targets) + output.router_loss
 
     def choices(inputs: Tensor) -> tuple[Tensor, ...]:
         """What the routers choose by themselves."""
