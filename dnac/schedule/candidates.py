@@ -3,6 +3,7 @@
 | group | asked by | candidates |
 |---|---|---|
 | `attention` | modules of a bank, tokens of one (module, sequence) among themselves | segments, flex, varlen, mask |
+| `wide_attention` | the same where `sees` is not `peers`; nothing to choose | mask |
 | `product` | each linear layer of a bank | aten, loop |
 | `weight_gradient` | the same layers, backward | joined, per_step |
 | `order` | each routing step | count, sort |
@@ -98,16 +99,9 @@ def _half_on_gpu(asked: Asked, dtype: str, device: DeviceFacts) -> str:
     return ""
 
 
-def _peers_only(asked: Asked, dtype: str, device: DeviceFacts) -> str:
-    wrong = _half_on_gpu(asked, dtype, device)
-    if not wrong and asked.sees not in ("", "peers"):
-        return f"it sees keys of the same step and module alone, not `sees = {asked.sees}`"
-    return wrong
-
-
 def _flash(asked: Asked, dtype: str, device: DeviceFacts) -> str:
     """What FlashAttention's kernel asks for."""
-    wrong = _peers_only(asked, dtype, device)
+    wrong = _half_on_gpu(asked, dtype, device)
     width = asked.question["head_width"]
     if not wrong and (width % 8 or width > 256):
         return f"it needs heads of a width that 8 divides, at most 256, and these are {width} wide"
@@ -117,10 +111,10 @@ def _flash(asked: Asked, dtype: str, device: DeviceFacts) -> str:
 
 
 def _power_of_two(asked: Asked, dtype: str, device: DeviceFacts) -> str:
-    wrong = _peers_only(asked, dtype, device)
+    wrong = _half_on_gpu(asked, dtype, device)
     width = asked.question["head_width"]
-    if not wrong and (width & (width - 1) or not 16 <= width <= 256):
-        return f"it needs heads of width 16, 32, 64, 128 or 256, and these are {width} wide"
+    if not wrong and (width & (width - 1) or not 32 <= width <= 256):
+        return f"it needs heads of width 32, 64, 128 or 256, and these are {width} wide"
     return wrong
 
 
@@ -129,6 +123,10 @@ def _always(asked: Asked, dtype: str, device: DeviceFacts) -> str:
 
 
 # --- products -----------------------------------------------------------------------------------
+
+
+def _where_aten_does_not(asked: Asked, dtype: str, device: DeviceFacts) -> str:
+    return "" if _times_of_eight(asked, dtype, device) else "the one kernel for all modules takes its place"
 
 
 def _product(q: Question, size: int) -> float:
@@ -211,6 +209,8 @@ def _linear_bytes(q: Question, size: int) -> float:
 
 
 G, P = ("grouped",), ("portable", "reference")
+NONE: tuple[str, ...] = ()
+"""No lowering uses it yet: it is measured beside the others."""
 
 CANDIDATES: dict[str, tuple[Candidate, ...]] = {
     "attention": (
@@ -220,14 +220,23 @@ CANDIDATES: dict[str, tuple[Candidate, ...]] = {
         ),
         Candidate(
             "flex", "its block mask leaves few foreign keys",
-            G, _power_of_two, _segments(128), _attention_bytes, 0.5,
+            NONE, _power_of_two, _segments(128), _attention_bytes, 0.5,
         ),
-        Candidate("varlen", "it is slow on many short segments", G, _flash, _segments(128), _attention_bytes, 0.3),
-        Candidate("mask", "it serves everything, and computes what it masks", P, _always, _masked, _masked_bytes, 0.5),
+        Candidate("varlen", "it is slow on many short segments", NONE, _flash, _segments(128), _attention_bytes, 0.3),
+        Candidate(
+            "mask", "it serves everything, and computes what it masks",
+            (*G, *P), _always, _masked, _masked_bytes, 0.5,
+        ),
+    ),
+    "wide_attention": (
+        Candidate("mask", "the only one", (*G, *P), _always, _masked, _masked_bytes, 0.5),
     ),
     "product": (
         Candidate("aten", "one kernel for all modules", (*G, *P), _times_of_eight, _product, _product_bytes, 0.9),
-        Candidate("loop", "it serves everything, a product for each module", P, _always, _product, _product_bytes, 0.8),
+        Candidate(
+            "loop", "it serves everything, a product for each module",
+            P, _where_aten_does_not, _product, _product_bytes, 0.8,
+        ),
     ),
     "weight_gradient": (
         Candidate(
@@ -240,7 +249,7 @@ CANDIDATES: dict[str, tuple[Candidate, ...]] = {
         ),
     ),
     "order": (
-        Candidate("count", "two short passes over the choices", G, _few_modules, _no_flops, _sorted_bytes(2)),
+        Candidate("count", "two short passes over the choices", NONE, _few_modules, _no_flops, _sorted_bytes(2)),
         Candidate("sort", "it serves everything", (*G, *P), _always, _no_flops, _sorted_bytes(6)),
     ),
     "dense_attention": (

@@ -135,6 +135,8 @@ class _Chooser:
     def pick(self, group: str, asked: Sequence[Asked]) -> tuple[Candidate, str]:
         """The candidate of a group for all who ask, and why."""
         able, aside = self._able(group, asked)
+        if not able:  # no one serves all shapes of the net alike: the last of the rule, wherever it is needed
+            return CANDIDATES[group][-1], "; ".join(("where no other serves", *aside[:-1]))
         if not asked or len(able) < 2:
             return able[0], "; ".join(("the only one that serves", *aside)) if aside else able[0].rule
         found = {c.name: self._total(c, asked) for c in able}
@@ -183,7 +185,8 @@ class _Chooser:
         for candidate in CANDIDATES[group]:
             reason = next(filter(None, (candidate.why_not(a, self.dtype, self.device) for a in asked)), "")
             if not reason and self.lowering not in candidate.lowerings:
-                reason = f"`{self.lowering}` does not use it"
+                measured = self._total(candidate, asked) if asked else None
+                reason = f"`{self.lowering}` does not use it" + (f" ({measured:.3g} ms)" if measured else "")
             if reason:
                 aside.setdefault(reason, []).append(candidate.name)
             else:

@@ -14,6 +14,7 @@ def device_block(view: Outlook) -> list[str]:
     rows = [
         ("batch", f"{view.sequences} sequences, {view.tokens:,} tokens{_fits(view)}"),
         ("step", _step(view)),
+        ("", _measured(view)),
     ]
     return [_device(view), *table([row for row in rows if row[1]], indent=2)]
 
@@ -89,6 +90,11 @@ def _step(view: Outlook) -> str:
         f"about {ms_text(whole)} ms: {ms_text(forward)} forward, {ms_text(both - forward)} backward,"
         f" {ms_text(adamw)} AdamW; {count_text(rate)}tokens/s (a prediction by roofline, not a measurement)"
     )
+
+
+def _measured(view: Outlook) -> str:
+    found = [t.measured_training for t in view.times.values() if t.measured_training is not None]
+    return f"measured: {ms_text(sum(found))} ms in attention, products and orders, each by itself" if found else ""
 
 
 def _ms(value: float | None) -> str:

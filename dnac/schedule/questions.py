@@ -50,8 +50,6 @@ class Asked:
     question: Question
     times: int
     origin: Origin | None = None
-    sees: str = ""
-    """The word of the router's `sees`, for attention of routed modules."""
 
 
 def question(group: str, **shape: int) -> Question:
@@ -115,8 +113,8 @@ class _Asker:
             numbers = _attention(self.graph, part)
             if numbers:
                 shape = {"sequences": self.sequences, "tokens": self.graph.tokens, "choices": k, **shared, **numbers}
-                sees = facts.field(router, "sees").name
-                yield Asked(i.out, question("attention", **shape), times, i.origin, sees)
+                group = "attention" if facts.field(router, "sees").name == "peers" else "wide_attention"
+                yield Asked(i.out, question(group, **shape), times, i.origin)
         uses = self.uses[i.modules]
         for sizes in part_sizes(self.sizes, i.make.parts):
             for layer in sizes.layers:

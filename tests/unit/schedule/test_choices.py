@@ -12,7 +12,7 @@ from dnac.passes.pipeline import optimize
 from dnac.schedule import choices as choosing
 from dnac.schedule.build import build_schedule
 from dnac.schedule.candidates import CANDIDATES, predicted_ms, roofline_ms
-from dnac.schedule.choices import Choices, choose, refused
+from dnac.schedule.choices import Choices, choose, refused, unserved
 from dnac.schedule.cost_table import Cost, CostTable, Key
 from dnac.schedule.device import KNOWN, DeviceFacts
 from dnac.schedule.questions import Asked, question, questions
@@ -29,12 +29,19 @@ def grouped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "_has_grouped", lambda: True)
 
 
+@pytest.fixture
+def all_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the lowering used every way of attending."""
+    every = tuple(replace(c, lowerings=("grouped",)) for c in CANDIDATES["attention"])
+    monkeypatch.setitem(CANDIDATES, "attention", every)
+
+
 def wide(**router: object) -> Graph:
-    """A net whose shapes every candidate serves: heads of 16."""
+    """A net whose shapes every candidate serves: heads of 32."""
     graph = tiny_text(**router)  # type: ignore[arg-type]
 
     def widened(part):  # type: ignore[no-untyped-def]
-        return replace(part, kind=part.kind.replace(width=32)) if part.name == "attention" else part
+        return replace(part, kind=part.kind.replace(width=64)) if part.name == "attention" else part
 
     modules = tuple(replace(m, parts=tuple(map(widened, m.parts))) for m in graph.modules)
     return replace(graph, modules=modules)
@@ -109,21 +116,23 @@ def test_on_a_cpu_the_portable_candidates_serve_and_the_others_say_why() -> None
 def test_without_measurements_the_rule_decides_and_says_so() -> None:
     found = chosen(wide())
     assert found.lowering == "grouped"
-    assert found.summary == {"attention": "segments", "product": "aten", "weight_gradient": "joined", "order": "count"}
+    assert found.summary == {"attention": "segments", "product": "aten", "weight_gradient": "joined", "order": "sort"}
     attention = next(c for c in found.each if c.group == "attention")
     assert attention.reason.startswith("by rule: it reads no key of another module; not measured")
     assert attention.measured_ms is None
     assert attention.predicted_ms is not None
-    assert found.unmeasured == ("attention", "weight_gradient", "order")
+    assert found.unmeasured == ("attention", "weight_gradient")
 
 
+@pytest.mark.usefixtures("all_used")
 def test_the_measured_best_is_taken_and_the_others_are_named() -> None:
-    table = measured(wide(), ("attention", "segments", 3.0), ("attention", "flex", 1.0), ("attention", "varlen", 2.0))
+    times = {"segments": 3.0, "flex": 1.0, "varlen": 2.0, "mask": 9.0}
+    table = measured(wide(), *(("attention", name, ms) for name, ms in times.items()))
     found = chosen(wide(), table=table)
     attention = next(c for c in found.each if c.group == "attention")
     assert found.summary["attention"] == attention.candidate == "flex"
     # three turns of 1 ms, against three of 3 ms and of 2 ms
-    assert attention.reason.startswith("measured 3 ms, segments 9, varlen 6")
+    assert attention.reason.startswith("measured 3 ms, segments 9, varlen 6, mask 27")
     assert (attention.measured_ms, attention.measured_forward_ms) == (pytest.approx(3.0), pytest.approx(1.0))
     assert "attention" not in found.unmeasured
 
@@ -134,6 +143,15 @@ def test_one_measurement_alone_decides_nothing() -> None:
     assert next(c for c in found.each if c.group == "attention").reason.startswith("by rule")
 
 
+def test_a_faster_way_that_the_lowering_does_not_use_is_named() -> None:
+    table = measured(wide(), ("attention", "segments", 3.0), ("attention", "flex", 1.0), ("attention", "mask", 8.0))
+    found = next(c for c in chosen(wide(), table=table).each if c.group == "attention")
+    assert found.candidate == "segments"
+    assert "measured 9 ms, mask 24" in found.reason
+    assert "not flex: `grouped` does not use it (3 ms)" in found.reason
+
+
+@pytest.mark.usefixtures("all_used")
 def test_the_best_of_two_is_taken_and_the_third_said_to_be_unmeasured() -> None:
     table = measured(wide(), ("attention", "varlen", 1.0), ("attention", "flex", 2.0))
     found = chosen(wide(), table=table)
@@ -156,6 +174,7 @@ def test_measurements_in_another_type_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("asked", "name", "why"),
     [
+        (question("attention", head_width=16, heads=2, kv_heads=2), "segments", "16 wide"),
         (question("attention", head_width=24, heads=2, kv_heads=2), "segments", "24 wide"),
         (question("attention", head_width=12, heads=2, kv_heads=2), "varlen", "8 divides"),
         (question("attention", head_width=16, heads=4, kv_heads=2), "varlen", "as many key heads"),
@@ -170,17 +189,19 @@ def test_who_cannot_serve_says_what_is_in_the_way(asked: object, name: str, why:
     assert why in candidate.why_not(entry, "bfloat16", H200)
 
 
-def test_sorted_attention_serves_peers_alone() -> None:
+def test_attention_that_sees_more_than_peers_has_one_way() -> None:
     found = chosen(wide(sees=form("everyone")))
-    for name in ("segments", "flex", "varlen"):
-        entry = next(a for a in asked_by(wide(sees=form("everyone"))) if a.question.group == "attention")
-        candidate = next(c for c in CANDIDATES["attention"] if c.name == name)
-        assert "sees = everyone" in candidate.why_not(entry, "bfloat16", H200)
-    # the lowering that stays sorted has none for it, and says where
-    assert (found.lowering, found.summary["attention"]) == ("portable", "mask")
-    assert found.why_lowering.startswith(
-        "`grouped` cannot serve the attention of h2.run0: it sees keys of the same step"
-    )
+    assert "attention" not in found.summary
+    assert [(c.group, c.candidate) for c in found.each if "wide" in c.group] == [("wide_attention", "mask")]
+
+
+def test_a_net_that_the_recommended_lowering_cannot_serve_says_where() -> None:
+    asked = [
+        Asked("h2.run0", question("product", rows=8, live=100, modules=2, inner=20, outer=16), 1, Origin("x", 7, 3))
+    ]
+    (found,) = unserved(asked, H200, BF16, "grouped")
+    assert found.startswith("`grouped` cannot serve the product of h2.run0 (x:7:3): it needs sizes that 8 divides")
+    assert unserved(asked, H200, BF16, "portable") == []
 
 
 def test_a_wish_that_cannot_be_served_is_a_fault_with_its_place() -> None:
