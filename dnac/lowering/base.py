@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,6 +83,8 @@ class Program(NamedTuple):
     lowering: str
     notes: tuple[str, ...] = ()
     """What could not be lowered as asked, each with its spec line."""
+    compiler: Mapping[str, Any] = {}
+    """Options of `torch.compile` that this program wants."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def compile_network(network: Network) -> Network:
     if missing is not None:
         network.notes = (*network.notes, f"{missing.message}; {missing.help}")
         return network
-    compiled = torch.compile(network.run, fullgraph=True, dynamic=False)
+    compiled = torch.compile(network.run, fullgraph=True, dynamic=False, options=network.compiler or None)
     network.run = _in_the_users_words(compiled)
     network.is_compiled = True
     return network

@@ -34,7 +34,7 @@ class Frame:
     """[B] int64: global sample index."""
     carried: list[tuple[tuple[int, ...], str, Any]] = field(default_factory=list)
     """What attention of earlier routing steps left for `sees = module`: (modules, part, keys)."""
-    made: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    made: dict[Any, Any] = field(default_factory=dict)
     """What is made once per call and used in many places."""
 
     def positions(self) -> Tensor:

@@ -83,6 +83,7 @@ class Network(Names):
         self._folded = folded_steps(graph, self.schedule)
         self._still = without_gradient(graph, self.schedule)
         self.run: Callable[..., Output] = program.run
+        self.compiler = dict(program.compiler)
         self.is_compiled = False
         bind(self, graph, device=device, dtype=number, seed=seed)
         if compile:

@@ -17,6 +17,7 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.lowering.kernels import activations, norms, segments
+from dnac.lowering.kernels.segments import packed_table
 from dnac.lowering.ops_rows import RowOps
 from dnac.lowering.products import BankWeights, bank_product
 
@@ -63,10 +64,11 @@ class SortedOps(RowOps):
         if x is not self.own or kind.name not in norms.SERVED or not isinstance(weights, BankWeights):
             return super().normed_linear(x, kind, weights, name)
         rows = self.set.rows
-        y = norms.normed_rows(
-            self.stream, self.added, rows.order, self.inverse, rows.ends, self.set.K, kind.name, self.dtype
+        weight, bias = weights.folded("norm", name), weights.get(f"{name}_bias")
+        y = norms.normed_product(
+            self.stream, self.added, weight, rows.order, self.inverse, rows.ends, self.set.K, kind.name
         )
-        return self.linear(y, weights.folded("norm", name), weights.get(f"{name}_bias"))
+        return y if bias is None else y + self._own(bias, y)
 
     def activate(self, x: Tensor, kind: Form) -> Tensor:
         """The activation, over live rows."""
@@ -88,12 +90,20 @@ class SortedOps(RowOps):
         if self.attention != "segments" or not segments.serves(heads.width):
             return self._by_mask(x, project, heads, positions, causal, window)
         packed = project(x, self)
-        table = self.frame.table(positions, heads.width, packed.dtype)
-        cos, sin = (None, None) if table is None else table
         seen, _ = segments.segment_attention(
-            packed, *self.places, self.set.rows.ends, cos, sin, list(heads), causal, window or 0
+            packed, *self.places, self.set.rows.ends, self._table(positions, heads), list(heads), causal, window or 0
         )
         return seen.unflatten(-1, (heads.queries, heads.width))
+
+    def _table(self, positions: Form, heads: Heads) -> Tensor | None:
+        """[T, E] cos beside sin; in float16 where products are in bfloat16, which rounds more coarsely."""
+        key = "sorted table", positions.name, str(positions.get("base")), heads.width
+        made = self.frame.made
+        if key not in made:
+            table = self.frame.table(positions, heads.width, torch.float32)
+            dtype = torch.float16 if self.dtype == torch.bfloat16 else torch.float32
+            made[key] = None if table is None else packed_table(*table, dtype)
+        return made[key]
 
     def _by_mask(  # noqa: PLR0913
         self,

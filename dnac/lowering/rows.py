@@ -28,6 +28,8 @@ class Order(NamedTuple):
     """[N] int64: the sorted place of each row."""
     bounds: Tensor
     """[R + 1] int32: where each of the R modules begins, and where the last one ends."""
+    ranks: Tensor
+    """[N] the module of each sorted row, in order of the banks; R for rows of none."""
 
 
 class BankRows(NamedTuple):
@@ -54,7 +56,7 @@ def sort_rows(ids_BTK: Tensor, runs: tuple[int, ...], slots: int) -> Order:
     ordered, order = torch.sort(keys, stable=True)
     inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.shape[0], device=device))
     bounds = torch.searchsorted(ordered, torch.arange(len(runs) + 1, dtype=dtype, device=device), out_int32=True)
-    return Order(order, inverse, bounds)
+    return Order(order, inverse, bounds, ordered)
 
 
 def bank_rows(whole: Order, first: int, count: int) -> BankRows:
@@ -62,10 +64,13 @@ def bank_rows(whole: Order, first: int, count: int) -> BankRows:
     rows = whole.order.shape[0]
     place = torch.arange(rows, device=whole.order.device)
     order, inverse, ends = whole.order, whole.inverse, whole.bounds[first + 1 : first + count + 1]
+    ranks = whole.ranks
     if first:
         start = whole.bounds[first]
         order, inverse, ends = order[(place + start) % rows], (inverse - start) % rows, ends - start
-    module = torch.searchsorted(ends, place.to(torch.int32), right=True).clamp(max=count - 1)
+        ranks = ranks[(place + start) % rows]
+    # not by a search among `ends`: compiled for CUDA, torch 2.11 searches a slice from its base's start
+    module = (ranks.to(torch.int64) - first).clamp(0, count - 1)
     return BankRows(order, inverse, ends.contiguous(), module, place < ends[-1])
 
 

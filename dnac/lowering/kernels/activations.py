@@ -30,7 +30,7 @@ def _act(x, KIND: tl.constexpr):  # noqa: ANN001, ANN202, N803
 
 
 @triton.jit
-def _forward(u, live, y, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):  # noqa: ANN001, N803
+def _activate(u, live, y, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):  # noqa: ANN001, N803
     count = tl.load(live)
     first = tl.program_id(0) * ROWS
     if first < count:
@@ -45,7 +45,7 @@ def _forward(u, live, y, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.co
 
 
 @triton.jit
-def _backward(dy, u, live, du, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):  # noqa: ANN001, N803
+def _activate_du(dy, u, live, du, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):  # noqa: ANN001, N803
     count = tl.load(live)
     first = tl.program_id(0) * ROWS
     if first < count:
@@ -71,7 +71,7 @@ def row_act(u: Tensor, ends: Tensor, kind: str) -> Tensor:
     """u [N, F] (gated: [N, 2 F], gate half first) to [N, F]."""
     width = u.shape[1] // (2 if kind in GATED else 1)
     y = u.new_empty((u.shape[0], width))
-    _forward[_grid(*y.shape)](u, ends[-1:], y, width, KIND=kind, GATED=kind in GATED, ROWS=_ROWS, COLS=_COLS)
+    _activate[_grid(*y.shape)](u, ends[-1:], y, width, KIND=kind, GATED=kind in GATED, ROWS=_ROWS, COLS=_COLS)
     return y
 
 
@@ -80,7 +80,7 @@ def row_act_du(dy: Tensor, u: Tensor, ends: Tensor, kind: str) -> Tensor:
     """Gradient of u."""
     du = torch.empty_like(u)
     width = dy.shape[1]
-    _backward[_grid(*dy.shape)](
+    _activate_du[_grid(*dy.shape)](
         dy.contiguous(), u, ends[-1:], du, width, KIND=kind, GATED=kind in GATED, ROWS=_ROWS, COLS=_COLS
     )
     return du

@@ -1,4 +1,4 @@
-"""`dnac::row_norm`: gather the stream's rows, add the increments so far, and normalise, in one pass.
+"""`dnac::row_norm`: gather the stream's rows, add the increments so far, and normalise, in one pass; then the product.
 
     x[r] = stream[order[r] // K] + added[r]        y[r] = (x[r] - mean[r]) rstd[r]
 
@@ -14,6 +14,9 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.nn import functional as F
+
+from dnac.lowering.products import rows_outer
 
 EPSILON = 1e-5
 """As in `kinds/norm/rms.py` and `layer.py`."""
@@ -31,7 +34,7 @@ def _joined(stream, added, order, rows, cols, ok, D, K: tl.constexpr, HAS_ADDED:
 
 
 @triton.jit
-def _forward(  # noqa: PLR0913
+def _norm(  # noqa: PLR0913
     stream, added, order, live, y, mean, rstd, D, EPS,  # noqa: ANN001, N803
     K: tl.constexpr, HAS_ADDED: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
 ):  # fmt: skip
@@ -55,8 +58,8 @@ def _forward(  # noqa: PLR0913
 
 
 @triton.jit
-def _backward(  # noqa: PLR0913
-    dy, stream, added, order, live, mean, rstd, dx, D,  # noqa: ANN001, N803
+def _norm_dx(  # noqa: PLR0913
+    dy, stream, added, order, live, mean, rstd, dx, y, D,  # noqa: ANN001, N803
     K: tl.constexpr, HAS_ADDED: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
 ):  # fmt: skip
     count = tl.load(live)
@@ -68,17 +71,18 @@ def _backward(  # noqa: PLR0913
         ok = (rows >= 0)[:, None] & (cols < D)[None, :]
         at = rows.to(tl.int64)[:, None] * D + cols[None, :]
         grad = tl.load(dy + at, mask=ok, other=0.0).to(tl.float32)
+        x = _joined(stream, added, order, rows, cols, ok, D, K, HAS_ADDED)
         if KIND != "none":
-            x = _joined(stream, added, order, rows, cols, ok, D, K, HAS_ADDED)
             scale = tl.load(rstd + rows)
             if KIND == "layer":
                 x = x - tl.load(mean + rows)[:, None]
-            unit = tl.where(ok, x * scale[:, None], 0.0)
-            along = tl.sum(grad * unit, 1) / D
-            shift = grad - unit * along[:, None]
+            x = tl.where(ok, x * scale[:, None], 0.0)
+            along = tl.sum(grad * x, 1) / D
+            shift = grad - x * along[:, None]
             if KIND == "layer":
                 shift -= (tl.sum(grad, 1) / D)[:, None]
             grad = shift * scale[:, None]
+        tl.store(y + at, x.to(y.dtype.element_ty), mask=ok)
         tl.store(dx + at, grad.to(dx.dtype.element_ty), mask=ok)
 
 
@@ -96,7 +100,7 @@ def row_norm(
     y = torch.empty((N, D), dtype=dtype, device=stream.device)
     mean, rstd = (torch.empty(N, dtype=torch.float32, device=stream.device) for _ in range(2))
     sizes = _sizes(D)
-    _forward[(triton.cdiv(N, sizes["ROWS"]),)](
+    _norm[(triton.cdiv(N, sizes["ROWS"]),)](
         stream, stream if added is None else added, order, ends[-1:], y, mean, rstd, D, EPSILON,
         K=K, HAS_ADDED=added is not None, KIND=kind, **sizes,
     )  # fmt: skip
@@ -114,16 +118,16 @@ def row_norm_dx(  # noqa: PLR0913
     rstd: Tensor,
     K: int,
     kind: str,
-) -> Tensor:
-    """Gradient of x [N, D], in the stream's type."""
+) -> tuple[Tensor, Tensor]:
+    """Gradient of x [N, D], in the stream's type; and y once more, so that nobody need keep it."""
     N, D = dy.shape
-    dx = torch.empty((N, D), dtype=stream.dtype, device=stream.device)
+    dx, y = torch.empty((N, D), dtype=stream.dtype, device=stream.device), torch.empty_like(dy)
     sizes = _sizes(D)
-    _backward[(triton.cdiv(N, sizes["ROWS"]),)](
-        dy.contiguous(), stream, stream if added is None else added, order, ends[-1:], mean, rstd, dx, D,
+    _norm_dx[(triton.cdiv(N, sizes["ROWS"]),)](
+        dy.contiguous(), stream, stream if added is None else added, order, ends[-1:], mean, rstd, dx, y, D,
         K=K, HAS_ADDED=added is not None, KIND=kind, **sizes,
     )  # fmt: skip
-    return dx
+    return dx, y
 
 
 @row_norm.register_fake
@@ -136,48 +140,54 @@ def _(
 
 
 @row_norm_dx.register_fake
-def _(dy: Tensor, stream: Tensor, *rest: Any) -> Tensor:
-    return torch.empty_like(dy, dtype=stream.dtype)
+def _(dy: Tensor, stream: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(dy, dtype=stream.dtype), torch.empty_like(dy)
 
 
-class _RowNorm(torch.autograd.Function):
+class _NormedProduct(torch.autograd.Function):
     @staticmethod
     def forward(  # noqa: PLR0913
         ctx: Any,
         stream: Tensor,
         added: Tensor | None,
+        weight: Tensor,
         order: Tensor,
         inverse: Tensor,
         ends: Tensor,
         K: int,
         kind: str,
-        dtype: torch.dtype,
     ) -> Tensor:
-        y, mean, rstd = row_norm(stream, added, order, ends, K, kind, dtype)
-        ctx.save_for_backward(stream, added, order, inverse, ends, mean, rstd)
+        y, mean, rstd = row_norm(stream, added, order, ends, K, kind, weight.dtype)
+        ctx.save_for_backward(stream, added, weight, order, inverse, ends, mean, rstd)
         ctx.K, ctx.kind = K, kind
-        return y
+        return F.grouped_mm(y, weight, offs=ends)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
-        stream, added, order, inverse, ends, mean, rstd = ctx.saved_tensors
-        dx = row_norm_dx(grads[0], stream, added, order, ends, mean, rstd, ctx.K, ctx.kind)
+        stream, added, weight, order, inverse, ends, mean, rstd = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        dy = F.grouped_mm(grad, weight.mT, offs=ends)
+        dx, y = row_norm_dx(dy, stream, added, order, ends, mean, rstd, ctx.K, ctx.kind)
         dadded = None if added is None else dx.to(added.dtype)
-        return back_to_tokens(dx, inverse, ends, ctx.K), dadded, None, None, None, None, None, None
+        dweight = rows_outer(y, grad, ends)
+        return back_to_tokens(dx, inverse, ends, ctx.K), dadded, dweight, *(None,) * 5
 
 
-def normed_rows(  # noqa: PLR0913
+def normed_product(  # noqa: PLR0913
     stream: Tensor,
     added: Tensor | None,
+    weight: Tensor,
     order: Tensor,
     inverse: Tensor,
     ends: Tensor,
     K: int,
     kind: str,
-    dtype: torch.dtype,
 ) -> Tensor:
-    """y [N, D], with gradients to the stream and to what was added. Dead rows: undefined."""
-    return _RowNorm.apply(stream, added, order, inverse, ends, K, kind, dtype)
+    """y [N, D] times each row's weight [M, D, O], with gradients to stream, added and weight.
+
+    The normed rows are not kept for the backward pass. Dead rows: undefined.
+    """
+    return _NormedProduct.apply(stream, added, weight, order, inverse, ends, K, kind)
 
 
 def back_to_tokens(rows: Tensor, inverse: Tensor, ends: Tensor, K: int) -> Tensor:

@@ -18,29 +18,32 @@ import triton.language as tl
 from torch import Tensor
 
 BLOCK = 64
+"""Rows of a tile, of queries and of keys."""
+LAUNCH = {"num_warps": 4, "num_stages": 1}
+"""More stages take shared memory from other programs, and segments are short: slower on H200."""
 _LOG2E, _LN2 = 1.4426950408889634, 0.6931471805599453
 
 
 @triton.jit
-def _turned(x, rows, ok, at, cos, sin, SCALE, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
+def _turned(x, rows, ok, at, table, SCALE, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
     """Both halves of a head's rows, turned by their positions and scaled; in the type of x."""
     half = tl.arange(0, E // 2)
     place = x + rows.to(tl.int64)[:, None] * WIDTH + half[None, :]
     a = tl.load(place, mask=ok[:, None], other=0.0).to(tl.float32)
     b = tl.load(place + E // 2, mask=ok[:, None], other=0.0).to(tl.float32)
     if ROPE:
-        angle = at[:, None] * (E // 2) + half[None, :]
-        c, s = tl.load(cos + angle), tl.load(sin + angle)
+        angle = table + at[:, None] * E + half[None, :]
+        c, s = tl.load(angle).to(tl.float32), tl.load(angle + E // 2).to(tl.float32)
         a, b = a * c - b * s, b * c + a * s
     return (a * SCALE).to(x.dtype.element_ty), (b * SCALE).to(x.dtype.element_ty)
 
 
 @triton.jit
-def _store_turned_back(x, da, db, rows, ok, at, cos, sin, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
+def _store_turned_back(x, da, db, rows, ok, at, table, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
     half = tl.arange(0, E // 2)
     if ROPE:
-        angle = at[:, None] * (E // 2) + half[None, :]
-        c, s = tl.load(cos + angle), tl.load(sin + angle)
+        angle = table + at[:, None] * E + half[None, :]
+        c, s = tl.load(angle).to(tl.float32), tl.load(angle + E // 2).to(tl.float32)
         da, db = da * c + db * s, db * c - da * s
     place = x + rows.to(tl.int64)[:, None] * WIDTH + half[None, :]
     tl.store(place, da.to(x.dtype.element_ty), mask=ok[:, None])
@@ -59,19 +62,19 @@ def _seen(rq, rk, kq, kk, pq, pk, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):  
 
 
 @triton.jit
-def _forward(  # noqa: PLR0913, PLR0915
-    qkv, key, pos, first, last, live, cos, sin, out, lse, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
+def _attend(  # noqa: PLR0913, PLR0915
+    qkv, key, pos, first, last, live, table, out, lse, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
     H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,  # noqa: N803
     WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,  # noqa: N803
 ):  # fmt: skip
     count = tl.load(live)
-    block, h = tl.program_id(0), tl.program_id(1)
+    h, block = tl.program_id(0), tl.program_id(1)
     start = block * BLOCK
     if start < count:
         rq = start + tl.arange(0, BLOCK)
         okq = rq < count
         kq, pq = tl.load(key + rq, mask=okq, other=-1), tl.load(pos + rq, mask=okq, other=0)
-        qa, qb = _turned(qkv + h * E, rq, okq, pq, cos, sin, SCALE, E, ROPE, WIDTH)
+        qa, qb = _turned(qkv + h * E, rq, okq, pq, table, SCALE, E, ROPE, WIDTH)
         k_at, v_at = qkv + (H + h // (H // G)) * E, qkv + (H + G + h // (H // G)) * E
         dims = tl.arange(0, E)
         top = tl.full([BLOCK], -1e30, tl.float32)
@@ -83,7 +86,7 @@ def _forward(  # noqa: PLR0913, PLR0915
             rk = c + tl.arange(0, BLOCK)
             okk = rk < count
             kk, pk = tl.load(key + rk, mask=okk, other=-2), tl.load(pos + rk, mask=okk, other=0)
-            ka, kb = _turned(k_at, rk, okk, pk, cos, sin, 1.0, E, ROPE, WIDTH)
+            ka, kb = _turned(k_at, rk, okk, pk, table, 1.0, E, ROPE, WIDTH)
             s = tl.dot(qa, tl.trans(ka), input_precision=PRECISION)
             s = tl.dot(qb, tl.trans(kb), s, input_precision=PRECISION)
             s = tl.where(_seen(rq, rk, kq, kk, pq, pk, CAUSAL, WINDOW), s, -float("inf"))
@@ -101,19 +104,19 @@ def _forward(  # noqa: PLR0913, PLR0915
 
 
 @triton.jit
-def _backward_q(  # noqa: PLR0913, PLR0915
-    dout, out, qkv, key, pos, first, last, live, cos, sin, lse, delta, dqkv, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
+def _attend_dq(  # noqa: PLR0913, PLR0915
+    dout, out, qkv, key, pos, first, last, live, table, lse, delta, dqkv, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
     H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,  # noqa: N803
     WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,  # noqa: N803
 ):  # fmt: skip
     count = tl.load(live)
-    block, h = tl.program_id(0), tl.program_id(1)
+    h, block = tl.program_id(0), tl.program_id(1)
     start = block * BLOCK
     if start < count:
         rq = start + tl.arange(0, BLOCK)
         okq = rq < count
         kq, pq = tl.load(key + rq, mask=okq, other=-1), tl.load(pos + rq, mask=okq, other=0)
-        qa, qb = _turned(qkv + h * E, rq, okq, pq, cos, sin, SCALE, E, ROPE, WIDTH)
+        qa, qb = _turned(qkv + h * E, rq, okq, pq, table, SCALE, E, ROPE, WIDTH)
         k_at, v_at = qkv + (H + h // (H // G)) * E, qkv + (H + G + h // (H // G)) * E
         dims = tl.arange(0, E)
         at = rq.to(tl.int64)[:, None] * WIDE + h * E + dims[None, :]
@@ -130,7 +133,7 @@ def _backward_q(  # noqa: PLR0913, PLR0915
             rk = c + tl.arange(0, BLOCK)
             okk = rk < count
             kk, pk = tl.load(key + rk, mask=okk, other=-2), tl.load(pos + rk, mask=okk, other=0)
-            ka, kb = _turned(k_at, rk, okk, pk, cos, sin, 1.0, E, ROPE, WIDTH)
+            ka, kb = _turned(k_at, rk, okk, pk, table, 1.0, E, ROPE, WIDTH)
             s = tl.dot(qa, tl.trans(ka), input_precision=PRECISION)
             s = tl.dot(qb, tl.trans(kb), s, input_precision=PRECISION)
             p = tl.where(_seen(rq, rk, kq, kk, pq, pk, CAUSAL, WINDOW), tl.exp2(s - height[:, None]), 0.0)
@@ -140,23 +143,23 @@ def _backward_q(  # noqa: PLR0913, PLR0915
             da = tl.dot(ds, ka, da, input_precision=PRECISION)
             db = tl.dot(ds, kb, db, input_precision=PRECISION)
         scale = SCALE * 0.6931471805599453
-        _store_turned_back(dqkv + h * E, da * scale, db * scale, rq, okq, pq, cos, sin, E, ROPE, WIDTH)
+        _store_turned_back(dqkv + h * E, da * scale, db * scale, rq, okq, pq, table, E, ROPE, WIDTH)
 
 
 @triton.jit
-def _backward_kv(  # noqa: PLR0913, PLR0915
-    dout, qkv, key, pos, first, last, live, cos, sin, lse, delta, dqkv, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
+def _attend_dkv(  # noqa: PLR0913, PLR0915
+    dout, qkv, key, pos, first, last, live, table, lse, delta, dqkv, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
     H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,  # noqa: N803
     WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,  # noqa: N803
 ):  # fmt: skip
     count = tl.load(live)
-    block, g = tl.program_id(0), tl.program_id(1)
+    g, block = tl.program_id(0), tl.program_id(1)
     start = block * BLOCK
     if start < count:
         rk = start + tl.arange(0, BLOCK)
         okk = rk < count
         kk, pk = tl.load(key + rk, mask=okk, other=-2), tl.load(pos + rk, mask=okk, other=0)
-        ka, kb = _turned(qkv + (H + g) * E, rk, okk, pk, cos, sin, 1.0, E, ROPE, WIDTH)
+        ka, kb = _turned(qkv + (H + g) * E, rk, okk, pk, table, 1.0, E, ROPE, WIDTH)
         dims = tl.arange(0, E)
         v_at = (H + G + g) * E + rk.to(tl.int64)[:, None] * WIDTH + dims[None, :]
         v = tl.load(qkv + v_at, mask=okk[:, None], other=0.0)
@@ -171,7 +174,7 @@ def _backward_kv(  # noqa: PLR0913, PLR0915
                 rq = c + tl.arange(0, BLOCK)
                 okq = rq < count
                 kq, pq = tl.load(key + rq, mask=okq, other=-1), tl.load(pos + rq, mask=okq, other=0)
-                qa, qb = _turned(qkv + h * E, rq, okq, pq, cos, sin, SCALE, E, ROPE, WIDTH)
+                qa, qb = _turned(qkv + h * E, rq, okq, pq, table, SCALE, E, ROPE, WIDTH)
                 at = rq.to(tl.int64)[:, None] * WIDE + h * E + dims[None, :]
                 grad = tl.load(dout + at, mask=okq[:, None], other=0.0)
                 height = tl.load(lse + rq.to(tl.int64) * H + h, mask=okq, other=0.0)
@@ -185,13 +188,24 @@ def _backward_kv(  # noqa: PLR0913, PLR0915
                 da = tl.dot(ds, qa, da, input_precision=PRECISION)
                 db = tl.dot(ds, qb, db, input_precision=PRECISION)
         ln2 = 0.6931471805599453
-        _store_turned_back(dqkv + (H + g) * E, da * ln2, db * ln2, rk, okk, pk, cos, sin, E, ROPE, WIDTH)
+        _store_turned_back(dqkv + (H + g) * E, da * ln2, db * ln2, rk, okk, pk, table, E, ROPE, WIDTH)
         tl.store(dqkv + v_at, dv.to(dqkv.dtype.element_ty), mask=okk[:, None])
 
 
 def serves(width: int) -> bool:
     """Whether heads of this width are served: powers of two, wide enough for the tensor cores' half."""
     return 32 <= width <= 256 and width & (width - 1) == 0
+
+
+@torch.library.custom_op("dnac::packed_table", mutates_args=())
+def packed_table(cos: Tensor, sin: Tensor, dtype: torch.dtype) -> Tensor:
+    """[T, E] cos beside sin; one operator, so that a compiler makes it once."""
+    return torch.cat((cos, sin), dim=-1).to(dtype)
+
+
+@packed_table.register_fake
+def _(cos: Tensor, sin: Tensor, dtype: torch.dtype) -> Tensor:
+    return cos.new_empty((cos.shape[0], 2 * cos.shape[1]), dtype=dtype)
 
 
 def segment_blocks(key: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,28 +217,32 @@ def segment_blocks(key: Tensor) -> tuple[Tensor, Tensor]:
     return first, last
 
 
+def _given(table: Tensor | None, like: Tensor) -> Tensor:
+    """A kernel that turns nothing reads no table."""
+    return like if table is None else table
+
+
 def _constants(heads: list[int], qkv: Tensor, is_turned: bool, causal: bool, window: int) -> dict[str, Any]:
     H, G, E = heads
     return {
         "SCALE": E**-0.5 * _LOG2E, "WIDTH": qkv.shape[1], "WIDE": H * E, "H": H, "G": G, "E": E, "ROPE": is_turned,
         "CAUSAL": causal, "WINDOW": window, "BLOCK": BLOCK,
-        "PRECISION": "ieee" if qkv.dtype == torch.float32 else "tf32", "num_warps": 4,
+        "PRECISION": "ieee" if qkv.dtype == torch.float32 else "tf32", **LAUNCH,
     }  # fmt: skip
 
 
 @torch.library.custom_op("dnac::segment_attention", mutates_args=())
 def segment_attention(  # noqa: PLR0913
     qkv: Tensor, key: Tensor, pos: Tensor, first: Tensor, last: Tensor, ends: Tensor,
-    cos: Tensor | None, sin: Tensor | None, heads: list[int], causal: bool, window: int,
+    table: Tensor | None, heads: list[int], causal: bool, window: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """[N, H E] what each live row has seen, and [N, H] the base-2 logarithm of its softmax's sum."""
     H, _, E = heads
     N = qkv.shape[0]
     out = qkv.new_empty((N, H * E))
     lse = torch.empty((N, H), dtype=torch.float32, device=qkv.device)
-    table = (qkv, qkv) if cos is None or sin is None else (cos, sin)
-    _forward[(triton.cdiv(N, BLOCK), H)](
-        qkv, key, pos, first, last, ends[-1:], *table, out, lse, **_constants(heads, qkv, cos is not None, causal, window)
+    _attend[(H, triton.cdiv(N, BLOCK))](
+        qkv, key, pos, first, last, ends[-1:], _given(table, qkv), out, lse, **_constants(heads, qkv, table is not None, causal, window)
     )
     return out, lse
 
@@ -232,23 +250,22 @@ def segment_attention(  # noqa: PLR0913
 @torch.library.custom_op("dnac::segment_attention_grad", mutates_args=())
 def segment_attention_grad(  # noqa: PLR0913
     dout: Tensor, out: Tensor, lse: Tensor, qkv: Tensor, key: Tensor, pos: Tensor, first: Tensor, last: Tensor,
-    ends: Tensor, cos: Tensor | None, sin: Tensor | None, heads: list[int], causal: bool, window: int,
+    ends: Tensor, table: Tensor | None, heads: list[int], causal: bool, window: int,
 ) -> Tensor:  # fmt: skip
     """Gradient of the packed queries, keys and values."""
     H, G, _ = heads
     blocks = triton.cdiv(qkv.shape[0], BLOCK)
     dqkv, delta, dout = torch.empty_like(qkv), torch.empty_like(lse), dout.contiguous()
-    table = (qkv, qkv) if cos is None or sin is None else (cos, sin)
-    shared = (qkv, key, pos, first, last, ends[-1:], *table, lse, delta, dqkv)
-    constants = _constants(heads, qkv, cos is not None, causal, window)
-    _backward_q[(blocks, H)](dout, out, *shared, **constants)
-    _backward_kv[(blocks, G)](dout, *shared, **constants)
+    shared = (qkv, key, pos, first, last, ends[-1:], _given(table, qkv), lse, delta, dqkv)
+    constants = _constants(heads, qkv, table is not None, causal, window)
+    _attend_dq[(H, blocks)](dout, out, *shared, **constants)
+    _attend_dkv[(G, blocks)](dout, *shared, **constants)
     return dqkv
 
 
 @segment_attention.register_fake
 def _(qkv: Tensor, key: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-    H, _, E = rest[6]
+    H, _, E = rest[5]
     N = qkv.shape[0]
     return qkv.new_empty((N, H * E)), torch.empty((N, H), dtype=torch.float32, device=qkv.device)
 
@@ -266,7 +283,7 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
 
 def _gradient(ctx: Any, dout: Tensor, _: Tensor | None) -> tuple[Any, ...]:
     dqkv = segment_attention_grad(dout, *ctx.saved_tensors, ctx.heads, ctx.causal, ctx.window)
-    return dqkv, *(None,) * 10
+    return dqkv, *(None,) * 9
 
 
 segment_attention.register_autograd(_gradient, setup_context=_save)

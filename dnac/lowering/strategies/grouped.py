@@ -19,6 +19,7 @@ from dnac.ir.graph import Graph
 from dnac.lowering import errors, survey
 from dnac.lowering.base import Call, Lowering, Options, Output, Program
 from dnac.lowering.interpret import Bound, Values
+from dnac.lowering.joined import JoinedGradients
 from dnac.lowering.kernels.combines import combined
 from dnac.lowering.modules import PartPlan
 from dnac.lowering.ops_sorted import Places, SortedOps, places_of
@@ -34,7 +35,10 @@ from dnac.text.diagnostic import Faults
 
 def lower(graph: Graph, schedule: Schedule, options: Options) -> Program:
     """The schedule as a program."""
-    return Grouped(graph, schedule, options).program()
+    program = Grouped(graph, schedule, options).program()
+    if options.choices.get("weight_gradient", "joined") == "joined":
+        return program._replace(compiler={"post_grad_custom_pre_pass": JoinedGradients()})
+    return program
 
 
 class Gathered(NamedTuple):

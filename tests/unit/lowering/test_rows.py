@@ -13,7 +13,7 @@ RUNS = (3, 1)
 
 
 def test_rows_are_sorted_by_module_in_the_order_of_the_banks_and_stay_in_order() -> None:
-    order, inverse, bounds = sort_rows(IDS, RUNS, 4)
+    order, inverse, bounds, _ = sort_rows(IDS, RUNS, 4)
     of_three, of_one = [2, 5, 9, 10], [1, 4, 6, 11]
     assert order[:8].tolist() == of_three + of_one
     assert order[8:].tolist() == [0, 3, 7, 8]
