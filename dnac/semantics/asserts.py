@@ -7,8 +7,8 @@ from dnac.semantics.draft import Draft
 from dnac.semantics.naming import Place
 from dnac.semantics.numbers import COMPARE
 from dnac.semantics.result import CostAssert
-from dnac.semantics.scope import Scope
-from dnac.semantics.values import evaluate, number
+from dnac.semantics.scope import Datum, Scope
+from dnac.semantics.values import describe, evaluate, number
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 
@@ -58,7 +58,18 @@ def _comparison(condition: ast.Binary, scope: Scope, draft: Draft) -> None:
             raise Wrong(errors.wrong_unit("the bound of an assert", str(bound), "a plain number", condition.span))
         draft.asserts.append(CostAssert(left or right, op, bound.value, condition.span))
     elif evaluate(condition, scope) is not True:
-        raise Wrong(errors.assert_false(condition.span.text, condition.span, "is false"))
+        raise Wrong(errors.assert_false(condition.span.text, condition.span, _found(condition, scope)))
+
+
+def _found(condition: ast.Binary, scope: Scope) -> str:
+    """What the sides come to, where they are not written as numbers."""
+    sides = [side for side in (condition.left, condition.right) if not isinstance(side, (ast.Number, ast.String))]
+    known = [f"{side.span.text} is {_shown(evaluate(side, scope))}" for side in sides]
+    return " and ".join(known) or "is false"
+
+
+def _shown(datum: Datum) -> str:
+    return describe(datum).strip("`")
 
 
 def _quantity(expr: ast.Expr, scope: Scope) -> str:

@@ -114,9 +114,10 @@ def bind(
     for key, info in params.model_fields.items():
         if info.is_required() and key not in arguments and key not in found and key not in meant:
             bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span))
-    if failed or bag.errors > before:
-        return None
     spans = {key: argument.value.span for key, argument in arguments.items()}
+    if failed or bag.errors > before:
+        _ranges(owner, params, found, spans, bag)
+        return None
     bound = _validated(owner, params, found, spans, bag)
     return None if bound is None else replace(bound, items=_items(arguments))
 
@@ -167,6 +168,18 @@ def _validated(
         for detail in found_faults or invalid.errors():
             bag.add(_range(owner, detail, spans))
         return None
+
+
+def _ranges(
+    owner: Owner, params: type[Params], found: dict[str, Value], spans: Mapping[str, Span], bag: Ledger
+) -> None:
+    """Values out of range beside other faults; what is missing has been told."""
+    try:
+        params(**found)
+    except ValidationError as invalid:
+        told = [detail for detail in invalid.errors() if detail["type"] not in ("missing", "is_instance_of")]
+        for detail in told:
+            bag.add(_range(owner, detail, spans))
 
 
 def _range(owner: Owner, detail: ErrorDetails, spans: Mapping[str, Span]) -> Diagnostic:

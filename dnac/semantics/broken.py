@@ -1,4 +1,4 @@
-"""After a syntax error: faults that may only follow from it, since the tree lacks the broken statement."""
+"""Faults that may only follow from others: a syntax error left something out, a misspelt name means another one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from dnac.text.diagnostic import Diagnostic
 
 OF_THE_FILE = ("DNA206", "DNA209", "DNA215", "DNA216", "DNA509")
 """Something is not used, or not there: the broken statement may use it, or be it."""
-OF_THE_ITEM = ("DNA302", "DNA403", "DNA405", "DNA503", "DNA504", "DNA518")
+OF_THE_ITEM = ("DNA302", "DNA403", "DNA405", "DNA409", "DNA503", "DNA504", "DNA518")
 """Something is missing in the item that holds the broken statement."""
 OF_THE_NAME = ("DNA201", "DNA202", "DNA207", "DNA520")
 """A name is not known that the broken line holds too."""
 
 _WORD = re.compile(r"\w+")
+_SUGGESTED = re.compile(r"did you mean `(\w+)`")
 
 
 def untouched(names: Sequence[str], syntax: Sequence[Diagnostic], file: ast.File) -> list[str]:
@@ -38,6 +39,12 @@ def untouched(names: Sequence[str], syntax: Sequence[Diagnostic], file: ast.File
         return name in touched
 
     return [name for name in names if not is_touched(name)]
+
+
+def drop_suggested(bag: Ledger) -> None:
+    """Take out that a name is never used where another fault says that a misspelt name may mean it."""
+    meant = {name for d in bag.items if d.code in OF_THE_NAME for name in _SUGGESTED.findall(d.help)}
+    bag.items = [d for d in bag.items if d.code != "DNA206" or d.span is None or d.span.text not in meant]
 
 
 def drop_followers(bag: Ledger, syntax: Sequence[Diagnostic], file: ast.File) -> None:

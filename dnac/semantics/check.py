@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnac.semantics import errors_names as errors
-from dnac.semantics.broken import drop_followers, untouched
+from dnac.semantics.broken import drop_followers, drop_suggested, untouched
 from dnac.semantics.elaborate import elaborate_net
 from dnac.semantics.file_scope import file_scope
 from dnac.semantics.files import Unit, load
@@ -42,6 +42,7 @@ def check(source: Source, settings: Sequence[ast.Setting] = (), net: str | None 
     checked, known = _elaborate(unit, chosen, layer, bag)
     if chosen and known is not None:
         Overrides(layer, known).report_missed(bag)
+    drop_suggested(bag)
     if syntax:
         drop_followers(bag, syntax, unit.tree)
         sound = untouched(nets, syntax, unit.tree)

@@ -109,9 +109,12 @@ def _kind(catalogue: str, call: ast.Call) -> Kind:
 
 def _accepts(kind: EmbedKind | HeadKind, call: ast.Call, draft: Draft) -> None:
     assert draft.source is not None and draft.source_span is not None
-    if kind.accepts != draft.source.name:
+    name = draft.source.name
+    if kind.accepts != name:
+        of = "embed" if isinstance(kind, EmbedKind) else "head"
+        fitting = [word for word in words.names(of) if words.kind(of, word).accepts == name]
         source = draft.source_span
-        raise Wrong(errors.wrong_input(kind.name, kind.accepts, draft.source.name, call.callee.span, source))
+        raise Wrong(errors.wrong_input(kind.name, kind.accepts, (name, fitting), call.callee.span, source))
 
 
 def _complain(kind: Kind, faults: Iterable[Fault], bound: Bound, span: Span) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dnac.semantics.errors_names import listed
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic, Label
 from dnac.text.source import Span
@@ -17,11 +18,13 @@ def kind_fault(owner: str, message: str, help_: str, span: Span, width: Span | N
     )
 
 
-def wrong_input(kind: str, accepts: str, found: str, span: Span, source: Span) -> Diagnostic:
-    """An embed or head for another sort of input."""
+def wrong_input(kind: str, accepts: str, found: tuple[str, Sequence[str]], span: Span, source: Span) -> Diagnostic:
+    """An embed or head for another sort of input; `found`: the input, and the words that take it."""
+    other, fitting = found
+    help_ = f"use {listed(fitting)}, or another input" if fitting else "use another input"
     return Diagnostic(
-        "DNA402", f"`{kind}` is for {accepts}, and the input is {found}", span, f"takes {accepts}",
-        help=f"use one that takes {found}, or another input", labels=(Label(source, f"the input is {found}"),),
+        "DNA402", f"`{kind}` is for {accepts}, and the input is {other}", span, f"takes {accepts}",
+        help=help_, labels=(Label(source, f"the input is {other}"),),
     )  # fmt: skip
 
 

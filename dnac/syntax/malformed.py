@@ -79,6 +79,16 @@ def _in_block(s: Situation) -> Diagnostic | Fault | None:
     return _unknown(s, STATEMENTS) if s.bad.type in (*_VALUE_STARTS, "LBRACE") else None
 
 
+def _behind_label(s: Situation) -> Diagnostic | None:
+    """`hop: rout nodes ...`: a misspelt keyword behind a label."""
+    word = s.word(s.start + 2)
+    is_second = s.where == "block" and s.at == s.start + 3 and s.word(s.start + 1).type == "COLON"
+    near = nearest(word.text, STATEMENTS) if is_second and word.type == "NAME" and not s.inside else None
+    if near is None or s.bad.type not in (*_VALUE_STARTS, "LBRACE"):
+        return None
+    return errors.unknown_statement(word.span, word.text, near, _WHERE["block"], _HOLDS["block"])
+
+
 def _member_outside(s: Situation) -> Diagnostic | None:
     if s.where == "block" and s.bad.type == "EQUAL" and s.before.type == "RSQB" and not s.inside and not s.keyword:
         return errors.misplaced(
@@ -217,7 +227,7 @@ def _detached_suffix(s: Situation) -> Diagnostic | None:
     suffix = s.bad.text if known else near_suffix(s.bad.text) if len(s.bad.text) > 1 else None
     if s.before.type == "NUMBER" and suffix and not begins_more:
         return errors.detached_suffix(s.before.span.to(s.bad.span), s.before.text + suffix)
-    if s.before.type == s.bad.type == "NUMBER":
+    if s.before.type == s.bad.type == "NUMBER" and (not s.inside or len(s.bad.text) == 3):  # `1 000`
         return errors.malformed_number(s.before.span.to(s.bad.span), "write it without spaces")
     return None
 
@@ -264,6 +274,7 @@ RULES: tuple[Callable[[Situation], Diagnostic | Fault | None], ...] = (
     _label_is_keyword,
     _in_file,
     _in_block,
+    _behind_label,
     _member_outside,
     _in_settings,
     _missing_name,

@@ -40,12 +40,21 @@ class PatchesParams(Params):
     """Initial values of the projection and of the class token."""
 
 
+def _divisors(pixels: int, size: int) -> str:
+    """Sizes next to the one that does not fit."""
+    fitting = [n for n in range(1, pixels + 1) if pixels % n == 0]
+    near = sorted(sorted(fitting, key=lambda n: abs(n - size))[:2])
+    return " or ".join(map(str, near))
+
+
 def check(params: PatchesParams, source: ImageParams) -> Iterator[Fault]:
     """Patches must tile the image."""
-    for side, pixels in zip(("height", "width"), source.size, strict=True):
+    height, width = source.size
+    sides = {"height and width": height} if height == width else {"height": height, "width": width}
+    for side, pixels in sides.items():
         if pixels % params.size:
             message = f"patches of {params.size} pixels do not divide the image's {side} of {pixels}"
-            yield Fault("size", message, f"try a size that divides {pixels}")
+            yield Fault("size", message, f"try {_divisors(pixels, params.size)}")
 
 
 def tokens(params: PatchesParams, source: ImageParams) -> int:

@@ -87,7 +87,7 @@ def test_weight_and_balance_are_filled_where_all_run() -> None:
 
 def test_several_faults_of_one_call_are_all_told() -> None:
     assert codes(net("attention(heads = 2.5, dropout = 200%, widht = 3, norm = rmss)")) == [
-        "DNA312", "DNA301", "DNA308",
+        "DNA312", "DNA305", "DNA301", "DNA308",
     ]  # fmt: skip
     assert codes(net("attention(heads = 0, dropout = 200%)")) == ["DNA305", "DNA305"]
 
