@@ -242,8 +242,9 @@ def _model(bench: Bench, setting: Setting, name: str) -> None:
         authors.name = f"authors {name}"
         first = {k: v.detach().clone() for k, v in authors.module.state_dict().items()}
     with bench.attempt(f"dnac {name}"):
-        mine = ours(setting, first)
-        bench.keep(f"dnac {name}", bench.warm(mine))
+        program = ours(setting, first)
+        bench.keep(f"dnac {name}", bench.warm(program))
+        mine = program
     pairs = {"authors": (authors and (lambda: authors), args.rounds), "vit": (partial(vit, setting), args.rounds * 2)}
     if not args.own_routes_alone:
         pairs["dnac uniform"] = (partial(ours, setting, first, uniform=True), args.rounds * 2)

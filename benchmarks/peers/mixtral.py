@@ -184,8 +184,9 @@ def measure(args: argparse.Namespace) -> None:
         mine = None
         if "dnac" not in args.without.split(","):
             with bench.attempt(f"dnac {weights}"):
-                mine = ours(setting)
-                bench.keep(f"dnac {weights}", bench.warm(mine))
+                program = ours(setting)
+                bench.keep(f"dnac {weights}", bench.warm(program))
+                mine = program
         makers = peers(setting.compiles)
         for name in [n for n in args.only.split(",") if n]:
             with bench.attempt(f"{name} {weights}"):
@@ -193,7 +194,7 @@ def measure(args: argparse.Namespace) -> None:
         if mine is not None and not args.only:
             with bench.attempt(f"dnac {weights} alone"):
                 bench.keep(f"dnac {weights} alone", bench.pair(None, mine))
-        del mine
+        mine = program = None
     assert bench is not None
     _print(bench)
 
