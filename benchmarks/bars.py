@@ -2,7 +2,7 @@
 
     python benchmarks/bars.py OUT                          # all rows on this device; OUT/ROW.json as each is done
     python benchmarks/bars.py OUT --rows top1_16,skip --lowering portable
-    python benchmarks/bars.py OUT --rows top1_16 --warm    # first compile all rows side by side, then measure
+    python benchmarks/bars.py OUT --together               # first compile all rows side by side, then measure
     python benchmarks/bars.py OUT --tiny --no-compile      # a rehearsal with tiny nets, on a CPU too
 
 Every row is measured in a fresh process, one after the other. OUT may be left out where $OUT says it. A row that
@@ -135,7 +135,6 @@ ROWS = {
         "vision_top2",
         batch=256,
         tiny=TINY_IMAGE,
-        against=("dense", "naive"),
         authors_ms=1564.0,
         bars={"against the authors' code (1564 ms)": (lambda r: 1564.0 / _ms(r, "dnac uniform"), 18.0, 30.0)},
     ),
@@ -143,7 +142,6 @@ ROWS = {
         "vision_top1",
         batch=256,
         tiny=TINY_IMAGE,
-        against=("dense", "naive"),
         authors_ms=1056.0,
         bars={"against the authors' code (1056 ms)": (lambda r: 1056.0 / _ms(r, "dnac uniform"), 18.0, 30.0)},
     ),
@@ -179,11 +177,10 @@ def main() -> int:
     if unknown := [row for row in rows if row not in (*ROWS, "compile")]:
         sys.exit(f"no row {', '.join(unknown)}; there are {', '.join((*ROWS, 'compile'))}")
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.warm:
-        _warm(args, [row for row in rows if row != "compile"])
+    done = _together(args, [row for row in rows if row != "compile"]) if args.together else {}
     for row in rows:
-        found = _compile_row(args) if row == "compile" else _spawned(args, row)
-        _show(row, found)
+        if row not in done:
+            _show(row, _compile_row(args) if row == "compile" else _spawned(args, row))
     return 0
 
 
@@ -200,11 +197,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--learn", type=int, default=0, help="train so many steps, then measure learned routing too")
     parser.add_argument("--loads", default="", help="instead of the row's own: uniform,zipf,one,learned")
     parser.add_argument("--against", default="", help="instead of the row's own: dense,floor,naive")
-    parser.add_argument("--warm", action="store_true", help="compile all rows side by side before measuring")
-    parser.add_argument("--jobs", type=int, default=4, help="processes side by side with --warm")
+    parser.add_argument("--together", action="store_true", help="compile all rows side by side before measuring")
+    parser.add_argument("--jobs", type=int, default=4, help="rows that compile side by side with --together")
+    parser.add_argument("--profile", action="store_true", help="OUT/ROW.profile.txt: kernels by time")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.add_argument("--tiny", action="store_true", help="tiny nets, two steps")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--wait", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only-warm", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--depth", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -222,7 +221,8 @@ def _command(args: argparse.Namespace, row: str, *more: str) -> list[str]:
     for name in ("device", "lowering", "precision", "choices", "batch", "steps", "learn", "loads", "against"):
         if getattr(args, name):
             words += [f"--{name}", str(getattr(args, name))]
-    return [*words, *([] if args.compile else ["--no-compile"]), *(["--tiny"] if args.tiny else [])]
+    flags = {"--no-compile": not args.compile, "--tiny": args.tiny, "--profile": args.profile}
+    return [*words, *(flag for flag, is_on in flags.items() if is_on)]
 
 
 def _spawned(args: argparse.Namespace, row: str, *more: str, cache: Path | None = None) -> dict[str, Any]:
@@ -247,20 +247,45 @@ def _environment(cache: Path | None) -> dict[str, str]:
     }
 
 
-def _warm(args: argparse.Namespace, rows: list[str]) -> None:
-    """All rows compile, `--jobs` at a time; one that does not fit beside the others compiles when it is measured."""
+def _together(args: argparse.Namespace, rows: list[str]) -> dict[str, dict[str, Any]]:
+    """All rows build and compile side by side, `--jobs` at a time; once all are ready, one after another measures.
+
+    A row that fails, such as for want of memory beside the others, is not in the result.
+    """
     waiting, running, begun = list(rows), {}, time.perf_counter()
+    ready: list[str] = []
     while waiting or running:
         while waiting and len(running) < args.jobs:
             row = waiting.pop(0)
-            log = (args.out / f"{row}.warm.log").open("w")
-            running[row] = subprocess.Popen(
-                _command(args, row, "--only-warm"), env=_environment(None), stdout=log, stderr=log
-            )
-        for row in [row for row, process in running.items() if process.poll() is not None]:
-            code = running.pop(row).returncode
-            print(f"warm {row}: {'done' if code == 0 else f'failed ({code})'}, {time.perf_counter() - begun:.0f} s")
-        time.sleep(0.5)
+            for ending in ("json", "ready", "go"):
+                (args.out / f"{row}.{ending}").unlink(missing_ok=True)
+            log = (args.out / f"{row}.log").open("w")
+            running[row] = subprocess.Popen(_command(args, row, "--wait"), env=_environment(None), stderr=log)
+        for row, process in list(running.items()):
+            state = "ready" if (args.out / f"{row}.ready").exists() else process.poll()
+            if state is not None:
+                print(f"{row}: {state if state == 'ready' else f'failed ({state})'} after {_since(begun)}", flush=True)
+                ready += [row] if state == "ready" else []
+                WAITING[row] = running.pop(row)
+        time.sleep(0.2)
+    found: dict[str, dict[str, Any]] = {}
+    for row in ready:
+        (args.out / f"{row}.go").touch()
+        WAITING[row].wait()
+        for ending in ("ready", "go"):
+            (args.out / f"{row}.{ending}").unlink(missing_ok=True)
+        if (args.out / f"{row}.json").exists():
+            found[row] = json.loads((args.out / f"{row}.json").read_text())
+            print(f"measured after {_since(begun)}")
+            _show(row, found[row])
+    return found
+
+
+WAITING: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def _since(begun: float) -> str:
+    return f"{time.perf_counter() - begun:.0f} s"
 
 
 def _compile_row(args: argparse.Namespace) -> dict[str, Any]:
@@ -329,11 +354,31 @@ def _child(args: argparse.Namespace) -> int:
     if args.only_warm:
         found = {"row": args.child, **bench.compiled(task, wanted, tell)}
     else:
-        found = {"row": args.child, **bench.bench([task], wanted, tell)[0]}
+        ready, keep = (lambda: _wait(args)) if args.wait else (lambda: None), lambda cases: _keep(args, cases)
+        found = {"row": args.child, **bench.bench([task], wanted, tell, ready, keep)[0]}
         found["bars"] = [_held(what, _got(get, found), *bars) for what, (get, *bars) in row.bars.items()]
     found |= bench.facts(task.device) | {"peak_of_process": _peak_of_process(torch, task.device)}
     (args.out / f"{args.child}.json").write_text(json.dumps(found, indent=1))
     return 0
+
+
+def _wait(args: argparse.Namespace) -> None:
+    """Give back memory that is not held, say that all is compiled, and wait to be called."""
+    import torch
+
+    torch.cuda.empty_cache()
+    (args.out / f"{args.child}.ready").touch()
+    while not (args.out / f"{args.child}.go").exists():
+        time.sleep(0.05)
+        if os.getppid() == 1:
+            sys.exit("the parent is gone")
+
+
+def _keep(args: argparse.Namespace, cases: list[Any]) -> None:
+    if args.profile:
+        from dnac.bench.profile import profiles
+
+        (args.out / f"{args.child}.profile.txt").write_text(profiles(cases))
 
 
 def _got(get: Callable[[dict[str, Any]], float | None], found: dict[str, Any]) -> float | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 import torch
@@ -46,8 +47,16 @@ class _Bench:
     flops: dict[str, float] = field(default_factory=dict[str, float])
 
 
-def bench(tasks: Sequence[Task], wanted: Wanted, tell: Tell = lambda text: None) -> list[dict[str, Any]]:
+def bench(
+    tasks: Sequence[Task],
+    wanted: Wanted,
+    tell: Tell = lambda text: None,
+    ready: Callable[[], None] = lambda: None,
+    keep: Callable[[list[Case]], None] = lambda cases: None,
+) -> list[dict[str, Any]]:
     """Build, warm up and measure all tasks beside one another; one result for each.
+
+    `ready` is called when all that is left is to measure, and `keep` with all cases when that is done.
 
     Raises:
         Faults: a lowering does not serve its device, type or graph.
@@ -58,9 +67,11 @@ def bench(tasks: Sequence[Task], wanted: Wanted, tell: Tell = lambda text: None)
     for run in runs:
         for case in run.cases:
             run.flops[case.name] = TRAIN * _forward_flops(case)
+    ready()
     tell(f"measuring {len(cases)} programs in turn")
     interleave(cases, steps=wanted.steps, in_turn=wanted.in_turn, lead=wanted.lead)
     gemm = wanted.gemm or machine.gemm_tflops(tasks[0].device, tasks[0].types.compute)
+    keep(cases)
     return [_result(run, gemm) for run in runs]
 
 
@@ -153,8 +164,12 @@ def _result(run: _Bench, gemm: float) -> dict[str, Any]:
         "params": params[run.cases[0].name],
         "surplus_params": surplus,
         "cases": [_case(run, case, peak, gemm, surplus) for case in run.cases],
-        "notes": run.notes,
+        "notes": [*run.notes, *(f"{c.name}: the loss is not a finite number" for c in run.cases if not _is_sound(c))],
     }
+
+
+def _is_sound(case: Case) -> bool:
+    return case.loss is None or isfinite(case.loss)
 
 
 _TYPES = ("weights", "compute", "stream")
@@ -170,6 +185,8 @@ def _case(run: _Bench, case: Case, peak: float | None, gemm: float, surplus: int
         "routes": case.load.kind,
         "skip": case.load.skip,
         "ms": found.as_json(),
+        "loss": case.loss if case.loss is not None and isfinite(case.loss) else None,
+        "facts": {name: fact for name, fact in case.runner.program.facts.items() if isinstance(fact, str)},
         "tokens_per_s": task.batch * task.length / found.median * 1e3,
         "flops_per_step": run.flops[case.name],
         "tflops": tflops,

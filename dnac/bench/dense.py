@@ -51,10 +51,11 @@ class Norm(nn.Module):
         if self.gain is None:
             return x.to(self.types.compute)
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        shape, gain = (x.shape[-1],), self.gain.to(wide.dtype)
-        if self.kind == "rms":
-            return F.rms_norm(wide, shape, gain, EPSILON).to(self.types.compute)
-        return F.layer_norm(wide, shape, gain, None, EPSILON).to(self.types.compute)
+        gain = self.gain.to(wide.dtype)
+        if self.kind == "rms":  # written out: one fused kernel, whatever torch's own operation becomes
+            scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + EPSILON)
+            return (wide * scale * gain).to(self.types.compute)
+        return F.layer_norm(wide, (x.shape[-1],), gain, None, EPSILON).to(self.types.compute)
 
 
 class Attention(nn.Module):
@@ -210,11 +211,22 @@ def program(task: Task, name: str, twin: Twin) -> Program:
     def loss(inputs: Tensor, targets: Tensor, routes: Routes) -> Tensor:
         return net(inputs, targets)
 
-    return Program(name, net, loss)
+    backend = next((_backend(p, task) for p in twin.parts if isinstance(p, AttentionParams)), None)
+    return Program(name, net, loss, {"attention": backend} if backend else {})
 
 
 def _rotation(params: AttentionParams, width: int) -> tuple[float, int]:
     return float(str(params.positions["base"])), (params.width or width) // params.heads
+
+
+def _backend(params: AttentionParams, task: Task) -> str:
+    """Which of torch's attention kernels serves this shape here."""
+    from torch.nn.attention import SDPBackend
+
+    head = (params.width or task.graph.width) // params.heads
+    shape = (task.batch, params.heads, task.length, head)
+    q = torch.empty(shape, dtype=task.types.compute, device=task.device, requires_grad=True)
+    return SDPBackend(torch._fused_sdp_choice(q, q, q, is_causal=bool(params.causal))).name.lower()
 
 
 def _positions(kind: Form, tokens: int, width: int, types: Types) -> nn.Parameter | None:

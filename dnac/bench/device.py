@@ -49,14 +49,3 @@ def gemm_tflops(device: torch.device, compute: torch.dtype) -> float:
         a @ b
         marks.append(clock.mark())
     return 2 * side**3 / spread(clock.between(marks)).median / 1e9
-
-
-def attention_backend(shape: tuple[int, int, int, int], compute: torch.dtype, device: torch.device) -> str | None:
-    """Which of torch's attention kernels serves [B, H, T, E] under a causal mask; None off the GPU."""
-    if device.type != "cuda":
-        return None
-    from torch.nn.attention import SDPBackend
-
-    q = torch.empty(shape, device=device, dtype=compute, requires_grad=True)
-    chosen = torch._fused_sdp_choice(q, q, q, None, 0.0, True)
-    return SDPBackend(chosen).name.lower()

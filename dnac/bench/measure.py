@@ -23,6 +23,8 @@ from dnac.bench.routes import draw, steps_of
 WARM_UP = 1
 """Steps of each case before anything is measured, after the first one, which compiles, and the second."""
 LR = 3e-4
+LONG_MS = 250.0
+"""From here on a step is no shorter for a full queue."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ class Runner:
         trained = [p for p in program.module.parameters() if p.requires_grad]
         return cls(program, torch.optim.AdamW(trained, lr=LR, weight_decay=0.1, fused=device.type == "cuda"))
 
-    def step(self, batch: batches.Batch, routes: Routes) -> None:
-        """One train step."""
-        self.program.loss(*batch, routes).backward()
+    def step(self, batch: batches.Batch, routes: Routes) -> Tensor:
+        """One train step; its loss, which nobody has waited for."""
+        loss = self.program.loss(*batch, routes)
+        loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
 
     def held(self) -> int:
         """Bytes of weights and optimizer state."""
@@ -79,6 +83,8 @@ class Case:
     first_seconds: float = 0.0
     """Compiling, and the first step."""
     peak_bytes: int | None = None
+    loss: float | None = None
+    """Of the last step: random tokens leave it near that of guessing."""
     turns: list[list[float]] = field(default_factory=list[list[float]])
     """Milliseconds of the timed steps, by turn."""
 
@@ -144,7 +150,8 @@ def warm_up(cases: Sequence[Case], tell: Tell, after: int = WARM_UP) -> None:
 def interleave(cases: Sequence[Case], *, steps: int, in_turn: int = 2, lead: int = 1, slow_ms: float = 60e3) -> None:
     """Time at least `steps` steps of every case, `in_turn` of them at a time after `lead` untimed ones.
 
-    A case whose turns took more than `slow_ms` in all is left out of further rounds, once it had three.
+    A case whose turns took more than `slow_ms` in all is left out of further rounds, once it had three. One whose
+    steps take more than `LONG_MS` goes without untimed ones.
     """
     clock = clock_of(cases[0].task.device)
     for case in cases:
@@ -153,7 +160,8 @@ def interleave(cases: Sequence[Case], *, steps: int, in_turn: int = 2, lead: int
         at = turn % len(cases)
         for case in (*cases[at:], *cases[:at]):
             if len(case.turns) < 3 or sum(case.ms) < slow_ms:
-                case.turns.append(_turn(case, clock, in_turn, lead))
+                is_long = bool(case.turns) and case.means[0] > LONG_MS
+                case.turns.append(_turn(case, clock, in_turn, 0 if is_long else lead))
 
 
 def _turn(case: Case, clock: Clock, in_turn: int, lead: int) -> list[float]:
@@ -162,9 +170,11 @@ def _turn(case: Case, clock: Clock, in_turn: int, lead: int) -> list[float]:
         case.runner.step(*each)
     marks = [clock.mark()]
     for each in drawn[lead:]:
-        case.runner.step(*each)
+        loss = case.runner.step(*each)
         marks.append(clock.mark())
-    return clock.between(marks)
+    times = clock.between(marks)
+    case.loss = loss.item()
+    return times
 
 
 def _run(case: Case, steps: int) -> None:

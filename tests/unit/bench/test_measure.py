@@ -75,6 +75,13 @@ def test_a_slow_case_stops_after_three_turns(machine: Machine):
     assert (len(slow.ms), len(fast.ms)) == (3, 20)
 
 
+def test_a_long_step_needs_no_lead_after_its_first_turn(machine: Machine):
+    (only,) = cases = [case(machine, "a", measure.LONG_MS + 1)]
+    interleave(cases, steps=3, in_turn=1, lead=1)
+    assert len(machine.ran) == 2 + 1 + 1
+    assert len(only.ms) == 3
+
+
 def test_what_compiles_at_its_first_step_says_how_long(monkeypatch: pytest.MonkeyPatch):
     clock = Machine()
     monkeypatch.setattr(measure.time, "perf_counter", lambda: clock.now)
@@ -190,6 +197,15 @@ def test_a_missing_baseline_is_a_note_and_the_others_are_measured(monkeypatch: p
     assert found["surplus_params"] is None
 
 
+def test_a_loss_that_is_not_a_number_is_a_note(monkeypatch: pytest.MonkeyPatch):
+    one = case(Machine(), "a", 1.0)
+    one.turns, one.loss = [[1.0]], float("nan")
+    run = whole._Bench(one.task, Wanted(), cases=[one], flops={"a": 1.0})
+    found = whole._result(run, 1.0)
+    assert found["notes"] == ["a: the loss is not a finite number"]
+    assert found["cases"][0]["loss"] is None
+
+
 def test_a_share_that_cannot_skip_is_a_note():
     text = DNA.replace("skip[2] = identity()", "more = transformer(heads = 2, norm = rms)")
     found = bench([benching.task(text)], Wanted((), skips=(0.5,), steps=1, in_turn=1))[0]
@@ -212,6 +228,21 @@ def test_several_nets_take_turns_with_one_another(monkeypatch: pytest.MonkeyPatc
     found = bench(tasks, Wanted((), steps=2, in_turn=1))
     assert [net["net"] for net in found] == ["routed", "gpt"]
     assert seen == ["routed", "gpt", "gpt", "routed"]
+
+
+def test_the_caller_learns_when_all_is_ready_and_when_all_is_done():
+    told: list[str] = []
+    bench([benching.task(DNA)], Wanted((), steps=1), told.append, lambda: told.append("ready"),
+          lambda cases: told.append(f"done with {len(cases)}"))  # fmt: skip
+    assert told == [
+        "building the net", "warming up dnac uniform", "ready", "measuring 1 programs in turn", "done with 1",
+    ]  # fmt: skip
+
+
+def test_losses_and_the_kernel_of_attention_are_reported(result: dict[str, Any]):
+    for each in result["cases"]:
+        assert each["loss"] == pytest.approx(torch.tensor(40.0).log().item(), abs=0.3)
+    assert {c["name"]: c["facts"] for c in result["cases"]}["dense"]["attention"] in ("flash_attention", "math")
 
 
 def test_warming_caches_measures_nothing_but_compiling():
