@@ -10,7 +10,7 @@ schedule only where they are asked for, so that `check` starts in a moment.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,7 @@ class Spec:
 
         return plan(self.net)
 
-    def build(
+    def build(  # noqa: PLR0913 - each is a choice of its own, and all are optional
         self,
         device: torch.device | str = "cpu",
         dtype: torch.dtype | str = "float32",
@@ -86,18 +86,19 @@ class Spec:
         compile: bool = False,
         level: str = "O2",
         stream: torch.dtype | str | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> Network:
         """A `torch.nn.Module` with this net's weights, freshly drawn from `seed`.
 
         `compile` compiles it when it is first called; `stream` is the type of the residual stream under
-        autocast, where it is not that of the weights.
+        autocast, where it is not that of the weights; `choices` names candidates by group (`dnac plan` lists them).
 
         Raises:
             Faults: the lowering does not serve this device or type.
         """
         from dnac.lowering.network import Network
 
-        return Network(self.graph, lowering, device, dtype, seed, level, compile, stream=stream)
+        return Network(self.graph, lowering, device, dtype, seed, level, compile, stream=stream, choices=choices)
 
 
 def load(path: str | Path, net: str | None = None, settings: Sequence[str | Setting] = ()) -> Spec:

@@ -48,9 +48,14 @@ class Choices:
     why_lowering: str
     each: tuple[Choice, ...]
     summary: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What `Network(choices=...)` takes: group to candidate."""
+    """Group to candidate."""
     unmeasured: tuple[str, ...] = ()
     """Groups in which several candidates serve and were not all measured."""
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What to give to `Network(choices=...)`: empty for a lowering that has one way for everything."""
+        return dict(self.summary) if self.lowering == "grouped" else {}
 
 
 def choose(

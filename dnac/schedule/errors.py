@@ -20,6 +20,17 @@ def does_not_fit(net: str, device: str, need: str, memory: str, largest: str) ->
     )
 
 
+def computed_otherwise(lowering: str, instead: str, reason: str) -> Diagnostic:
+    """A run is used where it cannot be computed as it was trained."""
+    return Diagnostic(
+        "DNA763",
+        f"computed by `{instead}`, not by `{lowering}` as in training: {reason}",
+        None,
+        help=f"`--lowering {instead}` says the same without this note",
+        severity="note",
+    )
+
+
 def table_ignored(path: Path, reason: str) -> Diagnostic:
     """A cost table that cannot be used is no reason to stop."""
     return Diagnostic(

@@ -38,8 +38,7 @@ def types_of(train: Form | None, precision: str | None = None) -> Types:
     """The types that a net trains in: `precision`, else as its `train` block says, else float32 throughout."""
     said = train.get("precision") if train else None
     kind: PrecisionKind = catalogue.get("precision", precision or (said.name if isinstance(said, Form) else "fp32"))
-    stream: str | None = getattr(kind, "stream", None)
-    return Types(kind.dtype, kind.autocast or kind.dtype, stream or kind.dtype)
+    return Types(kind.dtype, kind.autocast or kind.dtype, kind.stream or kind.dtype)
 
 
 def batch_of(train: Form | None, tokens: int, default: int = 8) -> int:

@@ -37,7 +37,9 @@ def assess(run: Run, settings: Sequence[str], exam: Exam, tell: Tell) -> dict[st
         Faults: a setting does not fit, the changed net has other weights, or the data cannot be used.
     """
     run = changed(run, settings)
-    network = run.network(tell, settings=settings, device=exam.device, lowering=exam.lowering)
+    network = run.network(
+        tell, settings=settings, device=exam.device, lowering=exam.lowering, autocast=run.resolved["autocast"]
+    )
     train = run.spec_with(settings).train or run.train
     words = train["valid" if exam.split == "valid" else "data"]
     assert isinstance(words, Form)

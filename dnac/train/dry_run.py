@@ -13,7 +13,8 @@ import torch
 from dnac.train.events import Listener
 from dnac.train.loop import train_step
 from dnac.train.prepare import Prepared
-from dnac.train.start import build_session, decide_compile
+from dnac.train.start import build_session, decide_compile, pick_device
+from dnac.train.way import way_of
 
 STEPS = 2
 
@@ -25,7 +26,8 @@ def dry_run(prepared: Prepared, listener: Listener) -> dict[str, Any]:
         Faults: as training would.
     """
     settings, is_compiled = prepared.settings, decide_compile(prepared)
-    session = build_session(prepared, listener, is_compiled=is_compiled)
+    way = way_of(prepared, pick_device(prepared.options.device))
+    session = build_session(prepared, listener, way, is_compiled=is_compiled)
     training = session.training
     losses, seconds = [], 0.0
     for batch in islice(prepared.dataset.batches(settings.batch, settings.data_seed), STEPS):
@@ -39,7 +41,7 @@ def dry_run(prepared: Prepared, listener: Listener) -> dict[str, Any]:
         "batch": settings.batch,
         "tokens_per_step": settings.tokens_per_step,
         "device": str(training.device),
-        "lowering": prepared.lowering,
+        "lowering": way.lowering,
         "compile": is_compiled,
         "precision": settings.train.precision.name,
         "data": f"{prepared.dataset.card.name}: {prepared.dataset.card.size}",

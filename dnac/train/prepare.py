@@ -24,7 +24,7 @@ class Options:
     resume: bool = False
     device: str = "auto"
     lowering: str | None = None
-    """None: that of the run that goes on, else portable."""
+    """None: that of the run that goes on, else what the schedule chooses on this device."""
     compile: bool | None = None
     """None: where the run is long enough to pay."""
     settings: tuple[str, ...] = ()
@@ -53,11 +53,6 @@ class Prepared:
     """The run folder."""
     run: Run | None
     """The run that goes on, else None."""
-
-    @property
-    def lowering(self) -> str:
-        """How the net is computed."""
-        return self.options.lowering or (self.run.resolved["lowering"] if self.run else "portable")
 
 
 def prepare(checked: CheckedNet, file: CheckedFile, options: Options, root: Path | None = None) -> Prepared:

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dnac
+from dnac import catalogue
 from dnac.ir.form import Form
+from dnac.schedule.errors import computed_otherwise
 from dnac.text.diagnostic import Faults
 from dnac.text.source import Source
 from dnac.train import checkpoint, errors
@@ -129,23 +131,46 @@ class Run:
         return found.step
 
     def network(
-        self, tell: checkpoint.Tell, *, settings: Iterable[str] = (), device: str = "cpu", lowering: str | None = None
+        self,
+        tell: checkpoint.Tell,
+        *,
+        settings: Iterable[str] = (),
+        device: str = "cpu",
+        lowering: str | None = None,
+        autocast: str | None = None,
     ) -> Network:
         """The trained network, ready to evaluate; `settings` may change what has no weights (k, a share).
+
+        It is computed by `lowering`, else as in training, else (with a note) by the portable lowering. `autocast`
+        is what the caller runs it under.
 
         Raises:
             Faults: as `latest` and `spec_with`; the changed net has other weights.
         """
-        spec = self.spec_with(settings)
+        spec, own = self.spec_with(settings), self.resolved["lowering"]
+        reason = "" if lowering else _why_not_here(own, device, self.resolved["dtype"], autocast)
+        if reason:
+            tell(computed_otherwise(own, "portable", reason))
         network = spec.build(
             device=device,
             dtype=self.resolved["dtype"],
-            lowering=lowering or self.resolved["lowering"],
+            lowering=lowering or ("portable" if reason else own),
             seed=self.resolved["seeds"]["init"],
             stream=self.resolved.get("stream"),
+            choices=None if reason or lowering else self.resolved.get("choices"),
         )
         self.load_into(network, tell)
         return network.eval()
+
+
+def _why_not_here(lowering: str, device: str, dtype: str, autocast: str | None) -> str:
+    """Why a trained run cannot be computed as in training, on another device or without its autocast."""
+    kind, entry = str(device).partition(":")[0], catalogue.get("lowering", lowering)
+    if kind not in entry.devices:
+        return f"it does not run on {kind}"
+    if lowering == "grouped" and "bfloat16" not in (dtype, autocast):
+        return "its products are in bfloat16, and here they are not"
+    return ""
 
 
 def write_folder(

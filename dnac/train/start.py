@@ -36,6 +36,7 @@ from dnac.train.run import CHECKPOINTS, FORMAT, Run, write_folder
 from dnac.train.session import Evaluate, Session
 from dnac.train.settings import Settings
 from dnac.train.tensorboard import TensorBoard, require_package
+from dnac.train.way import Way, way_of
 
 SCORES = ("loss", "bits_per_byte", "perplexity", "accuracy", "skip_share")
 """Scores on held-out data that go into the metrics, where the net has them."""
@@ -51,9 +52,9 @@ def train(prepared: Prepared, listener: Listener, *, tensorboard: bool = False) 
     """
     if tensorboard:
         require_package()
-    is_compiled = decide_compile(prepared)
-    session = build_session(prepared, listener, is_compiled=is_compiled)
-    run = prepared.run or _begun(prepared, session, is_compiled)
+    is_compiled, way = decide_compile(prepared), way_of(prepared, pick_device(prepared.options.device))
+    session = build_session(prepared, listener, way, is_compiled=is_compiled)
+    run = prepared.run or _begun(prepared, session, way, is_compiled)
     if prepared.run:
         _continue(run, session)
     session.folder = run.checkpoints
@@ -66,12 +67,17 @@ def train(prepared: Prepared, listener: Listener, *, tensorboard: bool = False) 
     return run
 
 
-def build_session(prepared: Prepared, listener: Listener, *, is_compiled: bool) -> Session:
+def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compiled: bool) -> Session:
     """Network, optimizer and everything that measures them, before the first update."""
     settings, graph, device = prepared.settings, prepared.checked.graph, pick_device(prepared.options.device)
     precision = precision_of(settings)
     dtype = getattr(torch, precision.dtype)
-    network = Network(graph, prepared.lowering, device, dtype, settings.init_seed, stream=precision.stream)
+    network = Network(
+        graph, way.lowering, device, dtype, settings.init_seed, stream=precision.stream, choices=way.choices
+    )
+    if way.why and device.type != "cpu":
+        chosen = ", ".join(f"{group} {name}" for group, name in way.choices.items())
+        listener.note(f"computed by {way.lowering}{f' ({chosen})' if chosen else ''}: {way.why}")
     uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
     if is_compiled:
         compile_network(network)
@@ -139,7 +145,7 @@ def decide_compile(prepared: Prepared) -> bool:
     return is_worth_compiling(prepared.settings, plan(prepared.checked), pick_device(prepared.options.device))
 
 
-def _begun(prepared: Prepared, session: Session, is_compiled: bool) -> Run:
+def _begun(prepared: Prepared, session: Session, way: Way, is_compiled: bool) -> Run:
     """A new run folder with its checkpoint of step 0, published whole."""
     out, file = prepared.out, prepared.file
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +153,7 @@ def _begun(prepared: Prepared, session: Session, is_compiled: bool) -> Run:
     temporary.mkdir()
     with ExitStack() as last:
         last.callback(rmtree, temporary, ignore_errors=True)  # once published it is not there any more
-        write_folder(temporary, file.source, file.used, _resolved(prepared, is_compiled), plan(prepared.checked))
+        write_folder(temporary, file.source, file.used, _resolved(prepared, way, is_compiled), plan(prepared.checked))
         session.folder = temporary / CHECKPOINTS
         session.save()
         publish(temporary, out)
@@ -163,7 +169,7 @@ def _continue(run: Run, session: Session) -> None:
     session.listener.note(f"going on from {found.name} in {run.path}")
 
 
-def _resolved(prepared: Prepared, is_compiled: bool) -> dict[str, Any]:
+def _resolved(prepared: Prepared, way: Way, is_compiled: bool) -> dict[str, Any]:
     settings, options = prepared.settings, prepared.options
     return {
         "format": FORMAT,
@@ -184,7 +190,8 @@ def _resolved(prepared: Prepared, is_compiled: bool) -> dict[str, Any]:
         "save_every": settings.save_every,
         "data": {"train": asdict(prepared.dataset.card), "valid": asdict(prepared.valid.card)},
         "device": str(pick_device(options.device)),
-        "lowering": prepared.lowering,
+        "lowering": way.lowering,
+        "choices": way.choices,
         "dtype": precision_of(settings).dtype,
         "autocast": precision_of(settings).autocast,
         "stream": precision_of(settings).stream,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -71,6 +72,23 @@ def test_eval_twice_says_the_same_and_leaves_the_run_alone(runs: Path, capsys: p
     first, second = (said(capsys, "eval", str(runs / "s1"), "--device", "cpu") for _ in range(2))
     assert first == second
     assert {p: p.read_bytes() for p in (runs / "s1").rglob("*") if p.is_file()} == before
+
+
+def test_a_run_of_a_gpu_is_used_on_a_cpu_with_a_note(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = copytree(runs / "s1", tmp_path / "run")
+    resolved = json.loads((run / "resolved.json").read_text())
+    assert (resolved["lowering"], resolved["choices"]) == ("portable", {})
+    changed = resolved | {"lowering": "grouped", "choices": {"attention": "segments"}}
+    (run / "resolved.json").write_text(json.dumps(changed))
+    for lowering, notes in (([], 1), (["--lowering", "portable"], 0)):
+        capsys.readouterr()
+        assert main(["eval", str(run), "--device", "cpu", "--json", *lowering]) == 0
+        shown = capsys.readouterr()
+        assert shown.err.count("DNA763") == notes
+        (result,) = json.loads(shown.out)["results"]
+        assert result["loss"] == said(capsys, "eval", str(runs / "s1"), "--device", "cpu")["results"][0]["loss"]
 
 
 def test_a_sweep_gives_quality_against_cost(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

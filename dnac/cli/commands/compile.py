@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_device, add_target, status, wants_json
-from dnac.cli.select import check_net
+from dnac.cli.select import check_net, render
 from dnac.cli.usage import WrongUse
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", dest="out", metavar="DIR", type=Path, help="where to leave plan, schedule and program")
     parser.add_argument("--dump-after", metavar="PASS", action="append", default=[], help="print a graph instead")
     parser.add_argument("--level", choices=("O0", "O1", "O2"), default="O2", help="passes to run (default O2)")
-    parser.add_argument("--lowering", default="portable", help="how the net is computed (default: portable)")
+    parser.add_argument("--lowering", help="how the net is computed (default: what the schedule chooses here)")
     add_device(parser)
     parser.add_argument("--batch", metavar="N", type=int, help="sequences of a batch (default: as `train` says)")
 
@@ -121,6 +121,8 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     from dnac.kinds.train import TrainParams
     from dnac.lowering.compile import compile_network, measure
     from dnac.lowering.network import Network
+    from dnac.lowering.tune import tune
+    from dnac.schedule.types import types_of
     from dnac.train.settings import resolve
     from dnac.train.start import pick_device, precision_of
 
@@ -130,10 +132,16 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     size = args.batch or (settings.micro_batch if settings else BATCH)
     device = pick_device(args.device)
     dtype = getattr(torch, precision.dtype)
-    network = Network(net.graph, args.lowering, device, dtype, level=args.level, stream=precision.stream)
+    tuned = tune(net.graph, device, types_of(net.train), size, level=args.level, contested=True, tell=status)
+    if tuned.note is not None:
+        status(render(tuned.note, args))
+    choices = {} if args.lowering else tuned.choices.given
+    lowering = args.lowering or tuned.choices.lowering
+    network = Network(net.graph, lowering, device, dtype, level=args.level, stream=precision.stream, choices=choices)
     compile_network(network)
     facts = {
         "lowering": network.lowering,
+        "choices": choices,
         "device": str(device),
         "dtype": precision.dtype,
         "autocast": precision.autocast,
@@ -182,6 +190,8 @@ def _show(report: dict[str, Any], args: Namespace) -> None:
     if report["breaks"] is not None:
         rows["program"] = f"{report['graphs']} graph, {report['breaks']} graph breaks"
         rows["compiled"] = f"in {report['compile_seconds']:.1f} s"
+    if report["choices"]:
+        rows["choices"] = ", ".join(f"{group} {name}" for group, name in report["choices"].items())
     for note in report["notes"]:
         rows.setdefault("note", note)
     if args.out is not None:

@@ -29,7 +29,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the latest good checkpoint of the run folder")
     parser.add_argument("--dry-run", action="store_true", help="two train steps on real data, into no folder")
     add_device(parser)
-    parser.add_argument("--lowering", help="how the net is computed (default: portable)")
+    parser.add_argument("--lowering", help="how the net is computed (default: what the schedule chooses here)")
     parser.add_argument("--compile", dest="compile", action="store_true", default=None, help="compile, however short")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile, however long")
     parser.add_argument(

@@ -96,7 +96,8 @@ def test_the_examples_of_the_page_do_what_they_say() -> None:
 
 def test_types_and_batch_are_those_of_the_train_block() -> None:
     train = form("train", precision=form("bf16"), batch=form("tokens", n=4096), accumulate=4)
-    assert types_of(train)[:2] == ("float32", "bfloat16")
+    assert types_of(train) == ("float32", "bfloat16", "float32")
+    assert types_of(train, "bf16_stream") == ("float32", "bfloat16", "bfloat16")
     assert batch_of(train, 64) == 16
     assert types_of(train, "fp64") == ("float64",) * 3
     assert batch_of(form("train", batch=form("sequences", n=6), accumulate=2), 64) == 3
