@@ -1,16 +1,17 @@
-"""The net itself, as `dnac train` runs it."""
+"""The net itself, with its loss, as one program."""
 
 from __future__ import annotations
 
-import warnings
-from copy import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from dnac.bench.base import Program, Routes, Task, mean_loss
-from dnac.lowering.compile import compile_network
+from dnac.lowering.base import Call
+from dnac.lowering.compile import missing_compiler
+from dnac.lowering.knobs import starts
 from dnac.lowering.network import Network
 
 
@@ -29,33 +30,42 @@ def network_of(task: Task) -> Network:
 
 
 def program(task: Task) -> Program:
-    """Network and loss, compiled as `train` compiles them.
+    """Network and loss, compiled as one graph.
 
     Raises:
         Faults: as `network_of`.
     """
     network = network_of(task).train()
-    eager = copy(network)  # the same weights
-    loss_of = mean_loss
-    if task.compile:
-        compile_network(network)
-        if network.is_compiled:
-            loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False)
+    missing = missing_compiler(task.device) if task.compile else None
+    notes = network.notes if missing is None else (*network.notes, f"{missing.message}; {missing.help}")
+    step = _step(network)
+    if task.compile and missing is None:
+        step = torch.compile(step, fullgraph=True, dynamic=False, options=network.compiler or None)
+    weights = dict(network.named_parameters()) | dict(network.named_buffers())
+    knobs = starts(task.graph).to(task.device)
     autocast = task.types.autocast
 
-    def run(net: Network, inputs: Tensor, **given: Any) -> Any:
-        with torch.autocast(task.device.type, autocast, enabled=autocast is not None):
-            return net(inputs, **given)
+    def narrowed() -> Any:
+        return torch.autocast(task.device.type, autocast, enabled=autocast is not None)
 
     def loss(inputs: Tensor, targets: Tensor, routes: Routes) -> Tensor:
-        output = run(network, inputs, routes=routes)
-        with warnings.catch_warnings():  # the compiler looks at `grad` of what it is given, which torch minds
-            warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf", UserWarning)
-            return loss_of(output.logits, targets) + output.router_loss
+        with narrowed():
+            return step(weights, Call(inputs, routes, knobs=knobs), targets)[0]
 
     def choices(inputs: Tensor) -> tuple[Tensor, ...]:
         """What the routers choose by themselves."""
-        with torch.no_grad():
-            return tuple(step.ids for step in run(eager, inputs, record=True).record)
+        with torch.no_grad(), narrowed():
+            return tuple(step.ids for step in network(inputs, record=True).record)
 
-    return Program("dnac", network, loss, {"choices": choices}, network.notes)
+    return Program("dnac", network, loss, {"choices": choices}, notes)
+
+
+def _step(network: Network) -> Callable[[dict[str, Tensor], Call, Tensor], tuple[Tensor, Any]]:
+    """Loss and statistics of a train step. The loss is inside, so that the logits' memory can serve their gradient."""
+    run = network.run
+
+    def step(weights: dict[str, Tensor], call: Call, targets: Tensor) -> tuple[Tensor, Any]:
+        output = run(weights, call, True, False)
+        return mean_loss(output.logits, targets) + output.router_loss, output.stats
+
+    return step
