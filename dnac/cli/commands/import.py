@@ -1,4 +1,4 @@
-"""`dnac import CHECKPOINT FILE[:NET] --out DIR`: weights of a Hugging Face Llama or Mixtral, as a run."""
+"""`dnac import CHECKPOINT FILE[:NET] --out DIR`: weights of a Llama or Mixtral that was trained elsewhere, as a run."""
 # ruff: noqa: N999 - the file is named after the command
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from dnac.cli.select import check_file, choose_net
 
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", type=Path, help="a folder with config.json and safetensors files"
+        "checkpoint",
+        metavar="CHECKPOINT",
+        type=Path,
+        help="a folder with config.json and safetensors files, or a file of llama2.c",
     )
     add_target(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the new run folder")
@@ -30,13 +33,15 @@ def _run(args: Namespace) -> int:
 def _import(args: Namespace) -> int:
     from dnac.importing.files import read_checkpoint
     from dnac.importing.llama import load_into
+    from dnac.importing.llama2c import read_llama2c
     from dnac.lowering.network import Network
     from dnac.train.adopt import adopt
     from dnac.train.prepare import Options
 
     file, name = check_file(args)
     checked = choose_net(file, name)
-    config, tensors = read_checkpoint(args.checkpoint)
+    read = read_llama2c if args.checkpoint.is_file() else read_checkpoint
+    config, tensors = read(args.checkpoint)
     network = Network(checked.graph)
     load_into(network, config, tensors)
     options = Options(
