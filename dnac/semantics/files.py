@@ -11,7 +11,7 @@ from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.syntax.parser import parse
 from dnac.text.diagnostic import Bag, Diagnostic, Faults
-from dnac.text.files import read_source
+from dnac.text.files import Elsewhere, read_inside, read_source
 from dnac.text.limits import LONGEST_PATH, MOST_DEPTH, MOST_ERRORS, MOST_FILES, MOST_WORDS
 from dnac.text.source import Source
 
@@ -164,7 +164,9 @@ def _nearby(path: Path, root: Path, is_std: bool) -> list[str]:
 
 def _read(text: ast.String, path: Path, root: Path, is_std: bool) -> Source:
     try:
-        source = read_source(path)
+        source = read_source(path) if is_std else read_inside(_real(root), path)
+    except Elsewhere as elsewhere:
+        raise Wrong(errors.file_escapes(text, str(elsewhere))) from elsewhere
     except Faults as faults:
         reason = next(iter(faults.bag)).message
         raise Wrong(errors.file_unreadable(text, reason)) from faults

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from dnac.text import errors
 from dnac.text.diagnostic import Diagnostic, Faults
@@ -16,9 +21,50 @@ def read_source(path: str | Path) -> Source:
     Raises:
         Faults: the file is missing, a folder, binary (SnapGene or other), not UTF-8 or too large.
     """
-    name = str(path)
+    return _read(str(path), lambda: Path(path).open("rb"))
+
+
+def read_inside(root: Path, path: Path) -> Source:
+    """Read a file below a folder, both without links: what stood there when it was checked, or nothing.
+
+    Raises:
+        Elsewhere: a link stands on the way by now, or the file has a second name.
+        Faults: as `read_source`.
+    """
+    if os.open not in os.supports_dir_fd:  # an operating system that cannot open step by step
+        return read_source(path)
+    return _read(str(path), lambda: _open_inside(root, path.relative_to(root).parts))
+
+
+def _open_inside(root: Path, parts: Sequence[str]) -> BinaryIO:
+    """Open folder by folder, so that nothing can be swapped for a link after it was looked at."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with Path(path).open("rb") as file:
+        for part in parts[:-1]:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        found = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise Elsewhere("a link leads out of the project's folder") from error
+        raise
+    finally:
+        os.close(folder)
+    status = os.fstat(found)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(found)
+        raise Elsewhere("the same file has another name (a hard link)" if status.st_nlink > 1 else "no ordinary file")
+    return os.fdopen(found, "rb")
+
+
+class Elsewhere(Exception):
+    """A file below a folder may be one from outside of it; the text says why."""
+
+
+def _read(name: str, opened: Callable[[], BinaryIO]) -> Source:
+    try:
+        with opened() as file:
             content = file.read(LARGEST_FILE + 1)
             size = file.seek(0, 2) if len(content) > LARGEST_FILE else len(content)
     except OSError as error:

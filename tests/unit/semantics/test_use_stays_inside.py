@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from checking import checked, net
+from dnac.semantics import files
 from dnac.text.limits import MOST_DEPTH
 
 SECRET = "dna 1\ndef module block() { mlp(gelu, 2x) }\n"
@@ -20,6 +21,19 @@ def watch(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(watch)
+
+
+@pytest.fixture(autouse=True)
+def what_is_opened_step_by_step_is_seen_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook hears the last part of a path alone where the folder is open already."""
+    real = os.fdopen
+
+    def opened(descriptor: int, *args: str) -> object:
+        if WATCHING[0]:
+            OPENED.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+        return real(descriptor, *args)
+
+    monkeypatch.setattr(os, "fdopen", opened)
 
 
 @pytest.fixture
@@ -85,6 +99,45 @@ def test_the_watch_sees_what_is_read(project: Path) -> None:
 def test_a_link_inside_of_the_project_is_followed(project: Path) -> None:
     (project / "near.dna").symlink_to("here.dna")
     text = 'dna 1\nuse "near.dna" as l\n' + net("l.block()")[6:]
+    assert not checked(text, path=project / "x.dna").bag.has_errors
+
+
+def test_a_file_with_a_second_name_is_refused(project: Path) -> None:
+    os.link(project.parent / "outside" / "secret.dna", project / "hard.dna")
+    OPENED.clear()
+    found = checked('dna 1\nuse "hard.dna" as l\n' + net("l.block()")[6:], path=project / "x.dna").bag
+    (fault,) = [d for d in found if d.severity == "error"]
+    assert fault.code == "DNA211" and "hard link" in fault.label
+
+
+@pytest.mark.parametrize("swapped", ["the file", "its folder"])
+def test_what_is_swapped_for_a_link_after_the_check_is_not_read(
+    project: Path, swapped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "sub" / "secret.dna").write_text("dna 1\ndef module block() { mlp(gelu, 8x) }\n")
+    look = files._is_file
+
+    def swap(path: Path) -> bool:
+        there = look(path)
+        if path.name == "secret.dna" and swapped == "the file":
+            path.unlink()
+            path.symlink_to(project.parent / "outside" / "secret.dna")
+        elif path.name == "secret.dna":
+            path.parent.rename(project / "moved")
+            (project / "sub").symlink_to(project.parent / "outside")
+        return there
+
+    monkeypatch.setattr(files, "_is_file", swap)
+    text = 'dna 1\nuse "sub/secret.dna" as l\n' + net("l.block()")[6:]
+    found = checked(text, path=project / "x.dna").bag
+    assert [d.code for d in found if d.severity == "error"] == ["DNA211"]
+
+
+def test_a_file_in_a_folder_below_is_read(project: Path) -> None:
+    (project / "sub" / "deep").mkdir()
+    (project / "sub" / "deep" / "b.dna").write_text(SECRET)
+    (project / "sub" / "a.dna").write_text('dna 1\nuse "deep/b.dna" as n\ndef module block() { n.block() }\n')
+    text = 'dna 1\nuse "sub/a.dna" as l\n' + net("l.block()")[6:]
     assert not checked(text, path=project / "x.dna").bag.has_errors
 
 
