@@ -35,7 +35,8 @@ def _said(config: Mapping[str, Any], context: int) -> dict[str, Any]:
     if "sliding_window" in config and config["sliding_window"] is None:
         given.pop("sliding_window", None)
     rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
-    heads, width, window = given.get("num_attention_heads"), given.get("hidden_size"), given.get("sliding_window")
+    heads: Any = given.get("num_attention_heads")
+    width: Any = given.get("hidden_size")
     whole = isinstance(heads, int) and isinstance(width, int) and heads > 0
     return {
         "hidden_size": width,
@@ -52,7 +53,7 @@ def _said(config: Mapping[str, Any], context: int) -> dict[str, Any]:
         "attention_bias": given.get("attention_bias", False),
         "mlp_bias": given.get("mlp_bias", False),
         "tie_word_embeddings": given.get("tie_word_embeddings", False),
-        "sliding_window": _reach(window, context),
+        "sliding_window": _reach(given.get("sliding_window"), context),
         "num_local_experts": given.get("num_local_experts"),
         "num_experts_per_tok": given.get("num_experts_per_tok"),
     }
