@@ -54,6 +54,13 @@ def test_choices_of_a_token_differ_and_identities_have_their_share(kind: str, sk
         assert shares(ids)[8:].sum() == pytest.approx(skip, abs=0.02)
 
 
+def test_one_identity_takes_the_whole_share_of_two_choices():
+    steps = steps_of(benching.task(WIDE.replace("skip[2]", "skip"), "k=2").graph)
+    for ids in draw(steps, "uniform", 0.3, B, T, torch.Generator().manual_seed(0)):
+        assert shares(ids)[8] == pytest.approx(0.3, abs=0.02)
+        assert (ids[..., 0] != ids[..., 1]).all()
+
+
 def test_identities_are_scattered_within_each_sequence():
     (ids, *_) = drawn("uniform", 0.5)
     skipped = ids[..., 0] >= 8
