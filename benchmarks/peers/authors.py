@@ -139,35 +139,36 @@ def image_loss(setting: Setting, run: Any, images: Tensor, classes: Tensor) -> T
 
 
 def ours(setting: Setting, first: Mapping[str, Tensor] | None = None, *, uniform: bool = False) -> Program:
-    """Our net, with their first weights; `uniform`: with forced choices, all modules alike likely, drawn each step."""
+    """Our net as `dnac bench` runs it, with their first weights.
+
+    uniform: with forced choices, all modules alike likely, drawn anew at each step.
+    """
     import dnac
-    from dnac.lowering.network import Network
+    from dnac.bench import ours as bench
+    from dnac.bench.base import Task, Types
 
     args, model = setting.args, setting.model
     graph = dnac.load(HERE.parent / "bars" / model.spec, settings=model.settings()).graph
-    more: dict[str, Any] = {}
-    if args.stream:
-        more["stream"] = args.stream
-    if args.choices:
-        more["choices"] = dict(text.split("=", 1) for text in args.choices.split(","))
-    network = Network(graph, args.lowering, setting.device, torch.float32, compile=setting.compiles, **more).train()
+    stream = getattr(torch, args.stream) if args.stream else torch.float32
+    types = Types(torch.float32, setting.autocast or torch.float32, stream)
+    chosen = dict(text.split("=", 1) for text in args.choices.split(",") if text)
+    task = Task(graph, model.batch, setting.device, types, setting.compiles, args.lowering, choices=chosen or None)
+    program = bench.program(task)
     if first is not None:
-        take(network, first, model)
+        take(program.module, first, model)
 
     def loss(images: Tensor, classes: Tensor) -> Tensor:
-        routes = choices(setting) if uniform else None
-        with setting.within():
-            logits = network(images, routes=routes).logits
-        return F.cross_entropy(logits.float(), classes)
+        return program.loss(images, classes, choices(setting) if uniform else None)
 
-    return Program("dnac", network, loss, {"lowering": args.lowering, "notes": network.notes})
+    facts = {"lowering": args.lowering, "stream": str(stream), "choices": chosen, "notes": program.notes}
+    return Program("dnac", program.module, loss, facts)
 
 
-def choices(setting: Setting) -> list[Tensor]:
+def choices(setting: Setting) -> tuple[Tensor, ...]:
     """k different modules for each token and step."""
     model, shape = setting.model, (setting.model.batch, setting.model.patches)
     draws = (torch.rand(*shape, model.modules, device=setting.device) for _ in range(model.depth))
-    return [draw.topk(model.k, -1).indices for draw in draws]
+    return tuple(draw.topk(model.k, -1).indices for draw in draws)
 
 
 @torch.no_grad()

@@ -30,7 +30,6 @@ from shape import FULL, TINY, Shape  # noqa: E402
 from skeleton import Decoder, Experts  # noqa: E402
 from timing import Bench, Program, compile_side_by_side, facts_of, out_folder, use_cache  # noqa: E402
 from torch import Tensor  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
 
 PEERS = ("hf", "titan", "titan_around", "liger", "scatter", "plain")
 """Measured unless told otherwise. More: hf_eager, hf_loop, titan_eager, liger_eager, scatter_eager, loop."""
@@ -63,35 +62,25 @@ class Setting:
 
 
 def ours(setting: Setting) -> Program:
-    """Our net with the wanted lowering, the weights imported."""
+    """Our net as `dnac bench` runs it, with the wanted lowering, the weights imported."""
+    from dnac.bench import ours as bench
+    from dnac.bench.base import Task, Types
     from dnac.importing.llama import load_into
-    from dnac.lowering.network import Network
     from dnac.semantics.check import check
     from dnac.text.source import Source
 
     args, shape = setting.args, setting.shape
     (net,) = check(Source("mixtral.dna", shape.spec())).nets
-    more: dict[str, Any] = {}
-    if args.stream:
-        more["stream"] = args.stream
-    if args.choices:
-        more["choices"] = dict(text.split("=", 1) for text in args.choices.split(","))
-    network = Network(net.graph, args.lowering, setting.device, setting.weights, compile=setting.compiles, **more)
-    load_into(network, shape.config(), setting.state)
-    network.train()
-    end = torch.compile(cross_entropy, fullgraph=True, dynamic=False) if setting.compiles else cross_entropy
-
-    def loss(ids: Tensor, targets: Tensor) -> Tensor:
-        with setting.within():
-            return end(network(ids).logits, targets)
-
-    facts = {"lowering": args.lowering, "stream": args.stream, "choices": args.choices, "notes": network.notes}
-    return Program("dnac", network, loss, facts)
-
-
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """The mean over all tokens, in float32."""
-    return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+    stream = getattr(torch, args.stream) if args.stream else setting.weights
+    chosen = dict(text.split("=", 1) for text in args.choices.split(",") if text)
+    task = Task(
+        net.graph, shape.batch, setting.device, Types(setting.weights, setting.compute, stream), setting.compiles,
+        args.lowering, choices=chosen or None,
+    )  # fmt: skip
+    program = bench.program(task)
+    load_into(program.module, shape.config(), setting.state)
+    facts = {"lowering": args.lowering, "stream": str(stream), "choices": chosen, "notes": program.notes}
+    return Program("dnac", program.module, partial(program.loss, routes=None), facts)
 
 
 def hugging_face(setting: Setting, *, experts: str = "grouped_mm", compiles: bool = True) -> Program:
