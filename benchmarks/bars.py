@@ -237,14 +237,19 @@ def _spawned(args: argparse.Namespace, row: str, *more: str, cache: Path | None 
     return json.loads(path.read_text())
 
 
-def _environment(cache: Path | None) -> dict[str, str]:
+def _environment(cache: Path | None, beside: int = 1) -> dict[str, str]:
     """Caches of compiled code in one folder, which all processes of a run share."""
     folder = cache or Path(os.environ.get("DNAC_BARS_CACHE", Path(tempfile.gettempdir()) / "dnac_bars_cache"))
-    return os.environ | {
-        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
-        "TRITON_CACHE_DIR": str(folder / "triton"),
-        "TORCHINDUCTOR_FX_GRAPH_CACHE": "1",
-    }
+    threads = {"TORCHINDUCTOR_COMPILE_THREADS": str(max(2, (os.cpu_count() or 2) // beside))} if beside > 1 else {}
+    return (
+        os.environ
+        | threads
+        | {
+            "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+            "TRITON_CACHE_DIR": str(folder / "triton"),
+            "TORCHINDUCTOR_FX_GRAPH_CACHE": "1",
+        }
+    )
 
 
 def _together(args: argparse.Namespace, rows: list[str]) -> dict[str, dict[str, Any]]:
@@ -260,7 +265,9 @@ def _together(args: argparse.Namespace, rows: list[str]) -> dict[str, dict[str, 
             for ending in ("json", "ready", "go"):
                 (args.out / f"{row}.{ending}").unlink(missing_ok=True)
             log = (args.out / f"{row}.log").open("w")
-            running[row] = subprocess.Popen(_command(args, row, "--wait"), env=_environment(None), stderr=log)
+            running[row] = subprocess.Popen(
+                _command(args, row, "--wait"), env=_environment(None, args.jobs), stderr=log
+            )
         for row, process in list(running.items()):
             state = "ready" if (args.out / f"{row}.ready").exists() else process.poll()
             if state is not None:
@@ -291,6 +298,8 @@ def _since(begun: float) -> str:
 def _compile_row(args: argparse.Namespace) -> dict[str, Any]:
     """Seconds of a cold compile for few and many routing steps, each with empty caches; then again, warm."""
     seconds: dict[str, float] = {}
+    out, args = args.out, argparse.Namespace(**{**vars(args), "out": args.out / "compile"})
+    args.out.mkdir(exist_ok=True)
     for depth in (SHORT, LONG):
         with tempfile.TemporaryDirectory() as folder:
             for state in ("cold", "warm"):
@@ -299,10 +308,11 @@ def _compile_row(args: argparse.Namespace) -> dict[str, Any]:
                 if "error" in found:
                     return {"row": "compile", **found}
                 seconds[name] = _case(found, "dnac uniform")["compile_seconds"]
-                (args.out / "top1_16.json").rename(args.out / f"{name}.json")
-    ratio = seconds[f"compile_{LONG}_cold"] / seconds[f"compile_{SHORT}_cold"]
+                print(f"{name}: {seconds[name]:.1f} s", flush=True)
+    short, long = (seconds[f"compile_{depth}_cold"] for depth in (SHORT, LONG))
+    ratio = long / short if short else None
     found = {"row": "compile", "seconds": seconds, "bars": [_held("cold compile of 24 against 6", ratio, 1.3, 1.1)]}
-    (args.out / "compile.json").write_text(json.dumps(found, indent=1))
+    (out / "compile.json").write_text(json.dumps(found, indent=1))
     return found
 
 
