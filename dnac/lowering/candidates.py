@@ -56,12 +56,13 @@ class Bench:
 
     @cached_property
     def ids(self) -> Tensor:
-        """[N / K, 1, K] a module for each row, or M where it belongs to nobody."""
-        q = self.question
-        count = q["rows"] if "rows" in dict(q.shape) else q["sequences"] * q["tokens"] * q["choices"]
-        ids = torch.randint(q["modules"], (count,), device=self.device)
-        live = dict(q.shape).get("live", 100) / 100
-        return torch.where(torch.rand(count, device=self.device) < live, ids, q["modules"]).view(-1, 1, 1)
+        """[N / K, 1, K] the modules that each token chooses, all different; M for a choice that is nobody's."""
+        q, known = self.question, dict(self.question.shape)
+        K, modules = known.get("choices", 1), q["modules"]
+        count = q["rows"] if "rows" in known else q["sequences"] * q["tokens"]
+        chosen = torch.rand(count, max(K, modules), device=self.device).topk(K).indices
+        live = torch.rand(count, K, device=self.device) < known.get("live", 100) / 100
+        return torch.where(live & (chosen < modules), chosen, modules)[:, None]
 
     @cached_property
     def rows(self) -> BankRows:
@@ -103,7 +104,7 @@ def mask(bench: Bench) -> Trial:
     """To token order, SDPA under a mask of equal modules, and back: as the portable lowering does."""
     q, rows, ids = bench.question, bench.rows, bench.ids
     B, T, K = q["sequences"], q["tokens"], q["choices"]
-    module = torch.where(ids < q["modules"], ids, -1).view(B, T * K)
+    module = torch.where(ids < q["modules"], ids, -1).view(B, T * K)  # ids are [B T, 1, K]
     at = torch.arange(T, device=bench.device)[:, None].expand(T, K).flatten()
 
     def run(*packed: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ Amount = Callable[[Question, int], float]
 """(question, bytes of a number) to FLOPs or bytes of one forward pass."""
 
 HALF = ("bfloat16", "float16")
+REPLACED = "the one kernel for all modules takes its place"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ def _needs_gpu(asked: Asked, dtype: str, device: DeviceFacts) -> str:
 
 
 def _half_on_gpu(asked: Asked, dtype: str, device: DeviceFacts) -> str:
+    return why_not_here(dtype, device)
+
+
+def why_not_here(dtype: str, device: DeviceFacts) -> str:
+    """Why a device or a type cannot run kernels of tensor cores, whatever the shape; empty if it can."""
     if device.kind != "cuda":
         return "it needs a CUDA device"
     if dtype not in HALF:
@@ -126,7 +132,7 @@ def _always(asked: Asked, dtype: str, device: DeviceFacts) -> str:
 
 
 def _where_aten_does_not(asked: Asked, dtype: str, device: DeviceFacts) -> str:
-    return "" if _times_of_eight(asked, dtype, device) else "the one kernel for all modules takes its place"
+    return "" if _times_of_eight(asked, dtype, device) else REPLACED
 
 
 def _product(q: Question, size: int) -> float:

@@ -13,7 +13,7 @@ from dnac import catalogue
 from dnac.ir.graph import Graph
 from dnac.schedule import errors
 from dnac.schedule import instructions as do
-from dnac.schedule.candidates import CANDIDATES, Candidate, predicted_ms
+from dnac.schedule.candidates import CANDIDATES, REPLACED, Candidate, predicted_ms, why_not_here
 from dnac.schedule.cost_table import Cost, CostTable
 from dnac.schedule.device import DeviceFacts
 from dnac.schedule.questions import GROUPS, Asked, questions
@@ -188,7 +188,7 @@ class _Chooser:
         able: list[Candidate] = []
         aside: dict[str, list[str]] = {}
         for candidate in CANDIDATES[group]:
-            reason = next(filter(None, (candidate.why_not(a, self.dtype, self.device) for a in asked)), "")
+            reason = next(filter(None, (self._why_not(candidate, a) for a in asked)), "")
             if not reason and self.lowering not in candidate.lowerings:
                 measured = self._total(candidate, asked) if asked else None
                 reason = f"`{self.lowering}` does not use it" + (f" ({measured:.3g} ms)" if measured else "")
@@ -197,6 +197,12 @@ class _Chooser:
             else:
                 able.append(candidate)
         return able, [f"not {' or '.join(names)}: {reason}" for reason, names in aside.items()]
+
+    def _why_not(self, candidate: Candidate, asked: Asked) -> str:
+        """Why a candidate cannot serve, with the place in the file where that is in the way."""
+        reason = candidate.why_not(asked, self.dtype, self.device)
+        is_of_the_file = reason and asked.origin and reason not in (why_not_here(self.dtype, self.device), REPLACED)
+        return f"{reason} ({asked.origin})" if is_of_the_file else reason
 
     def _total(self, candidate: Candidate, asked: Sequence[Asked]) -> float | None:
         costs = [(a, self.cost(candidate, a)) for a in asked]

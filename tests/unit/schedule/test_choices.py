@@ -171,6 +171,18 @@ def test_measurements_in_another_type_do_not_count() -> None:
     assert chosen(wide(), table=table).summary["attention"] == "segments"
 
 
+def test_a_shape_in_the_way_is_named_with_its_line() -> None:
+    graph = optimize(tiny_text())
+    schedule = build_schedule(graph)
+    schedule = replace(schedule, instructions=tuple(_with_origin(i) for i in schedule.instructions))
+    found = choose(graph, schedule, H200, BF16, None, 2)
+    attention = next(c for c in found.each if c.group == "attention")
+    assert attention.candidate == "mask"
+    assert "not segments or flex: it needs heads of width 32, 64, 128 or 256, and these are 8 wide (x.dna:7:3)" in (
+        attention.reason
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "name", "why"),
     [
