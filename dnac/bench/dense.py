@@ -226,7 +226,7 @@ def _backend(params: AttentionParams, task: Task) -> str:
     head = (params.width or task.graph.width) // params.heads
     shape = (task.batch, params.heads, task.length, head)
     q = torch.empty(shape, dtype=task.types.compute, device=task.device, requires_grad=True)
-    return SDPBackend(torch._fused_sdp_choice(q, q, q, is_causal=bool(params.causal))).name.lower()
+    return SDPBackend(torch.ops.aten._fused_sdp_choice(q, q, q, is_causal=bool(params.causal))).name.lower()
 
 
 def _positions(kind: Form, tokens: int, width: int, types: Types) -> nn.Parameter | None:

@@ -168,12 +168,12 @@ def _turn(case: Case, clock: Clock, in_turn: int, lead: int) -> list[float]:
     drawn = [case.draw() for _ in range(in_turn + lead)]
     for each in drawn[:lead]:
         case.runner.step(*each)
-    marks = [clock.mark()]
+    marks, losses = [clock.mark()], list[Tensor]()
     for each in drawn[lead:]:
-        loss = case.runner.step(*each)
+        losses.append(case.runner.step(*each))
         marks.append(clock.mark())
     times = clock.between(marks)
-    case.loss = loss.item()
+    case.loss = losses[-1].item()
     return times
 
 
