@@ -213,11 +213,12 @@ def jobs(args: argparse.Namespace) -> list[str]:
 def _print(bench: Bench) -> None:
     print(f"\n{'program':22} {'ms/step':>9} {'TFLOP/s':>8} {'ours ms':>9} {'ratio':>7}  held GiB  peak over it")
     for name, found in bench.results.items():
-        if name not in found:
+        mine, ratio = found.get("dnac"), found.get("ratio", {}).get("median")
+        own = found.get(name) or mine
+        if own is None:
             continue
-        mine, ratio = found.get("dnac", {}).get("ms"), found.get("ratio", {}).get("median")
-        columns = [f"{name:22} {found[name]['ms']:9.2f} {found[name]['tflops']:8.1f}"]
-        columns += [f"{mine:9.2f} {ratio:7.3f}"] if mine and ratio else [" " * 17]
+        columns = [f"{name:22} {own['ms']:9.2f} {own['tflops']:8.1f}"]
+        columns += [f"{mine['ms']:9.2f} {ratio:7.3f}"] if mine and ratio else [" " * 17]
         columns += [f"{found.get('held_gib', 0):9.1f} {found.get('peak_gib_over_resident', 0):9.1f}"]
         print(*columns)
 

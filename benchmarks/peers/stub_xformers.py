@@ -39,7 +39,8 @@ def memory_efficient_attention(q: Tensor, k: Tensor, v: Tensor, attn_bias: Block
 
         ends = torch.tensor([0, *accumulate(attn_bias.lengths)], dtype=torch.int32).to(q.device, non_blocking=True)
         longest = max(attn_bias.lengths)
-        return varlen_attn(q[0], k[0], v[0].contiguous(), ends, ends, longest, longest)[None]
+        q, k, v = (each[0].contiguous() for each in (q, k, v))
+        return varlen_attn(q, k, v, ends, ends, longest, longest)[None]
     parts = (each[0].transpose(0, 1).split(attn_bias.lengths, dim=1) for each in (q, k, v))
     seen = [F.scaled_dot_product_attention(*segment) for segment in zip(*parts, strict=True)]
     return torch.cat(seen, dim=1).transpose(0, 1)[None]
