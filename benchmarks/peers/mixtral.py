@@ -67,10 +67,12 @@ def ours(setting: Setting) -> Program:
     from dnac.bench.base import Task, Types
     from dnac.importing.llama import load_into
     from dnac.semantics.check import check
+    from dnac.text.files import read_source
     from dnac.text.source import Source
 
     args, shape = setting.args, setting.shape
-    (net,) = check(Source("mixtral.dna", shape.spec())).nets
+    source = Source("tiny.dna", shape.spec()) if args.tiny else read_source(HERE.parents[1] / "specs/mixtral_small.dna")
+    (net,) = check(source).nets
     stream = getattr(torch, args.stream) if args.stream else setting.weights
     chosen = dict(text.split("=", 1) for text in args.choices.split(",") if text)
     task = Task(

@@ -42,7 +42,7 @@ class Shape:
         return 3.0 * self.tokens * forward
 
     def spec(self) -> str:
-        """`specs/mixtral_small.dna` with these sizes."""
+        """`specs/mixtral_small.dna` with these sizes, for rehearsals."""
         return f"""dna 1
 net mixtral {{
   input text(context = {self.context}, vocabulary = {self.vocabulary})
