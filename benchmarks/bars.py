@@ -228,12 +228,11 @@ def _command(args: argparse.Namespace, row: str, *more: str) -> list[str]:
 def _spawned(args: argparse.Namespace, row: str, *more: str, cache: Path | None = None) -> dict[str, Any]:
     path = args.out / f"{row}.json"
     path.unlink(missing_ok=True)
-    run = subprocess.run(
-        _command(args, row, *more), env=_environment(cache), stderr=subprocess.PIPE, text=True, check=False
-    )
-    (args.out / f"{row}.log").write_text(run.stderr)
+    log = args.out / f"{row}.log"
+    with log.open("w") as told:
+        run = subprocess.run(_command(args, row, *more), env=_environment(cache), stderr=told, check=False)
     if not path.exists():
-        path.write_text(json.dumps({"row": row, "error": run.stderr[-3000:], "code": run.returncode}))
+        path.write_text(json.dumps({"row": row, "error": log.read_text()[-3000:], "code": run.returncode}))
     return json.loads(path.read_text())
 
 

@@ -63,11 +63,17 @@ def _run(args: Namespace) -> int:
 
 def _bench(args: Namespace) -> int:
     nets = [_checked(args, target) for target in args.targets]
+    import torch
+
     from dnac.bench.bench import bench, facts
     from dnac.report.benchmark import draw
 
     tasks = [_task(args, net) for net in nets]
-    found = bench(tasks, _wanted(args), status)
+    try:
+        found = bench(tasks, _wanted(args), status)
+    except torch.OutOfMemoryError:
+        sizes = ", ".join(f"{task.batch} x {task.length} tokens" for task in tasks)
+        raise WrongUse(f"no memory for all programs at {sizes}", "try a smaller --batch, or fewer --against") from None
     if args.plot is not None:
         args.plot.write_text(draw(found), encoding="utf-8")
         status(f"wrote {args.plot}")

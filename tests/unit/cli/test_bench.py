@@ -106,6 +106,21 @@ def test_images_have_no_tokens_to_choose(capsys: pytest.CaptureFixture[str]):
     assert "reads images" in capsys.readouterr().err
 
 
+def test_too_large_a_batch_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    import torch
+
+    from dnac.bench import bench
+
+    def full(*given: object) -> None:
+        raise torch.OutOfMemoryError("no more")
+
+    monkeypatch.setattr(bench, "warm_up", full)
+    assert main(["bench", EXAMPLE, *SMALL]) == 2
+    assert (
+        "error: no memory for all programs at 2 x 16 tokens\n  = help: try a smaller --batch" in capsys.readouterr().err
+    )
+
+
 def _code(words: list[str]) -> int:
     try:
         return main(words)
