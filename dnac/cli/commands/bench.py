@@ -54,7 +54,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> int:
     if args.plot is not None and args.plot.suffix != ".svg":
         raise WrongUse(f"cannot draw `{args.plot}`", "give a name that ends in .svg")
-    args.against = _words("baseline", args.against, catalogue.names("baseline"))
+    args.against = () if args.against == "none" else _words("baseline", args.against, catalogue.names("baseline"))
     args.routes = _words("kind of routes", args.routes, ROUTES)
     if args.precision is not None:
         _words("precision", args.precision, catalogue.names("precision"))
@@ -133,8 +133,8 @@ def _require_tokens(tokens: int | None, net: CheckedNet) -> None:
 
 
 def _words(what: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of a list with commas, each once; `none` is the empty one."""
-    words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip() not in ("", "none")))
+    """The words of a list with commas, each once."""
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     for word in words:
         if word not in known:
             close = nearest(word, known)

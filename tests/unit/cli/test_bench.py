@@ -88,6 +88,8 @@ def test_settings_change_the_net(capsys: pytest.CaptureFixture[str]):
     [
         (["--against", "dens"], "error: no baseline `dens`\n  = help: did you mean dense?"),
         (["--routes", "zipff"], "error: no kind of routes `zipff`\n  = help: did you mean zipf?"),
+        (["--routes", ""], "error: no kind of routes ``"),
+        (["--against", "dense,none"], "error: no baseline `none`"),
         (["--precision", "bf15"], "error: no precision `bf15`\n  = help: did you mean bf16?"),
         (["--plot", "times.png"], "error: cannot draw `times.png`"),
         (["--tokens", "65"], "error: --tokens 65 is more than the context of `skipping`, 64"),
