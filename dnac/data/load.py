@@ -38,12 +38,21 @@ def load_pair(train: Form, input: Form, root: Path, cache: Path | None = None) -
     data, valid = (train[k] for k in ("data", "valid"))
     assert isinstance(data, Form) and isinstance(valid, Form)
     first, second = load(data, input, root, cache), load(valid, input, root, cache)
+    require_pair(first, second, data.name)
+    return first, second
+
+
+def require_pair(first: Dataset, second: Dataset, name: str) -> None:
+    """Training data (called `name`) and held-out data must be different, and made alike.
+
+    Raises:
+        Faults: DNA629 for equal samples, DNA632 for unlike normalisation.
+    """
     if first.fingerprint == second.fingerprint:
-        raise Faults(errors.valid_is_train(data.name))
+        raise Faults(errors.valid_is_train(name))
     ways = [getattr(d, "normalisation", "") for d in (first, second)]
     if ways[0] != ways[1]:
         raise Faults(errors.normalisation_differs(ways[0], ways[1]))
-    return first, second
 
 
 def load_tokenizer(input: Form, root: Path) -> Tokenizer:

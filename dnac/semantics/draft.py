@@ -94,6 +94,8 @@ class Draft:
     """By the identity of the text, which the file's tree keeps alive."""
     counted: dict[int, tuple[Sequence[Part], int]] = field(default_factory=dict[int, tuple[Sequence[Part], int]])
     """Parameters of parts, by their identity; the parts beside it keep it unique."""
+    places: dict[str, Span] = field(default_factory=dict[str, Span])
+    """Where the input and the fields of the train block stand."""
     turns: int = 1
     """Product of the counts of all enclosing repeats."""
     view: str = ""

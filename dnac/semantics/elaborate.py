@@ -66,7 +66,8 @@ def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) 
         Overrides([o for o in overrides.items if o not in settings], overrides.known).report_missed(bag)
     if bag.errors > before:
         return Elaborated(None, overrides.known, is_whole)
-    net = CheckedNet(name, _graph(draft), train, verdicts(draft), tuple(draft.asserts))
+    places = {**draft.places, "net": lineage.entry.span}
+    net = CheckedNet(name, _graph(draft), train, verdicts(draft), tuple(draft.asserts), places)
     return Elaborated(net, overrides.known, is_whole=True)
 
 

@@ -48,6 +48,8 @@ class CheckedNet:
     """Keys `train` and `generate`."""
     asserts: tuple[CostAssert, ...] = ()
     """Asserts on counts and FLOPs, for whoever computes them."""
+    places: dict[str, Span] = field(default_factory=dict[str, Span], compare=False)
+    """Where `net`, `input` and the fields of the train block (`data`, `batch`, ...) stand, for faults found later."""
 
 
 @dataclass(frozen=True)

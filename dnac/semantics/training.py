@@ -57,6 +57,9 @@ def train_form(block: ast.Train, draft: Draft, scope: Scope) -> Form | None:
     bound = bind(Owner("train", block.net.span, scope, draft.width), TrainParams, given, draft.bag)
     if bound is None:
         return None
+    draft.places |= bound.spans
+    if draft.source_span is not None:
+        draft.places["input"] = draft.source_span
     faults = list(_units(bound.params, bound.spans))
     if not faults and draft.site is not None:
         faults += _sizes(bound.params, draft.site.tokens, bound.spans, block.net.span)
@@ -96,8 +99,10 @@ def _sizes(params: TrainParams, tokens: int, spans: Mapping[str, Span], span: Sp
 def _run(params: TrainParams, tokens: int) -> Run:
     batch = _amount(params.batch)
     sequences = batch // tokens if params.batch.name == "tokens" else batch
+    if params.length.name not in ("steps", "tokens"):  # epochs, and parts of them, are counted with the data
+        return Run(sequences, sequences * tokens, None)
     length = _amount(params.length)
-    steps = {"steps": length, "tokens": -(-length // (sequences * tokens))}.get(params.length.name)
+    steps = length if params.length.name == "steps" else -(-length // (sequences * tokens))
     return Run(sequences, sequences * tokens, steps)
 
 

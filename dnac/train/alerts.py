@@ -31,6 +31,7 @@ class Alerts:
             for step in routing_steps(graph)
             if _slots(graph.router[step.router].fields, len(step.candidates)) < len(step.candidates)
         }
+        self._origins = {step.site: step.origin for step in routing_steps(graph)}
         self.state: dict[str, int] = dict(state or {})
 
     def watch(self, line: Line) -> list[Diagnostic]:
@@ -40,7 +41,7 @@ class Alerts:
             what = _collapse(line["routing"][site], k)
             self.state[site] = self.state.get(site, 0) + 1 if what else 0
             if what and self.state[site] == PATIENCE:
-                found.append(errors.routing_collapsed(line["step"], site, what))
+                found.append(errors.routing_collapsed(line["step"], site, what, self._origins[site]))
         return found
 
 

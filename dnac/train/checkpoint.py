@@ -48,14 +48,16 @@ class Checkpoint:
         """`step_20`"""
         return self.path.name
 
-    def load(self, file: str, tensors: Mapping[str, Tensor]) -> None:
-        """Copy one tensor file into tensors of exactly its names, shapes and types.
+    def load(self, file: str, tensors: Mapping[str, Tensor], where: Callable[[str], str] = lambda name: "") -> None:
+        """Copy one tensor file into tensors of exactly its names, shapes and types. `where` says of a name in the net
+        where it was declared.
 
         Raises:
             Faults: the file holds other tensors.
         """
         if problems := mismatches(self.path / f"{file}.safetensors", tensors):
-            raise Faults(errors.checkpoint_does_not_fit(self.name, problems))
+            placed = [problem + where(problem.split("`")[1]) if "`" in problem else problem for problem in problems]
+            raise Faults(errors.checkpoint_does_not_fit(self.name, placed))
         read_into(self.path / f"{file}.safetensors", tensors)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dnac.ir.graph import Origin
 from dnac.text.diagnostic import Diagnostic, Severity
+from dnac.train.routing import RoutingStep
 
 
 def _fault(
@@ -53,13 +54,13 @@ def tensorboard_missing() -> Diagnostic:
 # --- numbers while it runs -------------------------------------------------------------------
 
 
-def loss_not_finite(step: int, value: float) -> Diagnostic:
-    """The task loss."""
+def loss_not_finite(step: int, value: float, first: str = "") -> Diagnostic:
+    """The task loss; `first`: the module whose output is the first that is not finite, if it was found."""
     return _fault(
         "DNA720",
         f"train step {step}: the loss is {value}, so training stopped before this update",
         "lower `lr`, lengthen its warm-up, or set `clip`",
-        ("weights are those after the step before",),
+        (*([f"first in the output of {first}"] if first else []), "weights are those after the step before"),
     )
 
 
@@ -73,43 +74,49 @@ def gradient_not_finite(step: int, value: float, weight: str, origin: Origin | N
     )
 
 
-def score_not_finite(step: int, router: str, site: str, routing_step: int, origin: Origin | None) -> Diagnostic:
-    """A router's scores: masked in the choice, never hidden."""
+def score_not_finite(step: int, where: RoutingStep, first: str) -> Diagnostic:
+    """A router's scores: masked in the choice, never hidden; `first`: a module before it that gave no number."""
     return _fault(
         "DNA722",
-        f"train step {step}: router `{router}` gave a score that is not a finite number, "
+        f"train step {step}: router `{where.router}` gave a score that is not a finite number, "
         "so training stopped before this update",
         "lower `lr` or `router_lr`, or lengthen the warm-up",
-        (f"at `{site}` (routing step {routing_step}){_declared(origin)}", "weights are those after the step before"),
+        (
+            f"at `{where.site}` (routing step {where.step}){_declared(where.origin)}",
+            *([f"before it, in the output of {first}"] if first else []),
+            "weights are those after the step before",
+        ),
     )
 
 
-def weights_not_finite(step: int, weight: str, value: float) -> Diagnostic:
+def weights_not_finite(step: int, weight: str, value: float, origin: Origin | None) -> Diagnostic:
     """An update overflowed; such weights are never saved."""
     return _fault(
         "DNA723",
         f"train step {step}: `{weight}` holds {value} after the update, so it was not saved",
         "lower `lr`, or lengthen its warm-up",
-        ("earlier checkpoints are as they were",),
+        (*([f"`{weight}`{_declared(origin)}"] if origin else []), "earlier checkpoints are as they were"),
     )
 
 
-def routing_collapsed(step: int, site: str, what: str) -> Diagnostic:
+def routing_collapsed(step: int, site: str, what: str, origin: Origin | None) -> Diagnostic:
     """An alert, not a fault: training goes on."""
     return _fault(
         "DNA724",
         f"train step {step}: routing at `{site}` has collapsed: {what}",
         "raise the balance term's rate or weight, or lower `router_lr`",
+        [f"`{site}`{_declared(origin)}"] if origin else (),
         severity="warning",
     )
 
 
-def out_of_memory(step: int, micro_batch: int, accumulate: int) -> Diagnostic:
-    """The device's memory is used up."""
+def out_of_memory(step: int, micro_batch: int, accumulate: int, where: str) -> Diagnostic:
+    """The device's memory is used up; `where`: the module that was computed, if that is known."""
     return _fault(
         "DNA725",
         f"train step {step}: out of memory with {micro_batch} sequences in a micro-batch",
         f"set accumulate = {accumulate * 2}: the same batch in smaller parts",
+        [f"at {where}"] if where else (),
     )
 
 

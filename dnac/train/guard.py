@@ -7,17 +7,17 @@ where one is raised is it asked which router or weight it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from dnac.ir.graph import Graph, Origin
+from dnac.ir.graph import Graph
 from dnac.lowering.base import StepStats
-from dnac.lowering.weights import key_of
 from dnac.text.diagnostic import Faults
 from dnac.train import errors
+from dnac.train.culprit import origin_of_weight
 from dnac.train.routing import routing_steps
 
 
@@ -32,8 +32,10 @@ class Readings:
     """One sequence over routing steps for each micro-batch."""
 
 
-def require_finite(step: int, readings: Readings, network: nn.Module, graph: Graph) -> tuple[float, float, float]:
-    """Task loss, router loss and gradient norm, all finite.
+def require_finite(
+    step: int, readings: Readings, network: nn.Module, graph: Graph, search: Callable[[], str]
+) -> tuple[float, float, float]:
+    """Task loss, router loss and gradient norm, all finite. `search` finds the module where a loss went wrong.
 
     Raises:
         Faults: a router score, the loss or the gradient norm is not finite; the first of these is named.
@@ -43,16 +45,16 @@ def require_finite(step: int, readings: Readings, network: nn.Module, graph: Gra
     task, router, norm, *finite = numbers.tolist()
     if not all(finite):
         where = routing_steps(graph)[finite.index(0.0) % len(readings.stats[0])]
-        raise Faults(errors.score_not_finite(step, where.router, where.site, where.step, where.origin))
+        raise Faults(errors.score_not_finite(step, where, search()))
     if not math.isfinite(task + router):
-        raise Faults(errors.loss_not_finite(step, task + router))
+        raise Faults(errors.loss_not_finite(step, task + router, search()))
     if not math.isfinite(norm):
         weight = _first_bad({n: p.grad for n, p in network.named_parameters() if p.grad is not None})
-        raise Faults(errors.gradient_not_finite(step, norm, weight, _origin(graph, weight)))
+        raise Faults(errors.gradient_not_finite(step, norm, weight, origin_of_weight(graph, weight)))
     return task, router, norm
 
 
-def require_finite_weights(step: int, network: nn.Module) -> None:
+def require_finite_weights(step: int, network: nn.Module, graph: Graph) -> None:
     """Checked before each save.
 
     Raises:
@@ -63,15 +65,10 @@ def require_finite_weights(step: int, network: nn.Module) -> None:
         return
     weight = _first_bad(tensors)
     values = tensors[weight].flatten()
-    raise Faults(errors.weights_not_finite(step, weight, float(values[~values.isfinite()][0])))
+    raise Faults(
+        errors.weights_not_finite(step, weight, float(values[~values.isfinite()][0]), origin_of_weight(graph, weight))
+    )
 
 
 def _first_bad(tensors: Mapping[str, Tensor]) -> str:
     return next((name for name, t in tensors.items() if not bool(t.isfinite().all())), "all weights together")
-
-
-def _origin(graph: Graph, weight: str) -> Origin | None:
-    """Where the set of weights was declared."""
-    sets = (*graph.modules, *graph.routers, *graph.shared)
-    owners = [s for s in sets if weight.startswith(f"{key_of(s.name)}.")]
-    return max(owners, key=lambda s: len(s.name)).origin if owners else None

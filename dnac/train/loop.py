@@ -15,9 +15,10 @@ from torch.optim import Optimizer
 from dnac.data.base import Batch
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
-from dnac.lowering.base import Output, StepStats
+from dnac.lowering.base import Call, Output, StepStats
 from dnac.text.diagnostic import Faults
 from dnac.train import balance, errors
+from dnac.train.culprit import first_not_finite, running
 from dnac.train.guard import Readings, require_finite
 from dnac.train.losses import counted, task_loss
 from dnac.train.optim import held, idle_modules, set_lr
@@ -71,7 +72,8 @@ def train_step(run: Training, batch: Batch) -> Update:
     run.optimizer.zero_grad()
     losses, counts, stats = _forward_backward(run, batch, step)
     norm = get_total_norm([p.grad for p in run.network.parameters() if p.grad is not None])
-    task, router, norm_value = require_finite(step, Readings(losses, norm, stats), run.network, run.graph)
+    readings = Readings(losses, norm, stats)
+    task, router, norm_value = require_finite(step, readings, run.network, run.graph, lambda: _search(run, batch, step))
     if options.clip is not None:
         clip_grads_with_norm_(run.network.parameters(), options.clip, norm)
     lr = run.settings.value(options.lr, step)
@@ -100,7 +102,8 @@ def _forward_backward(
             if not _is_out_of_memory(error):
                 raise
             accumulate = run.settings.train.accumulate
-            raise Faults(errors.out_of_memory(step, run.settings.micro_batch, accumulate)) from error
+            where = running(error.__traceback__, run.graph)
+            raise Faults(errors.out_of_memory(step, run.settings.micro_batch, accumulate, where)) from error
         losses += torch.stack((task.detach().double(), router.detach().double()))
         counts.add(output.stats)
         stats.append(output.stats)
@@ -108,16 +111,31 @@ def _forward_backward(
     return losses, counts, tuple(stats)
 
 
-def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output, Tensor]:
+def _search(run: Training, batch: Batch, step: int) -> str:
+    """Where a forward pass of the batch first gives what is not finite, in words."""
+    for micro in micro_batches(batch, run.settings.micro_batch):
+        inputs, words = _given(run, micro, step)
+        with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
+            if found := first_not_finite(run.network, run.graph, Call(inputs, **words)):
+                return found
+    return ""
+
+
+def _given(run: Training, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the network is given: inputs, and by name the words of random draws and the scheduled numbers."""
     inputs = batch.inputs.to(run.device, run.dtype if batch.inputs.is_floating_point() else None, non_blocking=True)
+    return inputs, {
+        "seeds": torch.tensor([run.settings.routing_seed, step], device=run.device),
+        "samples": batch.samples.to(run.device, non_blocking=True),
+        "knobs": knob_values(run, step),
+    }
+
+
+def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output, Tensor]:
+    inputs, words = _given(run, batch, step)
     targets = batch.targets.to(run.device, non_blocking=True)
     with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
-        output = run.network(
-            inputs,
-            seeds=torch.tensor([run.settings.routing_seed, step], device=run.device),
-            samples=batch.samples.to(run.device, non_blocking=True),
-            knobs=knob_values(run, step),
-        )
+        output = run.network(inputs, **words)
     smoothing = run.settings.train.label_smoothing
     return output, task_loss(output.logits, targets, label_smoothing=smoothing, count=whole)
 

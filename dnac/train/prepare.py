@@ -7,10 +7,12 @@ from pathlib import Path
 
 from dnac import data
 from dnac.data.base import Dataset
+from dnac.ir.form import Form
 from dnac.kinds.train import TrainParams
 from dnac.semantics.result import CheckedFile, CheckedNet
 from dnac.text.diagnostic import Faults
 from dnac.train import errors, identity
+from dnac.train.places import at
 from dnac.train.run import Run
 from dnac.train.settings import Settings, resolve
 
@@ -63,18 +65,34 @@ def prepare(checked: CheckedNet, file: CheckedFile, options: Options, root: Path
             amounts that make no run.
     """
     if checked.train is None:
-        raise Faults(errors.no_train_block(checked.name, file.source.path))
+        with at(checked.places, "net"):
+            raise Faults(errors.no_train_block(checked.name, file.source.path))
     train = TrainParams.model_validate(dict(checked.train.args))
     whole = identity.spec_identity(checked.graph, checked.train)
     out = options.out or default_folder(whole, train.seed)
     run = _required_folder(out, options)
     home = root or Path(file.source.path).resolve().parent
-    dataset, valid = data.load_pair(checked.train, checked.graph.input, home)
+    dataset, valid = _open(checked, home)
     whole |= identity.data_identity(dataset, valid)
     if run and (changed := identity.differences(run.resolved["identity"], whole)):
         raise Faults(errors.run_differs(run.path, changed))
-    settings = resolve(train, checked.graph, dataset.samples)
+    with at(checked.places):
+        settings = resolve(train, checked.graph, dataset.samples)
     return Prepared(checked, file, options, settings, dataset, valid, whole, home, out, run)
+
+
+def _open(checked: CheckedNet, home: Path) -> tuple[Dataset, Dataset]:
+    """Training and held-out data; a fault stands at its field."""
+    assert checked.train is not None
+    forms = {field: checked.train[field] for field in ("data", "valid")}
+    found = dict[str, Dataset]()
+    for field, form in forms.items():
+        assert isinstance(form, Form)
+        with at(checked.places, field):
+            found[field] = data.load(form, checked.graph.input, home)
+    with at(checked.places, "valid"):
+        data.require_pair(found["data"], found["valid"], str(getattr(forms["data"], "name", "")))
+    return found["data"], found["valid"]
 
 
 def default_folder(of: identity.Identity, seed: int) -> Path:

@@ -126,8 +126,10 @@ class Run:
         Raises:
             Faults: no checkpoint verifies, or it holds other tensors.
         """
+        from dnac.train.culprit import places
+
         found = self.latest(tell)
-        found.load("weights", network.state_dict())
+        found.load("weights", network.state_dict(), places(network.graph))
         return found.step
 
     def network(

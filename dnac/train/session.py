@@ -13,6 +13,7 @@ from dnac.text.diagnostic import Faults
 from dnac.train import checkpoint
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
+from dnac.train.culprit import places
 from dnac.train.events import Line, Listener, Sink
 from dnac.train.guard import require_finite_weights
 from dnac.train.interrupt import Interrupts, Stopped
@@ -71,7 +72,7 @@ class Session:
         run = self.training
         if self.folder is None or self.saved == run.step:
             return
-        require_finite_weights(run.step, run.network)
+        require_finite_weights(run.step, run.network, run.graph)
         state = {
             "position": run.position,
             "seconds": self._elapsed(),
@@ -91,7 +92,7 @@ class Session:
         Raises:
             Faults: it holds other tensors.
         """
-        found.load("weights", self.training.network.state_dict())
+        found.load("weights", self.training.network.state_dict(), places(self.training.graph))
         load_moments(found, self.training.network, self.training.optimizer)
         self.training.step = self.saved = found.step
         self.seconds = found.state["seconds"]

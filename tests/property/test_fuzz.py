@@ -122,6 +122,9 @@ FOUND = {
     "a head before the embed": b"dna 1\nnet n {\nhead lm = unembed()\ninput text(context = 8, vocabulary = 11)\n"
     b"embed tokens(8, positions = none)\nmlp(gelu, 2x)\n}\n",
     "a value for a step": b"dna 1\nnet n {\n 1.25, parallel { mlp(gelu, 4x) }\n}\n",
+    "a part of an epoch": b"dna 1\nnet n {\ninput text(context = 8, vocabulary = 11)\nembed tokens(8, positions = none)\n"
+    b"mlp(gelu, 2x)\nhead lm = unembed()\n}\ntrain n { data = text(\"a\"); valid = text(\"b\")\n"
+    b"batch = sequences(2); length = epochs(0.5); lr = schedule(0, linear(1, 5%)); sed = 1 }\n",
     "a path without end": b'dna 1\nuse "' + b"a/" * 5_000 + b'x.dna"\n',
     "a name of a file that is too long": b'dna 1\nuse "' + b"a" * 300 + b'.dna"\n',
 }

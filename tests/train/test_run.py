@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from dnac import catalogue
 from dnac.cli.main import main
 from dnac.text.diagnostic import Diagnostic, Faults
 from dnac.train import session, tensorboard
@@ -217,7 +218,7 @@ def test_weights_that_overflow_are_never_saved(
     monkeypatch.setattr(session, "train_step", overflowing)
     assert train(spec, "--out", tmp_path / "run") == 1
     told = capsys.readouterr().err
-    assert "DNA723" in told and "lm.weight" in told and "inf" in told
+    assert "DNA723" in told and "lm.weight" in told and "inf" in told and "tiny.dna:12:8" in told
     assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step_0"]
 
 
@@ -231,6 +232,81 @@ def test_used_up_memory_is_told_with_smaller_micro_batches(
     assert train(write_spec(tmp_path), "--out", tmp_path / "run") == 1
     told = capsys.readouterr().err
     assert "DNA725" in told and "3 sequences" in told and "accumulate = 4" in told
+
+
+@pytest.mark.parametrize(
+    ("weight", "code", "said"),
+    [
+        ("lm.weight", "DNA720", "first in the output of `lm`, declared at"),
+        ("nodes.block.mlp.up", "DNA722", "before it, in the output of `nodes.block[1]` at `hop[0]`, declared at"),
+        ("hop.1.weight", "DNA722", "at `hop[1]` (routing step 1), declared at"),
+    ],
+)
+def test_the_module_where_numbers_went_wrong_is_named_with_its_line(
+    weight: str,
+    code: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = session.train_step
+
+    def poisoned(training: session.Training, batch: object) -> object:
+        if training.step == 2:
+            data = training.network.get_parameter(weight).data
+            (data[1] if weight.startswith("nodes") else data).fill_(float("nan"))
+            if weight.startswith("nodes"):  # all tokens choose it, and that without the bias of a choice
+                training.network.get_parameter("hop.0.weight").data.zero_()
+                training.network.get_buffer("hop.0.bias").copy_(torch.tensor([0.0, 9.0, 0.0, 0.0]))
+        return real(training, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session, "train_step", poisoned)
+    assert train(write_spec(tmp_path), "--out", tmp_path / "run") == 1
+    told = capsys.readouterr().err
+    assert f"error[{code}]" in told and said in told
+    assert ("before it" in told) == ("before it" in said)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("data", 'text("gone.txt")', "DNA620"),
+        ("valid", 'text("gone.txt")', "DNA620"),
+        ("valid", 'text("train.txt")', "DNA629"),
+        ("data", "digits(split = train)", "DNA626"),
+        ("length", "epochs(0.0001)", "DNA652"),
+    ],
+)
+def test_a_fault_of_the_data_stands_at_its_line(
+    field: str, value: str, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = write_spec(tmp_path, **{field: value})
+    lines = enumerate(spec.read_text().splitlines(), start=1)
+    place = next(f"{number}:{len(field) + 6}" for number, line in lines if line.startswith(f"  {field} ="))
+    assert train(spec, "--out", tmp_path / "run") in (1, 2)
+    told = capsys.readouterr().err
+    assert f"error[{code}]" in told and f"tiny.dna:{place}" in told and "^" in told
+
+
+def test_data_for_another_input_show_the_input_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = write_spec(tmp_path)
+    spec.write_text(spec.read_text().replace("vocabulary = 256", "vocabulary = 200"))
+    assert train(spec, "--out", tmp_path / "run") == 1
+    told = capsys.readouterr().err
+    assert "DNA624" in told and "the net takes this" in told and "vocabulary = 200" in told
+
+
+def test_memory_that_runs_out_names_the_module_that_was_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setitem(catalogue.get("module", "mlp").__dict__, "forward", full)
+    assert train(write_spec(tmp_path), "--out", tmp_path / "run") == 1
+    told = capsys.readouterr().err
+    assert "DNA725" in told and "at `nodes.block`, declared at" in told and "tiny.dna:5:16" in told
 
 
 def test_a_file_without_a_train_block_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,7 @@ def test_a_changed_net_that_does_not_fit_names_the_weights(runs: Path, capsys: p
     assert main(["eval", str(runs / "s1"), "--set", "nodes.block=mlp(gelu, 2x)", "--device", "cpu"]) == 1
     err = capsys.readouterr().err
     assert "DNA734" in err and "nodes.block.attention" in err
+    assert "`nodes.block.mlp.up` is" in err and ", declared at " in err and "spec.dna:5:16" in err
 
 
 @pytest.mark.parametrize("words", [["eval"], ["generate", "--prompt", "a"], ["compare"]])
