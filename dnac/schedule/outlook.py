@@ -91,6 +91,22 @@ class Outlook:
         return roofline_ms(0.0, ADAMW * self.memory.weights["parameters"], self.types.work, self.device)
 
     @property
+    def loss_bytes(self) -> float:
+        """The loss of a micro-batch: logits are read, their softmax is written; backward moves as much."""
+        logits = self.memory.moments[-2].size / self.types.size("work")
+        return self.sequences * logits * (self.types.size("work") + self.types.size("gate"))
+
+    @property
+    def loss_ms(self) -> float | None:
+        """The loss, forward and backward, at the device's bandwidth."""
+        return roofline_ms(0.0, 2 * self.loss_bytes, self.types.work, self.device)
+
+    @property
+    def step_ms(self) -> float | None:
+        """A train step of one micro-batch, predicted."""
+        return _sum([self.training_ms, self.loss_ms, self.optimizer_ms])
+
+    @property
     def forward_ms(self) -> float | None:
         """A forward pass, predicted."""
         return _sum([t.forward for t in self.times.values()])

@@ -37,7 +37,7 @@ def instruction_block(view: Outlook) -> list[str]:
             "",
         ))  # fmt: skip
     loss = int(lives.get("loss", {}).get("kept", 0))
-    rows.append(("loss", "1", "", "", bytes_text(loss), "", "", ""))
+    rows.append(("loss", "1", "", bytes_text(view.loss_bytes), bytes_text(loss), _ms(view.loss_ms), "", ""))
     rows.append(
         ("AdamW", "1", "", bytes_text(7 * view.memory.weights["parameters"]), "", _ms(view.optimizer_ms), "", "")
     )
@@ -81,14 +81,15 @@ def _fits(view: Outlook) -> str:
 
 
 def _step(view: Outlook) -> str:
-    forward, both, adamw = view.forward_ms, view.training_ms, view.optimizer_ms
-    if forward is None or both is None or adamw is None:
+    forward, both, loss, adamw = view.forward_ms, view.training_ms, view.loss_ms, view.optimizer_ms
+    if forward is None or both is None or loss is None or adamw is None:
         return "no prediction (`dnac tune` measures what it needs)"
-    whole = both + adamw
+    whole = both + loss + adamw
     rate = view.tokens / whole * 1e3 if whole else 0.0
     return (
         f"about {ms_text(whole)} ms: {ms_text(forward)} forward, {ms_text(both - forward)} backward,"
-        f" {ms_text(adamw)} AdamW; {count_text(rate)}tokens/s (a prediction by roofline, not a measurement)"
+        f" {ms_text(loss)} loss, {ms_text(adamw)} AdamW; {count_text(rate)}tokens/s"
+        " (a prediction by roofline, not a measurement)"
     )
 
 

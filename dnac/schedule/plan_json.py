@@ -12,7 +12,7 @@ from dnac.schedule.quantities import cases
 def device_json(view: Outlook) -> dict[str, Any]:
     """Device, batch, predicted times of a step, and what will run; null where something is not known."""
     device, work, choices = view.device, view.types.work, view.choices
-    forward, both, adamw = view.forward_ms, view.training_ms, view.optimizer_ms
+    forward, both = view.forward_ms, view.training_ms
     return {
         "device": {
             "name": device.name,
@@ -29,8 +29,9 @@ def device_json(view: Outlook) -> dict[str, Any]:
         "predicted_ms": {
             "forward": _ms(forward),
             "backward": None if both is None or forward is None else _ms(both - forward),
-            "optimizer": _ms(adamw),
-            "step": None if both is None or adamw is None else _ms(both + adamw),
+            "loss": _ms(view.loss_ms),
+            "optimizer": _ms(view.optimizer_ms),
+            "step": _ms(view.step_ms),
         },
         "choices": {"lowering": choices.lowering, "why": choices.why_lowering, **choices.summary},
     }

@@ -103,6 +103,7 @@ def _spent(view: Outlook, routed: set[str]) -> _Spent:
             spent.time[name] += time / len(owners)
     head = next((i.weights for i in instructions.values() if isinstance(i, do.Head)), "")
     spent.kept["head", _pattern(head)] += int(lives["loss"]["kept"])
+    spent.time["head", _pattern(head)] += view.loss_ms or 0.0
     spent.time[ADAMW] += view.optimizer_ms or 0.0
     return spent
 

@@ -40,12 +40,15 @@ def test_times_are_the_roofline_of_each_instruction() -> None:
         times = view.times[cost.out]
         assert times.forward == pytest.approx(1e3 * max(work, moved))
         assert times.training == pytest.approx(PASSES * 1e3 * max(work, moved))
+    logits = 4 * 12 * 256
+    assert view.loss_ms == pytest.approx(1e3 * 2 * logits * (4 + 4) / 1e9)
+    assert view.step_ms == pytest.approx(view.training_ms + view.loss_ms + view.optimizer_ms)
     assert view.optimizer_ms == pytest.approx(1e3 * ADAMW * 4 * 24160 / 1e9)
 
 
 def test_nothing_is_predicted_of_a_device_of_which_nothing_is_known() -> None:
     found = plan(NET)
-    assert found["predicted_ms"] == {"forward": None, "backward": None, "optimizer": None, "step": None}
+    assert found["predicted_ms"] == {"forward": None, "backward": None, "loss": None, "optimizer": None, "step": None}
     assert found["batch"] == {"sequences": 8, "tokens": 96, "fits": None, "usable_memory": 0.9}
     assert "no prediction" in render_plan(NET)
 
