@@ -376,10 +376,11 @@ def _wait(args: argparse.Namespace) -> None:
     import torch
 
     torch.cuda.empty_cache()
+    parent = os.getppid()
     (args.out / f"{args.child}.ready").touch()
     while not (args.out / f"{args.child}.go").exists():
         time.sleep(0.05)
-        if os.getppid() == 1:
+        if os.getppid() != parent:
             sys.exit("the parent is gone")
 
 
