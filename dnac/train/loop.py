@@ -121,7 +121,7 @@ def _search(run: Training, batch: Batch, step: int) -> str:
     return ""
 
 
-def _given(run: Training, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+def _given(run: Training, batch: Batch, step: int) -> tuple[Tensor, dict[str, Any]]:
     """What the network is given: inputs, and by name the words of random draws and the scheduled numbers."""
     inputs = batch.inputs.to(run.device, run.dtype if batch.inputs.is_floating_point() else None, non_blocking=True)
     return inputs, {
