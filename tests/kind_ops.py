@@ -37,6 +37,10 @@ class PlainOps:
     def activate(self, x: Tensor, kind: Form) -> Tensor:
         return word("activation", kind).activate(x)
 
+    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
+        inner = self.activate(self.normed_linear(x, norm, weights, "up"), activation)
+        return self.linear(inner, weights["down"], weights.get("down_bias"))
+
     def attend(
         self, x: Tensor, project: Any, heads: Heads, *, positions: Form, causal: bool, window: int | None
     ) -> Tensor:

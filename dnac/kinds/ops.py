@@ -52,6 +52,10 @@ class Ops(Protocol):
         """An activation over the last axis; a gated one halves it."""
         ...
 
+    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
+        """`linear` by `down` of `activate` of `normed_linear` by `up`: an mlp as one operation."""
+        ...
+
     def attend(
         self,
         x: Tensor,

@@ -28,7 +28,7 @@ from dnac.lowering.modules import PartPlan, increment, plans_by_set
 from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routing import Given, Routing, balance_loss, decide, router_of
 from dnac.lowering.turns import Names, Renamed, Results, Turn
-from dnac.lowering.weights import has_bias, key_of, site_of, stack_of
+from dnac.lowering.weights import Stack, has_bias, key_of, site_of, stack_of
 from dnac.passes.facts import fixed_choice
 from dnac.schedule import instructions as do
 
@@ -148,7 +148,7 @@ class Interpreter(ABC):
 
         def act(values: Values, turn: Turn) -> None:
             def weights(plan: PartPlan) -> dict[str, Tensor]:
-                return {name: stack.of(turn.weights)[0] for name, stack in keys[plan.name].items()}
+                return {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
 
             inner = outer = None
             if i.gate is not None:
@@ -232,6 +232,18 @@ class Interpreter(ABC):
             plan.name: {name: stack_of(self.graph, members, plan.name, name) for name in plan.weights}
             for plan in self.plans[members[0].set]
         }
+
+    def _one(self, turn: Turn, stack: Stack) -> Tensor:
+        """The weight of a single module. A stacked tensor is taken apart once per call: its gradient is then
+        put together once, and not added up from one padded with zeros for each module.
+        """
+        ((key, indices, _),) = stack.pieces
+        if indices is None:
+            return turn.weights[key]
+        made, name = turn.frame.made, ("apart", turn.names.keys.get(key, key))
+        if name not in made:
+            made[name] = turn.weights[key].unbind(0)
+        return made[name][indices[0]]
 
     def _dense_ops(self, turn: Turn, site: str, module: str, part: str, mix: Mix | None = None) -> DenseOps:
         return DenseOps(turn.frame, turn.names.words[site], turn.names.words[module], part, mix or type(self).mix)

@@ -96,6 +96,11 @@ class RowOps:
         """The activation as its kind writes it."""
         return word("activation", kind).activate(x)
 
+    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
+        """Up, activation, down."""
+        inner = self.activate(self.normed_linear(x, norm, weights, "up"), activation)
+        return self.linear(inner, weights["down"], weights.get("down_bias"))
+
     def attend(
         self,
         x: Tensor,

@@ -16,10 +16,13 @@ from torch import Tensor
 from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
-from dnac.lowering.kernels import activations, norms, segments
+from dnac.lowering.kernels import activations, norms, segments, tiles
+from dnac.lowering.kernels.feed_forward import Rows, feed_forward
 from dnac.lowering.kernels.segments import packed_table
+from dnac.lowering.kernels.tiles import row_tiles
 from dnac.lowering.ops_rows import RowOps
 from dnac.lowering.products import BankWeights, bank_product
+from dnac.lowering.rows import BankRows
 
 
 class Places(NamedTuple):
@@ -32,6 +35,9 @@ class Places(NamedTuple):
     first: Tensor
     last: Tensor
     """Bounds of each block of rows (`segments.segment_blocks`)."""
+    of: Tensor
+    at: Tensor
+    """Module and first row of each tile (`tiles.row_tiles`)."""
 
 
 @dataclass
@@ -50,6 +56,12 @@ class SortedOps(RowOps):
     """Type of the products."""
     attention: str
     """Candidate: `segments` or `mask`."""
+    product: str
+    """Candidate: `tiles` or `aten`."""
+    may_join: bool
+    """Whether a result may hold the increments before it."""
+    joined: bool = False
+    """Whether the last result does."""
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """x [N, ..., I] times each row's own weight, stacked [M, I, O], plus its bias."""
@@ -69,6 +81,18 @@ class SortedOps(RowOps):
             self.stream, self.added, weight, rows.order, self.inverse, rows.ends, self.set.K, kind.name
         )
         return y if bias is None else y + self._own(bias, y)
+
+    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
+        """On tiles where they serve it; else as its parts."""
+        if not self._suits_tiles(x, norm, weights, activation):
+            return super().feed_forward(x, norm, weights, activation)
+        rows = self.set.rows
+        self.joined = self.may_join and self.added is not None
+        return feed_forward(
+            self.stream, self.added, weights.folded("norm", "up"), weights["down"],  # type: ignore[attr-defined]
+            Rows(rows.order, self.inverse, rows.ends, self.places.of, self.places.at), self.set.K,
+            norm=norm.name, activation=activation.name, joins=self.joined,
+        )  # fmt: skip
 
     def activate(self, x: Tensor, kind: Form) -> Tensor:
         """The activation, over live rows."""
@@ -91,19 +115,27 @@ class SortedOps(RowOps):
             return self._by_mask(x, project, heads, positions, causal, window)
         packed = project(x, self)
         seen, _ = segments.segment_attention(
-            packed, *self.places, self.set.rows.ends, self._table(positions, heads), list(heads), causal, window or 0
+            packed, *self.places[:4], self.set.rows.ends, self._table(positions, heads), list(heads), causal, window or 0
         )
         return seen.unflatten(-1, (heads.queries, heads.width))
 
+    def _suits_tiles(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> bool:
+        if self.product != "tiles" or x is not self.own or not isinstance(weights, BankWeights):
+            return False
+        if norm.name not in norms.SERVED or "up_bias" in weights or "down_bias" in weights:
+            return False
+        sizes = weights["up"].shape[1:]
+        return tiles.serves(activation.name, self.dtype, x.device, *sizes)
+
     def _table(self, positions: Form, heads: Heads) -> Tensor | None:
-        """[T, E] cos beside sin; in float16 where products are in bfloat16, which rounds more coarsely."""
+        """[N, E] cos beside sin of each row; float16 where products are in bfloat16, which rounds more coarsely."""
         key = "sorted table", positions.name, str(positions.get("base")), heads.width
         made = self.frame.made
         if key not in made:
             table = self.frame.table(positions, heads.width, torch.float32)
             dtype = torch.float16 if self.dtype == torch.bfloat16 else torch.float32
             made[key] = None if table is None else packed_table(*table, dtype)
-        return made[key]
+        return None if made[key] is None else made[key][self.places.positions]
 
     def _by_mask(  # noqa: PLR0913
         self,
@@ -121,9 +153,9 @@ class SortedOps(RowOps):
         return torch.where(live[:, None], seen, 0)
 
 
-def places_of(module: Tensor, live: Tensor, order: Tensor, sequences: int, tokens: int, K: int) -> Places:
-    """Places of sorted rows: `module` [N] of each row, `order` [N] its number among the B T K rows."""
-    count = order.shape[0]
+def places_of(rows: BankRows, sequences: int, tokens: int, K: int) -> Places:
+    """Places of a bank's sorted rows."""
+    order, ends, count = rows.order, rows.ends, rows.order.shape[0]
     sequence, position = order // (tokens * K), order // K % tokens
-    key = torch.where(live, module * sequences + sequence, count).to(torch.int32)
-    return Places(key, position.to(torch.int32), *segments.segment_blocks(key))
+    key = torch.where(rows.live, rows.module * sequences + sequence, count).to(torch.int32)
+    return Places(key, position.to(torch.int32), *segments.segment_blocks(key), *row_tiles(ends, count))

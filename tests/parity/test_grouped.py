@@ -43,6 +43,8 @@ CASES: dict[str, dict[str, Any]] = {
     "pool norm": {"groups": [("m", 4, MLP)], "norm": form("rms"), "choose": form("top", k=2)},
     "sees module": {"groups": [BLOCK, SKIP], "sees": form("module")},
     "sees everyone": {"groups": [BLOCK, SKIP], "sees": form("everyone")},
+    "fixed": {"groups": [BLOCK], "choose": form("fixed", index=1), "weight": form("one"), "grad": form("none")},
+    "backbone": {"groups": [BLOCK, SKIP], "backbone": (wide(positions=ROPE), *MLP)},
     "odd": {"groups": [BLOCK, SKIP], "tokens": 7, "choose": form("top", k=2), "shared_router": True},
 }
 
@@ -68,6 +70,7 @@ def test_it_errs_at_most_twice_as_much_as_the_reference_in_the_same_type(case: s
         assert found_error < 2 * max(errors["reference"][name], floor), name
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.skipif(INTERPRETED, reason="the compiler's graph runs grouped products in bfloat16 alone, the interpreter does not")
 @pytest.mark.parametrize("lowering", ["portable", "grouped"])
 def test_compiled_and_eager_agree_at_many_rows_and_modules(lowering: str) -> None:
@@ -83,6 +86,7 @@ def test_compiled_and_eager_agree_at_many_rows_and_modules(lowering: str) -> Non
         assert float((gradient - wanted[name]).norm() / wanted[name].norm()) < 0.03, name
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.skipif(INTERPRETED, reason="a host sync is a matter of CUDA")
 def test_a_step_never_waits_for_the_device_and_no_routing_compiles_anything_new() -> None:
     graph = routed([BLOCK, SKIP], choose=form("top", k=2))
@@ -103,6 +107,7 @@ def test_a_step_never_waits_for_the_device_and_no_routing_compiles_anything_new(
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.skipif(INTERPRETED, reason="memory is poisoned on the device")
 @pytest.mark.parametrize("compiled", [False, True])
 def test_poisoned_memory_never_reaches_a_result(compiled: bool) -> None:

@@ -75,9 +75,7 @@ def weights(params: MlpParams, site: Site) -> tuple[WeightSpec, ...]:
 
 def forward(params: MlpParams, weights: Weights, x: Tensor, ops: Ops) -> Tensor:
     """The increment f(x), x and result [..., D]."""
-    inner = ops.activate(ops.normed_linear(x, params.norm, weights, "up"), params.activation)
-    y = ops.linear(inner, weights["down"], weights.get("down_bias"))
-    return ops.dropout(y, params.dropout, "mlp")
+    return ops.dropout(ops.feed_forward(x, params.norm, weights, params.activation), params.dropout, "mlp")
 
 
 def flops(params: MlpParams, site: Site, keys: float) -> float:

@@ -16,7 +16,7 @@ _ROWS, _COLS = 4, 1024
 
 
 @triton.jit
-def _act(x, KIND: tl.constexpr):  # noqa: ANN001, ANN202, N803
+def act(x, KIND: tl.constexpr):  # noqa: ANN001, ANN202, N803
     """(f(x), f'(x)) of relu, silu (also inside swiglu) and gelu in its tanh form (also inside geglu)."""
     if KIND == "relu":
         return tl.maximum(x, 0.0), tl.where(x > 0, 1.0, 0.0)
@@ -38,7 +38,7 @@ def _activate(u, live, y, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.c
         cols = (tl.program_id(1) * COLS + tl.arange(0, COLS))[None, :]
         ok = (rows >= 0) & (cols < F)
         wide = 2 * F if GATED else F
-        value, _ = _act(tl.load(u + rows * wide + cols, mask=ok, other=0.0).to(tl.float32), KIND)
+        value, _ = act(tl.load(u + rows * wide + cols, mask=ok, other=0.0).to(tl.float32), KIND)
         if GATED:
             value *= tl.load(u + rows * wide + F + cols, mask=ok, other=0.0).to(tl.float32)
         tl.store(y + rows * F + cols, value.to(y.dtype.element_ty), mask=ok)
@@ -53,7 +53,7 @@ def _activate_du(dy, u, live, du, F, KIND: tl.constexpr, GATED: tl.constexpr, RO
         cols = (tl.program_id(1) * COLS + tl.arange(0, COLS))[None, :]
         ok = (rows >= 0) & (cols < F)
         wide = 2 * F if GATED else F
-        value, slope = _act(tl.load(u + rows * wide + cols, mask=ok, other=0.0).to(tl.float32), KIND)
+        value, slope = act(tl.load(u + rows * wide + cols, mask=ok, other=0.0).to(tl.float32), KIND)
         grad = tl.load(dy + rows * F + cols, mask=ok, other=0.0).to(tl.float32)
         if GATED:
             other = tl.load(u + rows * wide + F + cols, mask=ok, other=0.0).to(tl.float32)

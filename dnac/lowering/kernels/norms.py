@@ -59,8 +59,8 @@ def _norm(  # noqa: PLR0913
 
 @triton.jit
 def _norm_dx(  # noqa: PLR0913
-    dy, stream, added, order, live, mean, rstd, dx, y, D,  # noqa: ANN001, N803
-    K: tl.constexpr, HAS_ADDED: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
+    dy, stream, added, order, live, mean, rstd, plus, dx, y, both, D,  # noqa: ANN001, N803
+    K: tl.constexpr, HAS_ADDED: tl.constexpr, HAS_PLUS: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
 ):  # fmt: skip
     count = tl.load(live)
     first = tl.program_id(0) * ROWS
@@ -84,6 +84,9 @@ def _norm_dx(  # noqa: PLR0913
             grad = shift * scale[:, None]
         tl.store(y + at, x.to(y.dtype.element_ty), mask=ok)
         tl.store(dx + at, grad.to(dx.dtype.element_ty), mask=ok)
+        if HAS_PLUS:
+            grad += tl.load(plus + at, mask=ok, other=0.0).to(tl.float32)
+            tl.store(both + at, grad.to(both.dtype.element_ty), mask=ok)
 
 
 def _sizes(D: int) -> dict[str, int]:
@@ -118,16 +121,20 @@ def row_norm_dx(  # noqa: PLR0913
     rstd: Tensor,
     K: int,
     kind: str,
-) -> tuple[Tensor, Tensor]:
-    """Gradient of x [N, D], in the stream's type; and y once more, so that nobody need keep it."""
+    plus: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradient of x [N, D], in the stream's type; y once more, so that nobody need keep it; and the
+    gradient with `plus` [N, D] added (empty without it).
+    """
     N, D = dy.shape
     dx, y = torch.empty((N, D), dtype=stream.dtype, device=stream.device), torch.empty_like(dy)
+    both = dx.new_empty(0) if plus is None else torch.empty_like(plus)
     sizes = _sizes(D)
     _norm_dx[(triton.cdiv(N, sizes["ROWS"]),)](
-        dy.contiguous(), stream, stream if added is None else added, order, ends[-1:], mean, rstd, dx, y, D,
-        K=K, HAS_ADDED=added is not None, KIND=kind, **sizes,
+        dy.contiguous(), stream, stream if added is None else added, order, ends[-1:], mean, rstd, dy if plus is None else plus, dx, y, both, D,
+        K=K, HAS_ADDED=added is not None, HAS_PLUS=plus is not None, KIND=kind, **sizes,
     )  # fmt: skip
-    return dx, y
+    return dx, y, both
 
 
 @row_norm.register_fake
@@ -140,8 +147,9 @@ def _(
 
 
 @row_norm_dx.register_fake
-def _(dy: Tensor, stream: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(dy, dtype=stream.dtype), torch.empty_like(dy)
+def _(dy: Tensor, stream: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+    dx = torch.empty_like(dy, dtype=stream.dtype)
+    return dx, torch.empty_like(dy), dx.new_empty(0) if rest[-1] is None else torch.empty_like(rest[-1])
 
 
 class _NormedProduct(torch.autograd.Function):
@@ -167,7 +175,7 @@ class _NormedProduct(torch.autograd.Function):
         stream, added, weight, order, inverse, ends, mean, rstd = ctx.saved_tensors
         grad = grads[0].contiguous()
         dy = F.grouped_mm(grad, weight.mT, offs=ends)
-        dx, y = row_norm_dx(dy, stream, added, order, ends, mean, rstd, ctx.K, ctx.kind)
+        dx, y, _ = row_norm_dx(dy, stream, added, order, ends, mean, rstd, ctx.K, ctx.kind, None)
         dadded = None if added is None else dx.to(added.dtype)
         dweight = rows_outer(y, grad, ends)
         return back_to_tokens(dx, inverse, ends, ctx.K), dadded, dweight, *(None,) * 5

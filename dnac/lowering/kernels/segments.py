@@ -20,34 +20,46 @@ from torch import Tensor
 BLOCK = 64
 """Rows of a tile, of queries and of keys."""
 LAUNCH = {"num_warps": 4, "num_stages": 1}
+LAUNCH_BACK = {"num_warps": 4, "num_stages": 1, "maxnreg": 160}
 """More stages take shared memory from other programs, and segments are short: slower on H200."""
 _LOG2E, _LN2 = 1.4426950408889634, 0.6931471805599453
 
 
 @triton.jit
-def _turned(x, rows, ok, at, table, SCALE, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
+def _turned(x, rows, ok, table, SCALE, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
     """Both halves of a head's rows, turned by their positions and scaled; in the type of x."""
     half = tl.arange(0, E // 2)
     place = x + rows.to(tl.int64)[:, None] * WIDTH + half[None, :]
     a = tl.load(place, mask=ok[:, None], other=0.0).to(tl.float32)
     b = tl.load(place + E // 2, mask=ok[:, None], other=0.0).to(tl.float32)
     if ROPE:
-        angle = table + at[:, None] * E + half[None, :]
-        c, s = tl.load(angle).to(tl.float32), tl.load(angle + E // 2).to(tl.float32)
+        angle = table + rows.to(tl.int64)[:, None] * E + half[None, :]
+        c = tl.load(angle, mask=ok[:, None], other=0.0).to(tl.float32)
+        s = tl.load(angle + E // 2, mask=ok[:, None], other=0.0).to(tl.float32)
         a, b = a * c - b * s, b * c + a * s
     return (a * SCALE).to(x.dtype.element_ty), (b * SCALE).to(x.dtype.element_ty)
 
 
 @triton.jit
-def _store_turned_back(x, da, db, rows, ok, at, table, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
+def _store_turned_back(x, da, db, rows, ok, table, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
     half = tl.arange(0, E // 2)
     if ROPE:
-        angle = table + at[:, None] * E + half[None, :]
-        c, s = tl.load(angle).to(tl.float32), tl.load(angle + E // 2).to(tl.float32)
+        angle = table + rows.to(tl.int64)[:, None] * E + half[None, :]
+        c = tl.load(angle, mask=ok[:, None], other=0.0).to(tl.float32)
+        s = tl.load(angle + E // 2, mask=ok[:, None], other=0.0).to(tl.float32)
         da, db = da * c + db * s, db * c - da * s
     place = x + rows.to(tl.int64)[:, None] * WIDTH + half[None, :]
     tl.store(place, da.to(x.dtype.element_ty), mask=ok[:, None])
     tl.store(place + E // 2, db.to(x.dtype.element_ty), mask=ok[:, None])
+
+
+@triton.jit
+def _places(key, pos, rows, ok, NONE: tl.constexpr, WINDOW: tl.constexpr):  # noqa: ANN001, ANN202, N803
+    """Segments of rows, and their positions where a window asks for them (a row always sees itself)."""
+    where = tl.load(key + rows, mask=ok, other=NONE)
+    if WINDOW > 0:
+        rows = tl.load(pos + rows, mask=ok, other=0)
+    return where, rows
 
 
 @triton.jit
@@ -73,8 +85,8 @@ def _attend(  # noqa: PLR0913, PLR0915
     if start < count:
         rq = start + tl.arange(0, BLOCK)
         okq = rq < count
-        kq, pq = tl.load(key + rq, mask=okq, other=-1), tl.load(pos + rq, mask=okq, other=0)
-        qa, qb = _turned(qkv + h * E, rq, okq, pq, table, SCALE, E, ROPE, WIDTH)
+        kq, pq = _places(key, pos, rq, okq, -1, WINDOW)
+        qa, qb = _turned(qkv + h * E, rq, okq, table, SCALE, E, ROPE, WIDTH)
         k_at, v_at = qkv + (H + h // (H // G)) * E, qkv + (H + G + h // (H // G)) * E
         dims = tl.arange(0, E)
         top = tl.full([BLOCK], -1e30, tl.float32)
@@ -85,8 +97,8 @@ def _attend(  # noqa: PLR0913, PLR0915
         for c in range(low, high, BLOCK):
             rk = c + tl.arange(0, BLOCK)
             okk = rk < count
-            kk, pk = tl.load(key + rk, mask=okk, other=-2), tl.load(pos + rk, mask=okk, other=0)
-            ka, kb = _turned(k_at, rk, okk, pk, table, 1.0, E, ROPE, WIDTH)
+            kk, pk = _places(key, pos, rk, okk, -2, WINDOW)
+            ka, kb = _turned(k_at, rk, okk, table, 1.0, E, ROPE, WIDTH)
             s = tl.dot(qa, tl.trans(ka), input_precision=PRECISION)
             s = tl.dot(qb, tl.trans(kb), s, input_precision=PRECISION)
             s = tl.where(_seen(rq, rk, kq, kk, pq, pk, CAUSAL, WINDOW), s, -float("inf"))
@@ -115,8 +127,8 @@ def _attend_dq(  # noqa: PLR0913, PLR0915
     if start < count:
         rq = start + tl.arange(0, BLOCK)
         okq = rq < count
-        kq, pq = tl.load(key + rq, mask=okq, other=-1), tl.load(pos + rq, mask=okq, other=0)
-        qa, qb = _turned(qkv + h * E, rq, okq, pq, table, SCALE, E, ROPE, WIDTH)
+        kq, pq = _places(key, pos, rq, okq, -1, WINDOW)
+        qa, qb = _turned(qkv + h * E, rq, okq, table, SCALE, E, ROPE, WIDTH)
         k_at, v_at = qkv + (H + h // (H // G)) * E, qkv + (H + G + h // (H // G)) * E
         dims = tl.arange(0, E)
         at = rq.to(tl.int64)[:, None] * WIDE + h * E + dims[None, :]
@@ -132,8 +144,8 @@ def _attend_dq(  # noqa: PLR0913, PLR0915
         for c in range(low, high, BLOCK):
             rk = c + tl.arange(0, BLOCK)
             okk = rk < count
-            kk, pk = tl.load(key + rk, mask=okk, other=-2), tl.load(pos + rk, mask=okk, other=0)
-            ka, kb = _turned(k_at, rk, okk, pk, table, 1.0, E, ROPE, WIDTH)
+            kk, pk = _places(key, pos, rk, okk, -2, WINDOW)
+            ka, kb = _turned(k_at, rk, okk, table, 1.0, E, ROPE, WIDTH)
             s = tl.dot(qa, tl.trans(ka), input_precision=PRECISION)
             s = tl.dot(qb, tl.trans(kb), s, input_precision=PRECISION)
             p = tl.where(_seen(rq, rk, kq, kk, pq, pk, CAUSAL, WINDOW), tl.exp2(s - height[:, None]), 0.0)
@@ -143,7 +155,7 @@ def _attend_dq(  # noqa: PLR0913, PLR0915
             da = tl.dot(ds, ka, da, input_precision=PRECISION)
             db = tl.dot(ds, kb, db, input_precision=PRECISION)
         scale = SCALE * 0.6931471805599453
-        _store_turned_back(dqkv + h * E, da * scale, db * scale, rq, okq, pq, table, E, ROPE, WIDTH)
+        _store_turned_back(dqkv + h * E, da * scale, db * scale, rq, okq, table, E, ROPE, WIDTH)
 
 
 @triton.jit
@@ -158,8 +170,8 @@ def _attend_dkv(  # noqa: PLR0913, PLR0915
     if start < count:
         rk = start + tl.arange(0, BLOCK)
         okk = rk < count
-        kk, pk = tl.load(key + rk, mask=okk, other=-2), tl.load(pos + rk, mask=okk, other=0)
-        ka, kb = _turned(qkv + (H + g) * E, rk, okk, pk, table, 1.0, E, ROPE, WIDTH)
+        kk, pk = _places(key, pos, rk, okk, -2, WINDOW)
+        ka, kb = _turned(qkv + (H + g) * E, rk, okk, table, 1.0, E, ROPE, WIDTH)
         dims = tl.arange(0, E)
         v_at = (H + G + g) * E + rk.to(tl.int64)[:, None] * WIDTH + dims[None, :]
         v = tl.load(qkv + v_at, mask=okk[:, None], other=0.0)
@@ -173,8 +185,8 @@ def _attend_dkv(  # noqa: PLR0913, PLR0915
             for c in range(low, high, BLOCK):
                 rq = c + tl.arange(0, BLOCK)
                 okq = rq < count
-                kq, pq = tl.load(key + rq, mask=okq, other=-1), tl.load(pos + rq, mask=okq, other=0)
-                qa, qb = _turned(qkv + h * E, rq, okq, pq, table, SCALE, E, ROPE, WIDTH)
+                kq, pq = _places(key, pos, rq, okq, -1, WINDOW)
+                qa, qb = _turned(qkv + h * E, rq, okq, table, SCALE, E, ROPE, WIDTH)
                 at = rq.to(tl.int64)[:, None] * WIDE + h * E + dims[None, :]
                 grad = tl.load(dout + at, mask=okq[:, None], other=0.0)
                 height = tl.load(lse + rq.to(tl.int64) * H + h, mask=okq, other=0.0)
@@ -188,7 +200,7 @@ def _attend_dkv(  # noqa: PLR0913, PLR0915
                 da = tl.dot(ds, qa, da, input_precision=PRECISION)
                 db = tl.dot(ds, qb, db, input_precision=PRECISION)
         ln2 = 0.6931471805599453
-        _store_turned_back(dqkv + (H + g) * E, da * ln2, db * ln2, rk, okk, pk, table, E, ROPE, WIDTH)
+        _store_turned_back(dqkv + (H + g) * E, da * ln2, db * ln2, rk, okk, table, E, ROPE, WIDTH)
         tl.store(dqkv + v_at, dv.to(dqkv.dtype.element_ty), mask=okk[:, None])
 
 
@@ -227,7 +239,7 @@ def _constants(heads: list[int], qkv: Tensor, is_turned: bool, causal: bool, win
     return {
         "SCALE": E**-0.5 * _LOG2E, "WIDTH": qkv.shape[1], "WIDE": H * E, "H": H, "G": G, "E": E, "ROPE": is_turned,
         "CAUSAL": causal, "WINDOW": window, "BLOCK": BLOCK,
-        "PRECISION": "ieee" if qkv.dtype == torch.float32 else "tf32", **LAUNCH,
+        "PRECISION": "ieee" if qkv.dtype == torch.float32 else "tf32",
     }  # fmt: skip
 
 
@@ -236,13 +248,14 @@ def segment_attention(  # noqa: PLR0913
     qkv: Tensor, key: Tensor, pos: Tensor, first: Tensor, last: Tensor, ends: Tensor,
     table: Tensor | None, heads: list[int], causal: bool, window: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """[N, H E] what each live row has seen, and [N, H] the base-2 logarithm of its softmax's sum."""
+    """Packed rows and a `table` of cos beside sin [N, E] to
+    [N, H E] what each live row has seen, and [N, H] the base-2 logarithm of its softmax's sum."""
     H, _, E = heads
     N = qkv.shape[0]
     out = qkv.new_empty((N, H * E))
     lse = torch.empty((N, H), dtype=torch.float32, device=qkv.device)
     _attend[(H, triton.cdiv(N, BLOCK))](
-        qkv, key, pos, first, last, ends[-1:], _given(table, qkv), out, lse, **_constants(heads, qkv, table is not None, causal, window)
+        qkv, key, pos, first, last, ends[-1:], _given(table, qkv), out, lse, **_constants(heads, qkv, table is not None, causal, window), **LAUNCH,
     )
     return out, lse
 
@@ -257,7 +270,7 @@ def segment_attention_grad(  # noqa: PLR0913
     blocks = triton.cdiv(qkv.shape[0], BLOCK)
     dqkv, delta, dout = torch.empty_like(qkv), torch.empty_like(lse), dout.contiguous()
     shared = (qkv, key, pos, first, last, ends[-1:], _given(table, qkv), lse, delta, dqkv)
-    constants = _constants(heads, qkv, table is not None, causal, window)
+    constants = _constants(heads, qkv, table is not None, causal, window) | LAUNCH_BACK
     _attend_dq[(H, blocks)](dout, out, *shared, **constants)
     _attend_dkv[(G, blocks)](dout, *shared, **constants)
     return dqkv

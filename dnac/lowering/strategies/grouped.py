@@ -61,6 +61,13 @@ class Pending(NamedTuple):
     """Each bank's rows and its increments [N, D], one per part."""
 
 
+class Parts(NamedTuple):
+    """The increments of a module's parts, for every token."""
+
+    made: tuple[Tensor, ...]
+    """Each [B, T, D]."""
+
+
 class Grouped(Portable):
     """Runs routed modules in sorted order."""
 
@@ -96,7 +103,7 @@ class Grouped(Portable):
             B, T, D = x_BTD.shape
             K = whole.order.shape[0] // (B * T)
             own = to_bank(x_BTD[:, :, None].expand(B, T, K, D).reshape(-1, D), rows)
-            places = places_of(rows.module, rows.live, rows.order, B, T, K)
+            places = places_of(rows, B, T, K)
             values[i.out] = Gathered(rows, x_BTD.flatten(0, 1), places, torch.where(rows.live[:, None], own, 0), x_BTD)
 
         return act
@@ -108,6 +115,7 @@ class Grouped(Portable):
         plans = self.plans[i.modules[0].set]
         keys = self._keys(i.modules)
         attention = self.options.choices.get("attention", "segments")
+        product = self.options.choices.get("product", "tiles")
 
         def act(values: Values, turn: Turn) -> None:
             found: Gathered = values[i.rows]
@@ -118,13 +126,14 @@ class Grouped(Portable):
             for plan in plans:
                 ops = SortedOps(
                     turn.frame, turn.names.words[i.site], places, plan.name, own, found.stream, added,
-                    found.rows.inverse, found.places, self.dtype, attention,
+                    found.rows.inverse, found.places, self.dtype, attention, product, routing.inner is None,
                 )  # fmt: skip
                 weights = self._weights(turn, plan, keys[plan.name])
                 d = plan.kind.forward(plan.params, weights, own, ops)  # type: ignore[misc]
-                made.append(d)
-                own = own + d.to(own.dtype)
-                added = d if added is None else added + d
+                made = [d] if ops.joined else [*made, d]
+                if plan is not plans[-1]:
+                    added = d if added is None or ops.joined else added + d
+                    own = found.own + added.to(own.dtype)
             values[i.out] = found.rows, tuple(made)
 
         return act
@@ -139,12 +148,34 @@ class Grouped(Portable):
 
         return act
 
+    def _dense(self, i: do.Dense) -> Bound:
+        """Increments part by part, which the addition takes one after the other, as the module itself did."""
+        if i.gate is not None:
+            return super()._dense(i)
+        plans, keys = self.plans[i.module.set], self._keys((i.module,))
+
+        def act(values: Values, turn: Turn) -> None:
+            x, made = values[i.x], []
+            for plan in plans:
+                weights = {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
+                ops = self._dense_ops(turn, i.site, str(i.module), plan.name)
+                d = plan.kind.forward(plan.params, weights, x, ops).to(x.dtype)  # type: ignore[misc]
+                made.append(d)
+                x = x + d
+            values[i.out] = Parts(tuple(made))
+
+        return act
+
     def _add(self, i: do.Add) -> Bound:
         def act(values: Values, turn: Turn) -> None:
             x = values[i.x]
             for name in i.increments:
                 made = values[name]
-                x = _joined(x, made) if isinstance(made, Pending) else x + made.to(x.dtype)
+                if isinstance(made, Pending):
+                    x = _joined(x, made)
+                    continue
+                for part in made.made if isinstance(made, Parts) else (made,):
+                    x = x + part.to(x.dtype)
             values[i.out] = x
 
         return act
