@@ -208,6 +208,28 @@ def aten(bench: Bench) -> Trial:
     return Trial(lambda x: bank_product(x, weight, bench.rows.ends), (bench.random(rows, len(weight[0])),))
 
 
+def tiles(bench: Bench) -> Trial:
+    """Our kernel, tile by tile; here without the norm and the activation that it takes along."""
+    try:
+        from dnac.lowering.kernels.tiles import row_tiles, tile_product
+    except ImportError as missing:
+        raise NotHere(f"its kernel cannot be loaded ({missing})") from None
+    weight, ends = _weight(bench), bench.rows.ends
+    x = bench.random(bench.question["rows"], len(weight[0]))
+    of, at = row_tiles(ends, len(x))
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return tile_product(x, weight, ends, of, at, False, None)
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> Tensor:
+            return tile_product(grads[0].contiguous(), weight, ends, of, at, True, None)
+
+    return Trial(Product.apply, (x,))
+
+
 def _weight(bench: Bench) -> Tensor:
     q = bench.question
     return bench.random(q["modules"], q["inner"], q["outer"], learns=False)
@@ -279,6 +301,7 @@ MAKERS: dict[tuple[str, str], Maker] = {
     ("attention", "varlen"): varlen,
     ("attention", "mask"): mask,
     ("wide_attention", "mask"): mask,
+    ("product", "tiles"): tiles,
     ("product", "aten"): aten,
     ("product", "loop"): loop,
     ("weight_gradient", "joined"): joined,

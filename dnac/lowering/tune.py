@@ -126,6 +126,7 @@ def _wanted(
     for a in asked:
         able = [c for c in CANDIDATES[a.question.group] if not c.why_not(a, types.work, device)]
         used = [c for c in able if lowering in c.lowerings]
+        used = [] if used and used[0].is_fused else used  # a rule decides
         for candidate in CANDIDATES[a.question.group]:
             reason = candidate.why_not(a, types.work, device)
             if reason:

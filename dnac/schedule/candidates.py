@@ -4,7 +4,7 @@
 |---|---|---|
 | `attention` | modules of a bank, tokens of one (module, sequence) among themselves | segments, flex, varlen, mask |
 | `wide_attention` | the same where `sees` is not `peers`; nothing to choose | mask |
-| `product` | each linear layer of a bank | aten, loop |
+| `product` | each linear layer of a bank | tiles, aten, loop |
 | `weight_gradient` | the same layers, backward | joined, per_step |
 | `order` | each routing step | count, sort |
 | `dense_attention`, `dense_product` | modules that run for all tokens; nothing to choose | sdpa, linear |
@@ -46,6 +46,8 @@ class Candidate:
     bytes: Amount
     pace: float = 1.0
     """Share of the device's rates that it reaches."""
+    is_fused: bool = False
+    """Whether it does more than what it is measured for, so that times of it alone decide nothing."""
 
 
 # --- attention ----------------------------------------------------------------------------------
@@ -154,6 +156,12 @@ def _times_of_eight(asked: Asked, dtype: str, device: DeviceFacts) -> str:
     return wrong
 
 
+def _on_tiles(asked: Asked, dtype: str, device: DeviceFacts) -> str:
+    if device.kind == "cuda" and device.capability is not None and device.capability < (9, 0):
+        return f"it needs compute capability 9.0, and {device.name} has {device.capability[0]}.{device.capability[1]}"
+    return _times_of_eight(asked, dtype, device)
+
+
 def _gradient_bytes(writes: Callable[[int], int]) -> Amount:
     """Rows of every use, and the bank's gradient so many times in the type of the weights (float32)."""
 
@@ -238,6 +246,10 @@ CANDIDATES: dict[str, tuple[Candidate, ...]] = {
         Candidate("mask", "the only one", (*G, *P), _always, _masked, _masked_bytes, 0.5),
     ),
     "product": (
+        Candidate(
+            "tiles", "an mlp's norm and activation stay with its products; other layers run as aten",
+            G, _on_tiles, _product, _product_bytes, 0.9, is_fused=True,
+        ),
         Candidate("aten", "one kernel for all modules", (*G, *P), _times_of_eight, _product, _product_bytes, 0.9),
         Candidate(
             "loop", "it serves everything, a product for each module",

@@ -146,6 +146,10 @@ class _Chooser:
             return able[0], "; ".join(("the only one that serves", *aside)) if aside else able[0].rule
         found = {c.name: self._total(c, asked) for c in able}
         times = {name: ms for name, ms in found.items() if ms is not None}
+        if able[0].is_fused:
+            alone = ", ".join(f"{name} {ms:.3g} ms" for name, ms in times.items())
+            shown = [f"by itself {alone}, which decides nothing"] if alone else []
+            return able[0], "; ".join((f"by rule: {able[0].rule}", *shown, *aside))
         if len(times) < len(able):
             self.unmeasured = (*self.unmeasured, group)
         if len(times) < 2:

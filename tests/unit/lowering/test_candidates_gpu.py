@@ -68,3 +68,18 @@ def test_tuning_measures_every_candidate_once(tmp_path: Path, monkeypatch: pytes
     failed = [entry for entry in first.skipped if entry[2].startswith("it failed")]
     assert failed == []
     assert tune(graph, DEVICE, BF16, 2).measured == ()
+
+
+def test_products_on_tiles_agree() -> None:
+    pytest.importorskip("dnac.lowering.kernels.tiles")
+    where = bench("product", rows=300, live=70, modules=3, inner=64, outer=32)
+    live = where.rows.live  # drawn now, so that both trials draw the same weight and rows
+    made: list[tuple[torch.Tensor, ...]] = []
+    for maker in (candidates.tiles, candidates.loop if INTERPRETED else candidates.aten):
+        torch.manual_seed(1)
+        trial = maker(where)
+        y = trial.run(*trial.inputs)
+        back = torch.where(live[:, None], torch.ones_like(y), 0)
+        made.append((y[live], torch.autograd.grad(y, trial.inputs, back)[0][live]))
+    for got, want in zip(*made, strict=True):
+        torch.testing.assert_close(got, want, atol=1e-3 if INTERPRETED else 0.3, rtol=3e-2)

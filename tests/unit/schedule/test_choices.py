@@ -116,7 +116,7 @@ def test_on_a_cpu_the_portable_candidates_serve_and_the_others_say_why() -> None
 def test_without_measurements_the_rule_decides_and_says_so() -> None:
     found = chosen(wide())
     assert found.lowering == "grouped"
-    assert found.summary == {"attention": "segments", "product": "aten", "weight_gradient": "joined", "order": "sort"}
+    assert found.summary == {"attention": "segments", "product": "tiles", "weight_gradient": "joined", "order": "sort"}
     attention = next(c for c in found.each if c.group == "attention")
     assert attention.reason.startswith("by rule: it reads no key of another module; not measured")
     assert attention.measured_ms is None
@@ -135,6 +135,18 @@ def test_the_measured_best_is_taken_and_the_others_are_named() -> None:
     assert attention.reason.startswith("measured 3 ms, segments 9, varlen 6, mask 27")
     assert (attention.measured_ms, attention.measured_forward_ms) == (pytest.approx(3.0), pytest.approx(1.0))
     assert "attention" not in found.unmeasured
+
+
+def test_a_fused_way_is_not_judged_by_what_it_takes_alone() -> None:
+    table = measured(wide(), ("product", "tiles", 3.0), ("product", "aten", 1.0))
+    found = next(c for c in chosen(wide(), table=table).each if c.group == "product")
+    assert found.candidate == "tiles"
+    assert found.reason.startswith("by rule: an mlp's norm and activation stay with its products")
+    # four layers in three turns
+    assert "by itself tiles 36 ms, aten 12 ms, which decides nothing" in found.reason
+    assert found.measured_ms == pytest.approx(36.0)
+    old = replace(H200, capability=(8, 0))
+    assert chosen(wide(), device=old).summary["product"] == "aten"
 
 
 def test_one_measurement_alone_decides_nothing() -> None:
@@ -260,7 +272,7 @@ def test_a_roofline_is_the_longer_of_computing_and_moving() -> None:
 
 def test_the_prediction_of_a_product_by_hand() -> None:
     device = DeviceFacts("cuda", "x", ceiling={"float32": 1e6, "bytes": 1e12})
-    (aten, loop) = CANDIDATES["product"]
+    aten, loop = CANDIDATES["product"][-2:]
     q = question("product", rows=100, live=50, modules=4, inner=10, outer=20)
     assert aten.flops(q, 4) == 2 * 50 * 10 * 20
     assert loop.bytes(q, 4) == 4 * (50 * 30 + 4 * 200)
