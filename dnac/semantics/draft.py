@@ -92,6 +92,8 @@ class Draft:
     """Turns of all repeats around the declaration of each module."""
     made: dict[int, Made] = field(default_factory=dict[int, Made])
     """By the identity of the text, which the file's tree keeps alive."""
+    routed_again: dict[int, object] = field(default_factory=dict[int, object])
+    """Routers in place (`routes.Routed`), by the identity of their text."""
     counted: dict[int, tuple[Sequence[Part], int]] = field(default_factory=dict[int, tuple[Sequence[Part], int]])
     """Parameters of parts, by their identity; the parts beside it keep it unique."""
     places: dict[str, Span] = field(default_factory=dict[str, Span])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 from dnac.ir.graph import Norm, Route, RouterSet
 from dnac.kinds.base import ScoreKind, params_of
@@ -13,12 +14,15 @@ from dnac.semantics.candidates import Candidate, candidates
 from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft, RouteUse, origin
 from dnac.semantics.naming import Place
+from dnac.semantics.references import settings_heads
 from dnac.semantics.routers import bind_router, router_text
 from dnac.semantics.routing import complete_router
 from dnac.semantics.verdicts import note_module, note_router
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.source import Span
+
+Candidates = tuple[Candidate, ...]
 
 
 def route(step: ast.Step, action: ast.Route, place: Place, draft: Draft) -> None:
@@ -29,6 +33,48 @@ def route(step: ast.Step, action: ast.Route, place: Place, draft: Draft) -> None
     """
     site = place.step(step)
     found = candidates(action.over, site, place, draft)
+    routed = _again(action, found, site, place, draft) or _routed(action, found, site, place, draft)
+    choice, bound, always = routed.choice, routed.bound, routed.always
+    scored = choice.scored
+    draft.add_slots(len(scored), step.span)
+    view = _view(found, bound, action, draft)
+    _declare(choice, bound, always, draft)
+    _append(site, choice.text.name, view, (scored, always), step, draft)
+    _note(place.steps[id(step)], site, choice, bound, always, draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A router in place over some candidates: in the next turn of a repeat the same, with a name of its own."""
+
+    meant: tuple[object, ...]
+    """What the names in its settings meant."""
+    choice: Choice
+    bound: Bound
+    always: tuple[Candidate, ...]
+
+
+def _again(action: ast.Route, found: Candidates, site: str, place: Place, draft: Draft) -> Routed | None:
+    """The router of the turn before with this one's name, where nothing else has changed."""
+    known = draft.routed_again.get(id(action.by))
+    if not isinstance(known, Routed) or draft.overrides.items or not isinstance(action.by, ast.Settings):
+        return None
+    meant = tuple(place.scope.find(name) for name in settings_heads(action.by))
+    if not all(a is b for a, b in zip(meant, known.meant, strict=True)):
+        return None
+    always = tuple(c for c in found if c.name in known.bound.params.always)
+    scored = tuple(c for c in found if c.name not in known.bound.params.always)
+    if _shape(scored) != _shape(known.choice.scored) or _shape(always) != _shape(known.always):
+        return None
+    text = replace(known.choice.text, name=site)
+    return Routed(meant, replace(known.choice, scored=scored, text=text), known.bound, always)
+
+
+def _shape(of: Candidates) -> list[tuple[str, bool]]:
+    return [(c.name, c.is_identity) for c in of]
+
+
+def _routed(action: ast.Route, found: Candidates, site: str, place: Place, draft: Draft) -> Routed:
     text = router_text(action.by, site, place.scope, draft)
     bound = bind_router(text, tuple(dict.fromkeys(c.name for c in found)), place.scope, draft)
     always = tuple(c for c in found if c.name in bound.params.always)
@@ -37,11 +83,10 @@ def route(step: ast.Step, action: ast.Route, place: Place, draft: Draft) -> None
         raise Wrong(errors.nothing_to_score(bound.at("always", text.span)))
     choice = Choice(scored, bound, text, action.over.span)
     bound = complete_router(choice, draft)
-    draft.add_slots(len(scored), step.span)
-    view = _view(found, bound, action, draft)
-    _declare(choice, bound, always, draft)
-    _append(site, text.name, view, (scored, always), step, draft)
-    _note(place.steps[id(step)], site, choice, bound, always, draft)
+    heads = settings_heads(action.by) if isinstance(action.by, ast.Settings) else ()
+    routed = Routed(tuple(place.scope.find(name) for name in heads), choice, bound, always)
+    draft.routed_again[id(action.by)] = routed
+    return routed
 
 
 def _view(found: tuple[Candidate, ...], bound: Bound, action: ast.Route, draft: Draft) -> str:

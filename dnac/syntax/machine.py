@@ -28,6 +28,8 @@ class _Rule(NamedTuple):
     """One part alone is the value."""
     runs: tuple[int, ...]
     """Which parts are runs."""
+    changes_nothing: bool
+    """Whether it only gives its one part another name."""
 
 
 class _Tables(NamedTuple):
@@ -36,6 +38,8 @@ class _Tables(NamedTuple):
     rules: tuple[_Rule, ...]
     states: tuple[dict[str, int], ...]
     """What follows a word or a rule: the next state, or `-1 - r` for "rule r ends here"."""
+    chains: dict[tuple[int, int, str], int]
+    """Kept results of `_after_chain`: by the state below, the state on top, and the word's sort."""
 
 
 class Machine:
@@ -53,9 +57,9 @@ class Machine:
         Raises:
             Refused: the word does not fit.
         """
-        states, values, rows = self._states, self._values, self._tables.states
+        states, values, rows, sort = self._states, self._values, self._tables.states, word.type
         while True:
-            action = rows[states[-1]].get(word.type)
+            action = rows[states[-1]].get(sort)
             if action is None:
                 raise Refused
             if action >= 0:
@@ -63,12 +67,26 @@ class Machine:
                 values.append(word)
                 return None
             rule = self._tables.rules[-1 - action]
+            if rule.changes_nothing:
+                states[-1] = self._after_chain(states[-2], states[-1], sort)
+                continue
             value = _made(rule, values[len(values) - rule.size :])
             del states[len(states) - rule.size :], values[len(values) - rule.size :]
             states.append(rows[states[-1]][rule.name])
             values.append(value)
-            if word.type == "$END" and states[-1] == self._end:
+            if sort == "$END" and states[-1] == self._end:
                 return value
+
+    def _after_chain(self, below: int, top: int, sort: str) -> int:
+        """The state after all rules at once that only say "a product is a sum is an expression"."""
+        known = self._tables.chains.get((below, top, sort))
+        if known is not None:
+            return known
+        rows, rules, state = self._tables.states, self._tables.rules, top
+        while (action := rows[state].get(sort, 0)) < 0 and rules[-1 - action].changes_nothing:
+            state = rows[below][rules[-1 - action].name]
+        self._tables.chains[below, top, sort] = state
+        return state
 
     def may_take(self, sort: str) -> bool:
         """Whether the table of this state knows a terminal: exact for keywords, a guess for other words."""
@@ -126,7 +144,7 @@ def _innermost(values: list[object]) -> Lexeme | None:
 def _tables() -> _Tables:
     made: dict[str, Any] = json.loads(TABLES.read_text(encoding="utf-8"))
     rules = tuple(
-        _Rule(name, size, RULES.get(function), alone, tuple(runs))
+        _Rule(name, size, RULES.get(function), alone, tuple(runs), size == 1 and alone and not runs)
         for name, size, function, alone, runs in made["rules"]
     )
-    return _Tables(made["start"], made["end"], rules, tuple(made["states"]))
+    return _Tables(made["start"], made["end"], rules, tuple(made["states"]), {})
