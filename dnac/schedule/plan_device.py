@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnac.schedule.memory import USABLE
-from dnac.schedule.outlook import Outlook
+from dnac.schedule.outlook import ADAMW, Outlook
 from dnac.schedule.words import bytes_text, count_text, ms_text, table
 
 KEYS = {"attention": "attention", "product": "products", "weight_gradient": "weight gradients", "order": "order"}
@@ -22,27 +22,31 @@ def device_block(view: Outlook) -> list[str]:
 def instruction_block(view: Outlook) -> list[str]:
     """A row per instruction, over all its turns: what it computes, moves, keeps, and how long that takes."""
     lives = view.memory.lives()
-    rows = [("", "turns", "FLOPs/token", "moved", "kept/seq", "predicted", "measured", "")]
+    rows = [("", "turns", "FLOPs/token", "moved", "value", "kept", "predicted", "measured", "value lives until")]
     for cost in view.costs:
-        times, kept = view.times[cost.out], lives.get(cost.out, {}).get("kept", 0)
+        times, life = view.times[cost.out], lives.get(cost.out, {"value": 0, "kept": 0, "until": ""})
         moved = cost.moved.total(view.tokens)
         rows.append((
             f"{'  ' * cost.depth}{cost.out}",
             str(cost.turns),
             f"{round(cost.flops.expected):,}" if cost.flops.expected else "",
             bytes_text(moved) if moved else "",
-            bytes_text(int(kept)) if kept else "",
+            bytes_text(int(life["value"])) if life["value"] else "",
+            bytes_text(int(life["kept"])) if life["kept"] else "",
             _ms(times.training if moved else None),
             _ms(times.measured_training),
-            "",
+            str(life["until"]),
         ))  # fmt: skip
     loss = int(lives.get("loss", {}).get("kept", 0))
-    rows.append(("loss", "1", "", bytes_text(view.loss_bytes), bytes_text(loss), _ms(view.loss_ms), "", ""))
-    rows.append(
-        ("AdamW", "1", "", bytes_text(7 * view.memory.weights["parameters"]), "", _ms(view.optimizer_ms), "", "")
-    )
-    title = "cost of each instruction, all turns: forward alone but for the times, which are of a train step"
-    return [title, *table(rows, indent=2, left=1)]
+    rows.append(("loss", "1", "", bytes_text(view.loss_bytes), "", bytes_text(loss), _ms(view.loss_ms), "", ""))
+    touched = bytes_text(ADAMW * view.memory.weights["parameters"])
+    rows.append(("AdamW", "1", "", touched, "", "", _ms(view.optimizer_ms), "", ""))
+    title = [
+        "cost of each instruction over all turns",
+        "  (FLOPs and bytes moved in a forward pass, times of a train step; memory of one sequence: its value, and what",
+        "  is kept for the backward pass)",
+    ]
+    return [*title, *table(rows, indent=2, left=1)]
 
 
 def choice_block(view: Outlook) -> list[str]:

@@ -63,7 +63,7 @@ def test_what_was_measured_stands_in_the_plan() -> None:
     assert entries["h2.run0"]["choices"][0]["measured_ms"] == pytest.approx(18.0)
     assert entries["h1"]["ms"]["measured_training"] is None
     row = next(line for line in render_plan(NET, costs=costs).splitlines() if line.startswith("    h2.run0"))
-    assert row.endswith("114 ms")
+    assert row.endswith("114 ms  h2.increment backward")
 
 
 def test_a_step_without_its_measurement_shows_none() -> None:
