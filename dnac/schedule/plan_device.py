@@ -43,8 +43,8 @@ def instruction_block(view: Outlook) -> list[str]:
     rows.append(("AdamW", "1", "", touched, "", "", _ms(view.optimizer_ms), "", ""))
     title = [
         "cost of each instruction over all turns",
-        "  (FLOPs and bytes moved in a forward pass, times of a train step; memory of one sequence: its value, and what",
-        "  is kept for the backward pass)",
+        "  (FLOPs and bytes moved in a forward pass, times of a train step; memory of one sequence: its value,",
+        "  and what is kept for the backward pass)",
     ]
     return [*title, *table(rows, indent=2, left=1)]
 
