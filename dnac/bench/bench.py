@@ -98,7 +98,7 @@ def _add_ours(run: _Bench, tell: Tell) -> None:
     tell("building the net")
     program = ours.program(run.task)
     run.notes += program.notes
-    runner = Runner.of(program, run.task.device)
+    runner = Runner.of(program)
     for load in _loads(run):
         name = f"dnac {load.name}" if load.kind else "dnac"
         run.cases.append(Case(name, runner, run.task, load, run.wanted.learn if load.kind == "learned" else 0))
@@ -129,7 +129,7 @@ def _add_baseline(run: _Bench, baseline: Baseline, tell: Tell) -> None:
     load = run.cases[0].load if baseline.takes_routes else Load(None)
     if load.kind == "learned":
         load = Load("uniform")
-    run.cases.append(Case(baseline.name, Runner.of(program, run.task.device), run.task, load))
+    run.cases.append(Case(baseline.name, Runner.of(program), run.task, load))
 
 
 def _forward_flops(case: Case) -> float:

@@ -50,7 +50,7 @@ def case(machine: Machine, name: str, ms: float, load: Load | None = None) -> Ca
         machine.ran.append(name)
         return module(torch.ones(1)).sum()
 
-    runner = Runner.of(Program(name, module, loss), benching.CPU)
+    runner = Runner.of(Program(name, module, loss))
     return Case(name, runner, benching.task(DNA), load or Load(None))
 
 
