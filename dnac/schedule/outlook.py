@@ -54,6 +54,7 @@ class Outlook:
     device: DeviceFacts
     table: CostTable | None
     sequences: int
+    level: str = "O2"
 
     @property
     def tokens(self) -> int:
@@ -162,7 +163,7 @@ def outlook(
     graph = optimize(net.graph, level)
     chosen = costs.device if costs is not None else device or CPU
     batch = sequences or batch_of(net.train, net.graph.tokens)
-    return Outlook(graph, build_schedule(graph), types_of(net.train, precision), chosen, costs, batch)
+    return Outlook(graph, build_schedule(graph), types_of(net.train, precision), chosen, costs, batch, level)
 
 
 def _sum(values: list[float | None]) -> float | None:

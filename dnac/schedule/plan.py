@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dnac.schedule.cost import Costs
-from dnac.schedule.cost_table import CostTable
-from dnac.schedule.device import DeviceFacts
-from dnac.schedule.outlook import outlook
+from dnac.schedule.outlook import Outlook, outlook
 from dnac.schedule.paths import as_json, paths
 from dnac.schedule.plan_json import device_json, schedule_json
 from dnac.schedule.plan_text import render_plan as render_plan
@@ -22,19 +20,14 @@ VERSION = 1
 """Of the JSON; a reader of version 1 can read every later one that says 1."""
 
 
-def plan(
-    net: CheckedNet,
-    level: str = "O2",
-    device: DeviceFacts | None = None,
-    costs: CostTable | None = None,
-    sequences: int | None = None,
-    precision: str | None = None,
-) -> dict[str, Any]:
-    """The plan as plain values, ready for JSON. Times and choices are those of a device and its cost table."""
+def plan(net: CheckedNet, level: str = "O2", view: Outlook | None = None) -> dict[str, Any]:
+    """The plan as plain values, ready for JSON.
+
+    Times, choices and what fits are those of `view`, which knows a device and its cost table; without one, of a
+    CPU of which nothing is known. FLOPs are those of the schedule that runs: a choice that never varies costs none.
+    """
     graph, sizes = net.graph, Costs(net.graph)
-    view = outlook(
-        net, level, device, costs, sequences, precision
-    )  # after the passes: what never varies costs no routing
+    view = view or outlook(net, level)
     causal = [verdict.causal for verdict in net.verdicts.values()]
     return {
         "version": VERSION,

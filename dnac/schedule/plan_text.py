@@ -7,8 +7,6 @@ from decimal import Decimal
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
 from dnac.schedule.cost import Costs, Range, total
-from dnac.schedule.cost_table import CostTable
-from dnac.schedule.device import DeviceFacts
 from dnac.schedule.hints import hints
 from dnac.schedule.outlook import Outlook, outlook
 from dnac.schedule.paths import distinct_paths, paths
@@ -19,17 +17,10 @@ from dnac.schedule.words import bytes_text, table
 from dnac.semantics.result import CheckedNet, Verdict
 
 
-def render_plan(
-    net: CheckedNet,
-    level: str = "O2",
-    device: DeviceFacts | None = None,
-    costs: CostTable | None = None,
-    sequences: int | None = None,
-    precision: str | None = None,
-) -> str:
-    """The plan as text, ending in a line break. Times and choices are those of a device and its cost table."""
+def render_plan(net: CheckedNet, level: str = "O2", view: Outlook | None = None) -> str:
+    """The plan as text, ending in a line break; times, choices and what fits are those of `view`."""
     graph, sizes = net.graph, Costs(net.graph)
-    view = outlook(net, level, device, costs, sequences, precision)
+    view = view or outlook(net, level)
     blocks = [
         [f"{graph.name}: {_input(graph)}, width {graph.width}, {graph.tokens} tokens"],
         table([*_sizes(graph, sizes, view), *_verdicts(net)], indent=2),
@@ -38,7 +29,7 @@ def render_plan(
         ["hints", *(f"  {hint}" for hint in hints(net))] if hints(net) else [],
         choice_block(view),
         instruction_block(view),
-        [f"schedule ({level})", *(f"  {line}" for line in schedule_lines(view.schedule))],
+        [f"schedule ({view.level})", *(f"  {line}" for line in schedule_lines(view.schedule))],
     ]
     return "\n".join(line for block in blocks if block for line in (*block, ""))
 

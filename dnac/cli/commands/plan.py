@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dnac import catalogue
 from dnac.cli.base import Command
@@ -42,14 +42,14 @@ def run(args: Namespace) -> int:
     from dnac.text.render import as_json
 
     table, note = _table(args.device)
-    given: dict[str, Any] = {"level": args.level, "costs": table, "sequences": args.batch, "precision": args.precision}
-    found = [*([note] if note else []), *outlook(net, **given).diagnostics()]
+    view = outlook(net, args.level, costs=table, sequences=args.batch, precision=args.precision)
+    found = [*([note] if note else []), *view.diagnostics()]
     if wants_json(args):
-        print(json.dumps({**plan(net, **given), "diagnostics": [as_json(d) for d in found]}, indent=2))
+        print(json.dumps({**plan(net, view=view), "diagnostics": [as_json(d) for d in found]}, indent=2))
         return 0
     for diagnostic in found:
         status(render(diagnostic, args))
-    print(render_plan(net, **given), end="")
+    print(render_plan(net, view=view), end="")
     return 0
 
 

@@ -56,13 +56,15 @@ def test_nothing_is_predicted_of_a_device_of_which_nothing_is_known() -> None:
 def test_what_was_measured_stands_in_the_plan() -> None:
     view = outlook(NET, device=SLOW)
     costs = table(view, 2.0)
-    entries = {e["out"]: e for e in plan(NET, costs=costs)["schedule"]}
+    entries = {e["out"]: e for e in plan(NET, view=outlook(NET, costs=costs))["schedule"]}
     # an attention, four products and four weight gradients; three turns, of which the gradients are one
     assert entries["h2.run0"]["ms"]["measured_training"] == pytest.approx(3 * 5 * 6.0 + 4 * 6.0)
     assert entries["h2.order"]["ms"]["measured_forward"] == pytest.approx(3 * 2.0)
     assert entries["h2.run0"]["choices"][0]["measured_ms"] == pytest.approx(18.0)
     assert entries["h1"]["ms"]["measured_training"] is None
-    row = next(line for line in render_plan(NET, costs=costs).splitlines() if line.startswith("    h2.run0"))
+    row = next(
+        line for line in render_plan(NET, view=outlook(NET, costs=costs)).splitlines() if line.startswith("    h2.run0")
+    )
     assert row.endswith("114 ms  h2.increment backward")
 
 
@@ -70,14 +72,14 @@ def test_a_step_without_its_measurement_shows_none() -> None:
     view = outlook(NET, device=SLOW)
     costs = table(view, 2.0)
     del costs.entries[next(key for key in costs.entries if key.group == "attention")]
-    entries = {e["out"]: e for e in plan(NET, costs=costs)["schedule"]}
+    entries = {e["out"]: e for e in plan(NET, view=outlook(NET, costs=costs))["schedule"]}
     assert entries["h2.run0"]["ms"]["measured_training"] is None
 
 
 def test_what_fits_follows_from_the_memory_plan() -> None:
     view = outlook(NET, device=SLOW)
     assert view.fits == (int(0.9 * 2**20) - view.memory.fixed) // view.memory.training.size
-    assert f"; {view.fits} sequences fit" in render_plan(NET, device=SLOW)
+    assert f"; {view.fits} sequences fit" in render_plan(NET, view=outlook(NET, device=SLOW))
     assert view.diagnostics() == []
 
 

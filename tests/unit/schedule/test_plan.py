@@ -11,6 +11,7 @@ import golden
 from dnac import driver
 from dnac.schedule import choices
 from dnac.schedule.device import KNOWN
+from dnac.schedule.outlook import outlook
 from dnac.schedule.plan import plan, render_plan
 from dnac.schedule.quantities import Quantities
 from dnac.semantics.asserts import QUANTITIES
@@ -53,7 +54,10 @@ def test_the_plan_of_a_paper_net_reads_at_a_glance() -> None:
 def test_the_plan_of_a_paper_net_on_a_known_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choices, "_has_grouped", lambda: True)
     net = driver.load(SPECS / "dna_lm_top2_skip.dna", net="dna_lm_top2_skip").net
-    golden.check("plan/dna_lm_on_h200.txt", render_plan(net, device=KNOWN["h200"], sequences=32, precision="bf16"))
+    golden.check(
+        "plan/dna_lm_on_h200.txt",
+        render_plan(net, view=outlook(net, device=KNOWN["h200"], sequences=32, precision="bf16")),
+    )
 
 
 def test_every_quantity_that_can_be_asserted_is_computed() -> None:
