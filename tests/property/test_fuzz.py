@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -26,7 +27,7 @@ SHIPPED = [
     for path in sorted((ROOT / folder).glob("*.dna"))
 ]
 EACH, EACH_SLOW = 100, 1_000
-"""Inputs of a test: with ten tests of each of three sorts, 3,000 of every change and 30,000 of the slow suite."""
+"""Inputs of a test: with ten tests of each of four sorts, 4,000 of every change and 40,000 of the slow suite."""
 CODES = frozenset(codes())
 WORDS = sorted({word for text in SHIPPED for word in text.replace("(", " ( ").replace(")", " ) ").split()})
 
@@ -74,6 +75,25 @@ def generated(seed: int) -> bytes:
     return (spec_text(seed) if seed % 2 else spec(seed)).encode()
 
 
+VALUES = (
+    "0", "-1", "0.5", "1", "2", "3", "1e-9", "1e9", "30%", "100%", "0%", "2x", "0.5x", "1k", "1Ki", "1T", "1e17", "[1,2]",
+    "[]", "top(1)", "steps(10)", "epochs(0.5)", "tokens(7)", "all", "fixed(0)", "fixed(1)", "identity()", "aux(0.01)",
+    "load_bias(1e-3)", "constant([1,2,3])", "constant()", "random", "rope(10k)", "none", "true", "mlp(gelu,2x)",
+    "schedule(0,linear(1,50%))", "schedule(1,linear(0,steps(5)),hold(0,100%))", "skip_target(skip,10%)",
+)  # fmt: skip
+_VALUE = re.compile(r"(?<![\w.])\d[\w.%-]*|(?<![\w.])[a-z_]\w*")
+
+
+def revalued(seed: int) -> bytes:
+    """A valid spec in which some numbers and words are others."""
+    random = Random(seed)
+    text = random.choice(SHIPPED) if seed % 2 else spec(seed % 3_000)
+    for _ in range(random.randint(1, 2)):
+        place = random.choice(list(_VALUE.finditer(text)))
+        text = text[: place.start()] + random.choice(VALUES) + text[place.end() :]
+    return text.encode()
+
+
 def has_net(source: Source) -> bool:
     tree = parse(source, Bag())
     return tree is not None and any(isinstance(item, (ast.Net, ast.Derive)) for item in tree.items)
@@ -100,7 +120,7 @@ def require_an_answer(content: bytes) -> Bag:
     return bag
 
 
-SORTS = {"raw": raw, "damaged": damaged, "generated": generated}
+SORTS = {"raw": raw, "damaged": damaged, "generated": generated, "revalued": revalued}
 
 
 @pytest.mark.parametrize("block", range(10))
@@ -122,8 +142,9 @@ FOUND = {
     "a head before the embed": b"dna 1\nnet n {\nhead lm = unembed()\ninput text(context = 8, vocabulary = 11)\n"
     b"embed tokens(8, positions = none)\nmlp(gelu, 2x)\n}\n",
     "a value for a step": b"dna 1\nnet n {\n 1.25, parallel { mlp(gelu, 4x) }\n}\n",
-    "a part of an epoch": b"dna 1\nnet n {\ninput text(context = 8, vocabulary = 11)\nembed tokens(8, positions = none)\n"
-    b"mlp(gelu, 2x)\nhead lm = unembed()\n}\ntrain n { data = text(\"a\"); valid = text(\"b\")\n"
+    "a part of an epoch": b"dna 1\nnet n {\ninput text(context = 8, vocabulary = 11)\n"
+    b"embed tokens(8, positions = none)\n"
+    b'mlp(gelu, 2x)\nhead lm = unembed()\n}\ntrain n { data = text("a"); valid = text("b")\n'
     b"batch = sequences(2); length = epochs(0.5); lr = schedule(0, linear(1, 5%)); sed = 1 }\n",
     "a path without end": b'dna 1\nuse "' + b"a/" * 5_000 + b'x.dna"\n',
     "a name of a file that is too long": b'dna 1\nuse "' + b"a" * 300 + b'.dna"\n',
