@@ -119,7 +119,7 @@ def mask(bench: Bench) -> Trial:
 def segments(bench: Bench) -> Trial:
     """Our kernel over the sorted rows of each (module, sequence)."""
     try:
-        from dnac.lowering.kernels.segments import segment_attention, segment_blocks
+        from dnac.lowering.kernels.segments import attended, segment_blocks
     except ImportError as missing:
         raise NotHere(f"its kernels cannot be loaded ({missing})") from None
     q, rows = bench.question, bench.rows
@@ -129,7 +129,7 @@ def segments(bench: Bench) -> Trial:
 
     def run(packed: Tensor) -> Tensor:
         given = (packed, bench.key, at, first, last, rows.ends, None, [H, G, E], bool(q["causal"]), q["window"])
-        return segment_attention(*given)[0]
+        return attended(*given)
 
     return Trial(run, (bench.random(len(at), (H + 2 * G) * E),))
 

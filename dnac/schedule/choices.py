@@ -115,16 +115,27 @@ def _has_grouped() -> bool:
     return "grouped" in catalogue.names("lowering")
 
 
-def refused(
-    graph: Graph, schedule: do.Schedule, device: DeviceFacts, types: Types, wanted: Mapping[str, str]
+def refused(  # noqa: PLR0913 - what is wished for, and all that it depends on
+    graph: Graph,
+    schedule: do.Schedule,
+    device: DeviceFacts,
+    types: Types,
+    wanted: Mapping[str, str],
+    lowering: str = "",
 ) -> list[Diagnostic]:
-    """A fault for each choice that names no candidate, or one that cannot serve an instruction, with its place."""
+    """A fault for each choice that names no candidate, or one that cannot serve an instruction, with its place.
+
+    With a `lowering` also for each candidate that it does not use.
+    """
     found: list[Diagnostic] = []
     for group, name in wanted.items():
         known = {c.name: c for c in CANDIDATES[group]} if group in GROUPS else {}
         if name not in known:
             offer = " or ".join(known) if known else "groups are " + ", ".join(GROUPS)
             found.append(errors.candidate_not_served(group, name, f"there is no such choice ({offer})", None))
+            continue
+        if lowering and lowering not in known[name].lowerings:
+            found.append(errors.candidate_not_served(group, name, f"`{lowering}` does not use it", None))
             continue
         asked = (a for a in questions(graph, schedule, 1) if a.question.group == group)
         reasons = {(known[name].why_not(a, types.work, device), a.origin) for a in asked}

@@ -239,7 +239,10 @@ def test_a_wish_that_cannot_be_served_is_a_fault_with_its_place() -> None:
     assert found[0].notes == ("asked for at x.dna:7:3",)
     assert [d.code for d in refused(graph, schedule, CPU, FP32, {"attention": "flux"})] == ["DNA762"]
     assert [d.code for d in refused(graph, schedule, CPU, FP32, {"attentoin": "flex"})] == ["DNA762"]
-    assert refused(optimize(wide()), build_schedule(optimize(wide())), H200, BF16, {"attention": "flex"}) == []
+    graph, schedule = optimize(wide()), build_schedule(optimize(wide()))
+    assert refused(graph, schedule, H200, BF16, {"attention": "flex"}) == []
+    (found,) = refused(graph, schedule, H200, BF16, {"attention": "flex"}, "grouped")
+    assert "`grouped` does not use it" in found.message
 
 
 def _with_origin(i):  # type: ignore[no-untyped-def]
