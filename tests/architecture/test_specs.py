@@ -38,7 +38,7 @@ def nets(path: Path) -> tuple[CheckedNet, ...]:
     if path.parent.name == "my_kind":
         catalogue.add_folder(path.parent)
     checked = check(read_source(path))
-    assert not list(checked.bag), [d.message for d in checked.bag]
+    assert not [d for d in checked.bag if d.severity != "note"], [d.message for d in checked.bag]
     assert checked.nets
     return checked.nets
 

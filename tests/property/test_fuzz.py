@@ -78,8 +78,8 @@ def generated(seed: int) -> bytes:
 VALUES = (
     "0", "-1", "0.5", "1", "2", "3", "1e-9", "1e9", "30%", "100%", "0%", "2x", "0.5x", "1k", "1Ki", "1T", "1e17",
     "[1,2]", "[]", "top(1)", "steps(10)", "epochs(0.5)", "tokens(7)", "all", "fixed(0)", "fixed(1)", "identity()",
-    "aux(0.01)", "load_bias(1e-3)", "constant([1,2,3])", "constant()", "random", "rope(10k)", "none", "true", "mlp(gelu,2x)",
-    "schedule(0,linear(1,50%))", "schedule(1,linear(0,steps(5)),hold(0,100%))", "skip_target(skip,10%)",
+    "aux(0.01)", "load_bias(1e-3)", "constant([1,2,3])", "constant()", "random", "rope(10k)", "none", "true",
+    "mlp(gelu,2x)", "schedule(0,linear(1,50%))", "schedule(1,linear(0,steps(5)),hold(0,100%))", "skip_target(skip,10%)",
 )  # fmt: skip
 _VALUE = re.compile(r"(?<![\w.])\d[\w.%-]*|(?<![\w.])[a-z_]\w*")
 
