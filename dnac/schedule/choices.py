@@ -115,7 +115,7 @@ def _has_grouped() -> bool:
     return "grouped" in catalogue.names("lowering")
 
 
-def refused(  # noqa: PLR0913 - what is wished for, and all that it depends on
+def refused(
     graph: Graph,
     schedule: do.Schedule,
     device: DeviceFacts,
