@@ -198,6 +198,8 @@ def _timed(run: Callable[[], object], device: torch.device, count: int) -> Itera
         else:
             start = time.perf_counter()
             run()
+            if device.type == "mps":
+                torch.mps.synchronize()
             yield 1e3 * (time.perf_counter() - start)
 
 
