@@ -1,4 +1,4 @@
-"""Attention among rows of one (module, sequence): our kernel at several tiles, FlexAttention, varlen (FA2), dense cuDNN.
+"""Attention among rows of one (module, sequence): our kernel at several tiles, FlexAttention, varlen, dense cuDNN.
 
 N = 32 x 1024 rows, 12 heads of 64, rope, bf16, uniform choices of M modules. Milliseconds, medians of 20.
 """
@@ -28,10 +28,14 @@ def sorted_rows(M: int) -> tuple[torch.Tensor, ...]:
     return key, (order % T).to(torch.int32), ends
 
 
-def ours(M: int, qkv: torch.Tensor, grad: torch.Tensor, block: int, warps: int, stages: int, registers: int) -> list[float]:
-    """Forward, and forward with backward."""
+def ours(
+    M: int, qkv: torch.Tensor, grad: torch.Tensor, tile: tuple[int, int, int, int]
+) -> list[float]:
+    """Forward, and backward; a tile is its rows, warps, stages and registers (0: as many as it wants)."""
+    block, warps, stages, registers = tile
     segments.BLOCK = block
-    segments.LAUNCH = {"num_warps": warps, "num_stages": stages} | ({"maxnreg": registers} if registers else {})
+    limit = {"maxnreg": registers} if registers else {}
+    segments.LAUNCH = segments.LAUNCH_DQ = {"num_warps": warps, "num_stages": stages, **limit}
     key, pos, ends = sorted_rows(M)
     first, last = segments.segment_blocks(key)
     table = torch.rand(N, E, device="cuda").half()
@@ -49,10 +53,19 @@ def main() -> None:
     qkv = torch.randn(N, 3 * H * E, device="cuda", dtype=torch.bfloat16, requires_grad=True)
     grad = torch.randn(N, H * E, device="cuda", dtype=torch.bfloat16)
     for M in (16, 64):
-        for tile in ((64, 4, 1, 0), (64, 4, 1, 128), (64, 4, 1, 160), (64, 4, 1, 96), (64, 2, 1, 0), (32, 2, 1, 0), (32, 1, 1, 0), (64, 8, 1, 0)):
+        for tile in (
+            (64, 4, 1, 0),
+            (64, 4, 1, 128),
+            (64, 4, 1, 160),
+            (64, 4, 1, 96),
+            (64, 2, 1, 0),
+            (32, 2, 1, 0),
+            (32, 1, 1, 0),
+            (64, 8, 1, 0),
+        ):
             try:
-                print(json.dumps({"ours": [M, *tile], "ms": ours(M, qkv, grad, *tile)}), flush=True)
-            except Exception as error:  # noqa: BLE001 - a tile that does not fit is a result
+                print(json.dumps({"ours": [M, *tile], "ms": ours(M, qkv, grad, tile)}), flush=True)
+            except Exception as error:
                 print(json.dumps({"ours": [M, *tile], "failed": str(error)[:80]}), flush=True)
         if "--peers" in sys.argv:
             peers(M, qkv, grad)

@@ -34,20 +34,25 @@ def main() -> None:
             x, y = (torch.randn(N, w, device="cuda", dtype=torch.bfloat16) for w in (inner, outer))
             w = torch.randn(M, inner, outer, device="cuda", dtype=torch.bfloat16) * 0.02
             rate = 2 * N * inner * outer / 1e9
-            runs = {"aten": (lambda: F.grouped_mm(x, w, offs=ends), lambda: F.grouped_mm(y, w.mT, offs=ends))}  # noqa: B023
+            runs = {"aten": (lambda: F.grouped_mm(x, w, offs=ends), lambda: F.grouped_mm(y, w.mT, offs=ends))}
             wanted = [run() for run in runs["aten"]]
             taken = [ms(run, 10) for run in runs["aten"]]
-            print(json.dumps({"M": M, "I": inner, "O": outer, "aten": taken, "TFLOP/s": [rate / t for t in taken]}), flush=True)
+            print(
+                json.dumps({"M": M, "I": inner, "O": outer, "aten": taken, "TFLOP/s": [rate / t for t in taken]}),
+                flush=True,
+            )
             for block, tile in TILES:
                 tiles.BLOCK, tiles.TILE = block, tile
                 of, at = tiles.row_tiles(ends, N)
                 try:
-                    run = lambda: tiles.tile_product(x, w, ends, of, at, False)  # noqa: B023
-                    back = lambda: tiles.tile_product(y, w, ends, of, at, True)  # noqa: B023
-                    wrong = [float((r() - v).abs().max() / v.abs().max()) for r, v in zip((run, back), wanted, strict=True)]
+                    run = lambda: tiles.tile_product(x, w, ends, of, at, False)
+                    back = lambda: tiles.tile_product(y, w, ends, of, at, True)
+                    wrong = [
+                        float((r() - v).abs().max() / v.abs().max()) for r, v in zip((run, back), wanted, strict=True)
+                    ]
                     taken = [ms(run, 10), ms(back, 10)]
                     found = {"ms": taken, "TFLOP/s": [round(rate / t) for t in taken], "error": wrong}
-                except Exception as error:  # noqa: BLE001 - a tile that does not fit is a result
+                except Exception as error:
                     found = {"failed": str(error)[:90]}
                 print(json.dumps({"M": M, "O": outer, "tile": [block, *tile.values()], **found}), flush=True)
 

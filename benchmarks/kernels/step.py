@@ -30,7 +30,9 @@ def choices(steps: int, shape: tuple[int, int], size: int, k: int, skip: float) 
         free = size - (skip > 0)
         ids = torch.randint(free, (*shape, 1), device="cuda")
         if k > 1:
-            ids = (ids + torch.arange(k, device="cuda") * torch.randint(1, free // k, (*shape, 1), device="cuda")) % free
+            ids = (
+                ids + torch.arange(k, device="cuda") * torch.randint(1, free // k, (*shape, 1), device="cuda")
+            ) % free
         drop = torch.rand(shape, device="cuda") < skip
         ids[..., 0] = torch.where(drop, size - 1, ids[..., 0])
         made.append(ids)

@@ -14,6 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from dnac.lowering.operators import operator, shapes_of
 
 
 def exact_product(x: Tensor, weight: Tensor) -> Tensor:
@@ -58,13 +61,13 @@ def narrow_product(x: Tensor, weight: Tensor) -> Tensor:
     return _Narrow.apply(x.reshape(-1, x.shape[-1]), weight).unflatten(0, x.shape[:-1])
 
 
-@torch.library.custom_op("dnac::wide_mm", mutates_args=())
+@operator("wide_mm")
 def wide_mm(x: Tensor, weight: Tensor) -> Tensor:
     """The product of two bfloat16 matrices, [N, I] and [I, O], in float32."""
     return torch.mm(x, weight, out_dtype=torch.float32) if x.is_cuda else x.float() @ weight.float()
 
 
-@wide_mm.register_fake
+@shapes_of(wide_mm)
 def _(x: Tensor, weight: Tensor) -> Tensor:
     return x.new_empty((x.shape[0], weight.shape[1]), dtype=torch.float32)
 
@@ -73,16 +76,22 @@ class _Narrow(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return wide_mm(x, torch.cat(_thirds(weight), dim=1)).unflatten(1, (3, -1)).sum(1)
+        return wide_mm(x, torch.cat(_thirds(_padded(weight)), dim=1)).unflatten(1, (3, -1)).sum(1)[:, : weight.shape[1]]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         x, weight = ctx.saved_tensors
-        high, low, lowest = _thirds(grads[0])
-        first, second, _ = _thirds(weight)
+        high, low, lowest = _thirds(_padded(grads[0]))
+        first, second, _ = _thirds(_padded(weight))
         # dx leaves in bfloat16: two parts of each factor are more than it can hold
         dx = torch.cat((high, low, high), dim=1) @ torch.cat((first, first, second), dim=1).t()
-        return dx, wide_mm(x.t(), torch.cat((high, low, lowest), dim=1)).unflatten(1, (3, -1)).sum(1)
+        dweight = wide_mm(x.t(), torch.cat((high, low, lowest), dim=1)).unflatten(1, (3, -1)).sum(1)
+        return dx, dweight[:, : weight.shape[1]]
+
+
+def _padded(x: Tensor) -> Tensor:
+    """Columns of zeros up to a multiple of 8: products of other widths run on slow kernels."""
+    return F.pad(x, (0, -x.shape[1] % 8))
 
 
 def _thirds(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,7 +13,10 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 from dnac.lowering import products
 from dnac.lowering.kernels import outer
 
-VERSION = "dnac.joined.1"
+VERSION = "dnac.joined.2"
+MANY_ROWS, LARGE = 1536, 2 * 1024**2
+"""Rows of a module in a step, and elements of its weight, from which ATen's product and an addition a step
+are faster than ours over all steps (H200: 3.3 against 3.6 ms at 2048 rows and 768 x 3072)."""
 
 
 class JoinedGradients(CustomGraphPass):
@@ -24,7 +27,7 @@ class JoinedGradients(CustomGraphPass):
         terms = _terms(graph)
         for node, found in terms.items():
             is_inner = all(user in terms for user in node.users) and node.users
-            if len(found) > 1 and not is_inner:
+            if len(found) > 1 and not is_inner and _is_worth_it(found[0]):
                 _replace(graph, node, found)
         graph.eliminate_dead_code()
 
@@ -37,7 +40,7 @@ def _terms(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
     """Products, and sums of nothing but products that nobody else reads, to their products."""
     found: dict[fx.Node, list[fx.Node]] = {}
     for node in graph.nodes:
-        if node.target is products.rows_outer._opoverload:
+        if node.target is products.rows_outer:
             found[node] = [node]
         elif node.target is torch.ops.aten.add.Tensor and not node.kwargs:
             parts = [found.get(arg) if isinstance(arg, fx.Node) and len(arg.users) == 1 else None for arg in node.args]
@@ -46,9 +49,14 @@ def _terms(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
     return found
 
 
+def _is_worth_it(product: fx.Node) -> bool:
+    x, y, ends = (arg.meta["val"] for arg in product.args)  # type: ignore[union-attr]
+    return x.shape[0] < MANY_ROWS * ends.shape[0] or x.shape[1] * y.shape[1] < LARGE
+
+
 def _replace(graph: fx.Graph, total: fx.Node, found: list[fx.Node]) -> None:
     columns = [list(column) for column in zip(*(node.args for node in found), strict=True)]
     with graph.inserting_before(total):
-        joined = graph.call_function(outer.rows_outer_joined._opoverload, tuple(columns))
+        joined = graph.call_function(outer.rows_outer_joined, tuple(columns))
     joined.meta.update(total.meta)
     total.replace_all_uses_with(joined)

@@ -17,6 +17,7 @@ from dnac.lowering.bind import Names, bind
 from dnac.lowering.folded import folded_steps, with_folded
 from dnac.lowering.knobs import starts
 from dnac.lowering.served import require_served
+from dnac.lowering.suits import require_suited
 from dnac.lowering.unread import Anchor, without_gradient
 from dnac.lowering.weights import biases, declared, key_of
 from dnac.passes.pipeline import optimize
@@ -72,7 +73,8 @@ class Network(Names):
         self.schedule = build_schedule(optimized)
         options = Options(_dtype(stream) if stream else None, dict(choices or {}))
         program = strategy.lower(optimized, self.schedule, options)
-        self.graph, self.lowering, self.notes = graph, lowering, program.notes
+        suits = require_suited(optimized, self.schedule, lowering, device, options.choices)
+        self.graph, self.lowering, self.notes = graph, lowering, (*program.notes, *suits)
         entries = declared(graph)
         self.decays = {entry.key: entry.spec.decays for entry in entries}
         self.router_parameters = frozenset(entry.key for entry in entries if entry.of_router)

@@ -98,7 +98,7 @@ class SortedOps(RowOps):
         """The activation, over live rows."""
         if kind.name not in activations.SERVED or x.dim() != 2:
             return super().activate(x, kind)
-        return activations.row_act(x, self.set.rows.ends, kind.name)
+        return activations.activated(x, self.set.rows.ends, kind.name)
 
     def attend(
         self,
@@ -114,8 +114,14 @@ class SortedOps(RowOps):
         if self.attention != "segments" or not segments.serves(heads.width):
             return self._by_mask(x, project, heads, positions, causal, window)
         packed = project(x, self)
-        seen, _ = segments.segment_attention(
-            packed, *self.places[:4], self.set.rows.ends, self._table(positions, heads), list(heads), causal, window or 0
+        seen = segments.attended(
+            packed,
+            *self.places[:4],
+            self.set.rows.ends,
+            self._table(positions, heads),
+            list(heads),
+            causal,
+            window or 0,
         )
         return seen.unflatten(-1, (heads.queries, heads.width))
 
@@ -125,7 +131,7 @@ class SortedOps(RowOps):
         if norm.name not in norms.SERVED or "up_bias" in weights or "down_bias" in weights:
             return False
         sizes = weights["up"].shape[1:]
-        return tiles.serves(activation.name, self.dtype, x.device, *sizes)
+        return activation.name in activations.SERVED and tiles.serves(self.dtype, x.device, *sizes)
 
     def _table(self, positions: Form, heads: Heads) -> Tensor | None:
         """[N, E] cos beside sin of each row; float16 where products are in bfloat16, which rounds more coarsely."""
@@ -137,7 +143,7 @@ class SortedOps(RowOps):
             made[key] = None if table is None else packed_table(*table, dtype)
         return None if made[key] is None else made[key][self.places.positions]
 
-    def _by_mask(  # noqa: PLR0913
+    def _by_mask(
         self,
         x: Tensor,
         project: Callable[[Tensor, Ops], Tensor],

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dnac.lowering.operators import operator, shapes_of
+
 
 class BankWeights(Mapping[str, Tensor]):
     """The weights of one part of a bank: matrices in the type of the products, made once per call.
@@ -54,7 +56,7 @@ class BankWeights(Mapping[str, Tensor]):
         return self._made[key]
 
 
-@torch.library.custom_op("dnac::rows_outer", mutates_args=())
+@operator("rows_outer")
 def rows_outer(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
     """Per module, the transpose of its rows of x [N, I] times those of y [N, O]: [M, I, O]; zero without rows."""
     made = F.grouped_mm(x.t(), y, offs=ends)
@@ -64,7 +66,7 @@ def rows_outer(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
     return made
 
 
-@rows_outer.register_fake
+@shapes_of(rows_outer)
 def _(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
     return x.new_empty((ends.shape[0], x.shape[1], y.shape[1]))
 

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from dnac.ir.graph import Graph
 from dnac.lowering.candidates import MAKERS, Bench, NotHere, Trial
+from dnac.lowering.device import present
 from dnac.passes.pipeline import optimize
 from dnac.schedule import errors
 from dnac.schedule.build import build_schedule
 from dnac.schedule.candidates import CANDIDATES
 from dnac.schedule.choices import Choices, choose, recommend
 from dnac.schedule.cost_table import Cost, CostTable, Key, load, place
-from dnac.schedule.device import DeviceFacts, of_gpu, this_cpu
+from dnac.schedule.device import DeviceFacts
 from dnac.schedule.questions import Asked, questions
 from dnac.schedule.types import Types
 from dnac.text.diagnostic import Diagnostic
@@ -50,14 +51,6 @@ class Tuned:
     """A table that was there and could not be used."""
     path: Path | None
     """Where the table was kept; None where nothing was measured, or there is no safe folder."""
-
-
-def present(device: torch.device) -> DeviceFacts:
-    """The facts of a device of this machine."""
-    if device.type == "cuda":
-        found = torch.cuda.get_device_properties(device)
-        return of_gpu(found.name, (found.major, found.minor), found.total_memory)
-    return this_cpu() if device.type == "cpu" else DeviceFacts(device.type, device.type)
 
 
 def advise(graph: Graph, device: torch.device, types: Types, sequences: int, level: str = "O2") -> Choices:

@@ -121,8 +121,8 @@ def _flash(asked: Asked, dtype: str, device: DeviceFacts) -> str:
 def _power_of_two(asked: Asked, dtype: str, device: DeviceFacts) -> str:
     wrong = _half_on_gpu(asked, dtype, device)
     width = asked.question["head_width"]
-    if not wrong and (width & (width - 1) or not 32 <= width <= 256):
-        return f"it needs heads of width 32, 64, 128 or 256, and these are {width} wide"
+    if not wrong and (width & (width - 1) or not 32 <= width <= 128):
+        return f"it needs heads of width 32, 64 or 128, and these are {width} wide"
     return wrong
 
 

@@ -65,13 +65,15 @@ def test_it_errs_at_most_twice_as_much_as_the_reference_in_the_same_type(case: s
         found = net(inputs.to(device), record=True, routes=[step.to(device) for step in ids(expected)])
         errors[lowering] = {name: error(g.cpu(), wanted[name]) for name, g in gradients(net, found).items()}
         errors[lowering]["logits"] = error(found.logits.cpu(), expected.logits)
-    floor = 1e-5 if DTYPE == torch.float32 else 0.02
+    floor = 1e-5 if torch.float32 == DTYPE else 0.02
     for name, found_error in errors["grouped"].items():
         assert found_error < 2 * max(errors["reference"][name], floor), name
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.skipif(INTERPRETED, reason="the compiler's graph runs grouped products in bfloat16 alone, the interpreter does not")
+@pytest.mark.skipif(
+    INTERPRETED, reason="the compiler's graph runs grouped products in bfloat16 alone, the interpreter does not"
+)
 @pytest.mark.parametrize("lowering", ["portable", "grouped"])
 def test_compiled_and_eager_agree_at_many_rows_and_modules(lowering: str) -> None:
     parts = (wide(positions=ROPE), Part("mlp", graphs.mlp()))

@@ -9,6 +9,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from dnac.lowering.operators import operator, shapes_of
+
 SERVED = ("gelu", "relu", "silu", "swiglu", "geglu")
 GATED = ("swiglu", "geglu")
 
@@ -16,11 +18,11 @@ _ROWS, _COLS = 4, 1024
 
 
 @triton.jit
-def act(x, KIND: tl.constexpr):  # noqa: ANN001, ANN202, N803
+def act(x, KIND: tl.constexpr):
     """(f(x), f'(x)) of relu, silu (also inside swiglu) and gelu in its tanh form (also inside geglu)."""
     if KIND == "relu":
         return tl.maximum(x, 0.0), tl.where(x > 0, 1.0, 0.0)
-    elif KIND == "silu" or KIND == "swiglu":  # noqa: RET505, PLR1714
+    elif KIND == "silu" or KIND == "swiglu":
         s = tl.sigmoid(x)
         return x * s, s * (1 + x * (1 - s))
     else:
@@ -30,8 +32,8 @@ def act(x, KIND: tl.constexpr):  # noqa: ANN001, ANN202, N803
 
 
 @triton.jit
-def _activate(u, live, y, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):  # noqa: ANN001, N803
-    count = tl.load(live)
+def _activate(u, ends, y, F, LAST, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
+    count = tl.load(ends + LAST)
     first = tl.program_id(0) * ROWS
     if first < count:
         rows = tl.minimum(first + tl.arange(0, ROWS), count - 1).to(tl.int64)[:, None]
@@ -45,8 +47,10 @@ def _activate(u, live, y, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.c
 
 
 @triton.jit
-def _activate_du(dy, u, live, du, F, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):  # noqa: ANN001, N803
-    count = tl.load(live)
+def _activate_du(
+    dy, u, ends, du, F, LAST, KIND: tl.constexpr, GATED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr
+):
+    count = tl.load(ends + LAST)
     first = tl.program_id(0) * ROWS
     if first < count:
         rows = tl.minimum(first + tl.arange(0, ROWS), count - 1).to(tl.int64)[:, None]
@@ -66,44 +70,51 @@ def _grid(rows: int, width: int) -> tuple[int, int]:
     return triton.cdiv(rows, _ROWS), triton.cdiv(width, _COLS)
 
 
-@torch.library.custom_op("dnac::row_act", mutates_args=())
+@operator("row_act")
 def row_act(u: Tensor, ends: Tensor, kind: str) -> Tensor:
     """u [N, F] (gated: [N, 2 F], gate half first) to [N, F]."""
     width = u.shape[1] // (2 if kind in GATED else 1)
     y = u.new_empty((u.shape[0], width))
-    _activate[_grid(*y.shape)](u, ends[-1:], y, width, KIND=kind, GATED=kind in GATED, ROWS=_ROWS, COLS=_COLS)
+    _activate[_grid(*y.shape)](
+        u, ends, y, width, ends.shape[0] - 1, KIND=kind, GATED=kind in GATED, ROWS=_ROWS, COLS=_COLS
+    )
     return y
 
 
-@torch.library.custom_op("dnac::row_act_du", mutates_args=())
+@operator("row_act_du")
 def row_act_du(dy: Tensor, u: Tensor, ends: Tensor, kind: str) -> Tensor:
     """Gradient of u."""
     du = torch.empty_like(u)
     width = dy.shape[1]
     _activate_du[_grid(*dy.shape)](
-        dy.contiguous(), u, ends[-1:], du, width, KIND=kind, GATED=kind in GATED, ROWS=_ROWS, COLS=_COLS
+        dy.contiguous(), u, ends, du, width, ends.shape[0] - 1, KIND=kind, GATED=kind in GATED, ROWS=_ROWS, COLS=_COLS
     )
     return du
 
 
-@row_act.register_fake
+@shapes_of(row_act)
 def _(u: Tensor, ends: Tensor, kind: str) -> Tensor:
     return u.new_empty((u.shape[0], u.shape[1] // (2 if kind in GATED else 1)))
 
 
-@row_act_du.register_fake
+@shapes_of(row_act_du)
 def _(dy: Tensor, u: Tensor, ends: Tensor, kind: str) -> Tensor:
     return torch.empty_like(u)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    u, ends, ctx.kind = inputs
-    ctx.save_for_backward(u, ends)
+class _Activated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, ends: Tensor, kind: str) -> Tensor:
+        ctx.save_for_backward(u, ends)
+        ctx.kind = kind
+        return row_act(u, ends, kind)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        u, ends = ctx.saved_tensors
+        return row_act_du(grads[0], u, ends, ctx.kind), None, None
 
 
-def _gradient(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-    u, ends = ctx.saved_tensors
-    return row_act_du(grad, u, ends, ctx.kind), None, None
-
-
-row_act.register_autograd(_gradient, setup_context=_save)
+def activated(u: Tensor, ends: Tensor, kind: str) -> Tensor:
+    """The activation of live rows, with its gradient. Dead rows: undefined."""
+    return _Activated.apply(u, ends, kind)

@@ -14,14 +14,15 @@ import triton.language as tl
 from torch import Tensor
 
 from dnac.lowering.kernels.norms import back_to_tokens
+from dnac.lowering.operators import operator, shapes_of
 
 
 @triton.jit
-def _spread(  # noqa: PLR0913
-    dh, weights, first_d, second_d, order, live, dd, dw, N, D,  # noqa: ANN001, N803
-    K: tl.constexpr, TWO: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
+def _spread(
+    dh, weights, first_d, second_d, order, ends, dd, dw, N, D, LAST,
+    K: tl.constexpr, TWO: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
-    count = tl.load(live)
+    count = tl.load(ends + LAST)
     first = tl.program_id(0) * ROWS
     rows = first + tl.arange(0, ROWS)
     inside = rows < N
@@ -41,7 +42,7 @@ def _spread(  # noqa: PLR0913
         tl.store(dd + at, (grad * weight[:, None]).to(dd.dtype.element_ty), mask=ok)
 
 
-@torch.library.custom_op("dnac::row_spread", mutates_args=())
+@operator("row_spread")
 def row_spread(
     dh: Tensor, weights: Tensor, d1: Tensor, d2: Tensor | None, order: Tensor, ends: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -52,22 +53,21 @@ def row_spread(
     cols = triton.next_power_of_2(D)
     rows = max(1, 4096 // cols)
     _spread[(triton.cdiv(N, rows),)](
-        dh.contiguous(), weights.contiguous(), d1, d1 if d2 is None else d2, order, ends[-1:], dd, dw, N, D,
+        dh.contiguous(), weights.contiguous(), d1, d1 if d2 is None else d2, order, ends,
+        dd, dw, N, D, ends.shape[0] - 1,
         K=K, TWO=d2 is not None, ROWS=rows, COLS=cols,
     )  # fmt: skip
     return dd, dw
 
 
-@row_spread.register_fake
-def _(
-    dh: Tensor, weights: Tensor, d1: Tensor, d2: Tensor | None, order: Tensor, ends: Tensor
-) -> tuple[Tensor, Tensor]:
+@shapes_of(row_spread)
+def _(dh: Tensor, weights: Tensor, d1: Tensor, d2: Tensor | None, order: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
     return torch.empty_like(d1), torch.empty(weights.shape, dtype=torch.float32, device=dh.device)
 
 
 class _Combined(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: PLR0913
+    def forward(
         ctx: Any,
         stream: Tensor,
         weights: Tensor,

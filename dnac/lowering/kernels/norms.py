@@ -16,6 +16,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.nn import functional as F
 
+from dnac.lowering.operators import operator, shapes_of
 from dnac.lowering.products import rows_outer
 
 EPSILON = 1e-5
@@ -24,7 +25,7 @@ SERVED = ("rms", "layer", "none")
 
 
 @triton.jit
-def _joined(stream, added, order, rows, cols, ok, D, K: tl.constexpr, HAS_ADDED: tl.constexpr):  # noqa: ANN001, ANN202, N803
+def _joined(stream, added, order, rows, cols, ok, D, K: tl.constexpr, HAS_ADDED: tl.constexpr):
     token = tl.load(order + rows, mask=rows >= 0, other=0).to(tl.int64) // K
     x = tl.load(stream + token[:, None] * D + cols[None, :], mask=ok, other=0.0).to(tl.float32)
     if HAS_ADDED:
@@ -34,11 +35,11 @@ def _joined(stream, added, order, rows, cols, ok, D, K: tl.constexpr, HAS_ADDED:
 
 
 @triton.jit
-def _norm(  # noqa: PLR0913
-    stream, added, order, live, y, mean, rstd, D, EPS,  # noqa: ANN001, N803
-    K: tl.constexpr, HAS_ADDED: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
+def _norm(
+    stream, added, order, ends, y, mean, rstd, D, EPS, LAST,
+    K: tl.constexpr, HAS_ADDED: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
-    count = tl.load(live)
+    count = tl.load(ends + LAST)
     first = tl.program_id(0) * ROWS
     if first < count:
         rows = first + tl.arange(0, ROWS)
@@ -58,11 +59,12 @@ def _norm(  # noqa: PLR0913
 
 
 @triton.jit
-def _norm_dx(  # noqa: PLR0913
-    dy, stream, added, order, live, mean, rstd, plus, dx, y, both, D,  # noqa: ANN001, N803
-    K: tl.constexpr, HAS_ADDED: tl.constexpr, HAS_PLUS: tl.constexpr, KIND: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,  # noqa: N803
+def _norm_dx(
+    dy, stream, added, order, ends, mean, rstd, plus, dx, y, both, D, LAST,
+    K: tl.constexpr, HAS_ADDED: tl.constexpr, HAS_PLUS: tl.constexpr, KIND: tl.constexpr,
+    ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
-    count = tl.load(live)
+    count = tl.load(ends + LAST)
     first = tl.program_id(0) * ROWS
     if first < count:
         rows = first + tl.arange(0, ROWS)
@@ -94,7 +96,7 @@ def _sizes(D: int) -> dict[str, int]:
     return {"ROWS": max(1, 4096 // cols), "COLS": cols, "num_warps": 8 if cols >= 2048 else 4}
 
 
-@torch.library.custom_op("dnac::row_norm", mutates_args=())
+@operator("row_norm")
 def row_norm(
     stream: Tensor, added: Tensor | None, order: Tensor, ends: Tensor, K: int, kind: str, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,14 +106,14 @@ def row_norm(
     mean, rstd = (torch.empty(N, dtype=torch.float32, device=stream.device) for _ in range(2))
     sizes = _sizes(D)
     _norm[(triton.cdiv(N, sizes["ROWS"]),)](
-        stream, stream if added is None else added, order, ends[-1:], y, mean, rstd, D, EPSILON,
+        stream, stream if added is None else added, order, ends, y, mean, rstd, D, EPSILON, ends.shape[0] - 1,
         K=K, HAS_ADDED=added is not None, KIND=kind, **sizes,
     )  # fmt: skip
     return y, mean, rstd
 
 
-@torch.library.custom_op("dnac::row_norm_dx", mutates_args=())
-def row_norm_dx(  # noqa: PLR0913
+@operator("row_norm_dx")
+def row_norm_dx(
     dy: Tensor,
     stream: Tensor,
     added: Tensor | None,
@@ -131,13 +133,14 @@ def row_norm_dx(  # noqa: PLR0913
     both = dx.new_empty(0) if plus is None else torch.empty_like(plus)
     sizes = _sizes(D)
     _norm_dx[(triton.cdiv(N, sizes["ROWS"]),)](
-        dy.contiguous(), stream, stream if added is None else added, order, ends[-1:], mean, rstd, dy if plus is None else plus, dx, y, both, D,
+        dy.contiguous(), stream, stream if added is None else added, order, ends, mean, rstd,
+        dy if plus is None else plus, dx, y, both, D, ends.shape[0] - 1,
         K=K, HAS_ADDED=added is not None, HAS_PLUS=plus is not None, KIND=kind, **sizes,
     )  # fmt: skip
     return dx, y, both
 
 
-@row_norm.register_fake
+@shapes_of(row_norm)
 def _(
     stream: Tensor, added: Tensor | None, order: Tensor, ends: Tensor, K: int, kind: str, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -146,7 +149,7 @@ def _(
     return stream.new_empty((N, stream.shape[1]), dtype=dtype), stream.new_empty(N, **wide), stream.new_empty(N, **wide)
 
 
-@row_norm_dx.register_fake
+@shapes_of(row_norm_dx)
 def _(dy: Tensor, stream: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
     dx = torch.empty_like(dy, dtype=stream.dtype)
     return dx, torch.empty_like(dy), dx.new_empty(0) if rest[-1] is None else torch.empty_like(rest[-1])
@@ -154,7 +157,7 @@ def _(dy: Tensor, stream: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
 
 class _NormedProduct(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: PLR0913
+    def forward(
         ctx: Any,
         stream: Tensor,
         added: Tensor | None,
@@ -181,7 +184,7 @@ class _NormedProduct(torch.autograd.Function):
         return back_to_tokens(dx, inverse, ends, ctx.K), dadded, dweight, *(None,) * 5
 
 
-def normed_product(  # noqa: PLR0913
+def normed_product(
     stream: Tensor,
     added: Tensor | None,
     weight: Tensor,

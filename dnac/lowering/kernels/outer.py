@@ -20,10 +20,10 @@ TILE = {"ROWS": 64, "INNER": 128, "OUTER": 256, "GROUP": 3, "num_warps": 8, "num
 
 
 @triton.jit
-def _outer(  # noqa: PLR0913
-    x, y, ends, tables, out, I, O, S,  # noqa: ANN001, E741, N803
-    ROWS: tl.constexpr, INNER: tl.constexpr, OUTER: tl.constexpr, GROUP: tl.constexpr, ALIGN: tl.constexpr,  # noqa: N803
-    PRECISION: tl.constexpr,  # noqa: N803
+def _outer(
+    x, y, ends, tables, out, I, O, S,
+    ROWS: tl.constexpr, INNER: tl.constexpr, OUTER: tl.constexpr, GROUP: tl.constexpr, ALIGN: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     m, tile = tl.program_id(1), tl.program_id(0)
     down, across = tl.cdiv(I, INNER), tl.cdiv(O, OUTER)
@@ -62,7 +62,7 @@ def _distances(tensors: Sequence[Tensor]) -> list[int]:
 def rows_outer_joined(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) -> Tensor:
     """xs [N, I], ys [N, O] and ends [M] of each step: [M, I, O]."""
     xs, ys, ends = ([t.contiguous() for t in each] for each in (xs, ys, ends))
-    (I, O), M, S = (xs[0].shape[1], ys[0].shape[1]), ends[0].shape[0], len(xs)  # noqa: E741
+    (I, O), M, S = (xs[0].shape[1], ys[0].shape[1]), ends[0].shape[0], len(xs)
     tables = torch.tensor([*_distances(xs), *_distances(ys), *_distances(ends)], pin_memory=xs[0].is_cuda)
     out = xs[0].new_empty((M, I, O))
     tile = dict(TILE)

@@ -17,16 +17,19 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from dnac.lowering.operators import operator, shapes_of
+
 BLOCK = 64
 """Rows of a tile, of queries and of keys."""
 LAUNCH = {"num_warps": 4, "num_stages": 1}
-LAUNCH_BACK = {"num_warps": 4, "num_stages": 1, "maxnreg": 160}
 """More stages take shared memory from other programs, and segments are short: slower on H200."""
-_LOG2E, _LN2 = 1.4426950408889634, 0.6931471805599453
+LAUNCH_DQ = {**LAUNCH, "maxnreg": 160}
+"""With fewer registers more programs share a processor: 0.17 against 0.23 ms on H200; no gain for dk and dv."""
+_LOG2E = 1.4426950408889634
 
 
 @triton.jit
-def _turned(x, rows, ok, table, SCALE, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
+def _turned(x, rows, ok, table, SCALE, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):
     """Both halves of a head's rows, turned by their positions and scaled; in the type of x."""
     half = tl.arange(0, E // 2)
     place = x + rows.to(tl.int64)[:, None] * WIDTH + half[None, :]
@@ -41,7 +44,7 @@ def _turned(x, rows, ok, table, SCALE, E: tl.constexpr, ROPE: tl.constexpr, WIDT
 
 
 @triton.jit
-def _store_turned_back(x, da, db, rows, ok, table, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):  # noqa: ANN001, ANN202, N803
+def _store_turned_back(x, da, db, rows, ok, table, E: tl.constexpr, ROPE: tl.constexpr, WIDTH):
     half = tl.arange(0, E // 2)
     if ROPE:
         angle = table + rows.to(tl.int64)[:, None] * E + half[None, :]
@@ -54,7 +57,7 @@ def _store_turned_back(x, da, db, rows, ok, table, E: tl.constexpr, ROPE: tl.con
 
 
 @triton.jit
-def _places(key, pos, rows, ok, NONE: tl.constexpr, WINDOW: tl.constexpr):  # noqa: ANN001, ANN202, N803
+def _places(key, pos, rows, ok, NONE: tl.constexpr, WINDOW: tl.constexpr):
     """Segments of rows, and their positions where a window asks for them (a row always sees itself)."""
     where = tl.load(key + rows, mask=ok, other=NONE)
     if WINDOW > 0:
@@ -63,7 +66,7 @@ def _places(key, pos, rows, ok, NONE: tl.constexpr, WINDOW: tl.constexpr):  # no
 
 
 @triton.jit
-def _seen(rq, rk, kq, kk, pq, pk, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):  # noqa: ANN001, ANN202, N803
+def _seen(rq, rk, kq, kk, pq, pk, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):
     seen = kq[:, None] == kk[None, :]
     if CAUSAL:
         seen = seen & (rq[:, None] >= rk[None, :])
@@ -74,12 +77,12 @@ def _seen(rq, rk, kq, kk, pq, pk, CAUSAL: tl.constexpr, WINDOW: tl.constexpr):  
 
 
 @triton.jit
-def _attend(  # noqa: PLR0913, PLR0915
-    qkv, key, pos, first, last, live, table, out, lse, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
-    H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,  # noqa: N803
-    WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,  # noqa: N803
+def _attend(
+    qkv, key, pos, first, last, ends, table, out, lse, SCALE, WIDTH, WIDE, LAST,
+    H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,
+    WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    count = tl.load(live)
+    count = tl.load(ends + LAST)
     h, block = tl.program_id(0), tl.program_id(1)
     start = block * BLOCK
     if start < count:
@@ -116,12 +119,12 @@ def _attend(  # noqa: PLR0913, PLR0915
 
 
 @triton.jit
-def _attend_dq(  # noqa: PLR0913, PLR0915
-    dout, out, qkv, key, pos, first, last, live, table, lse, delta, dqkv, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
-    H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,  # noqa: N803
-    WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,  # noqa: N803
+def _attend_dq(
+    dout, out, qkv, key, pos, first, last, ends, table, lse, delta, dqkv, SCALE, WIDTH, WIDE, LAST,
+    H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,
+    WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    count = tl.load(live)
+    count = tl.load(ends + LAST)
     h, block = tl.program_id(0), tl.program_id(1)
     start = block * BLOCK
     if start < count:
@@ -154,17 +157,17 @@ def _attend_dq(  # noqa: PLR0913, PLR0915
             ds = (p * (dp - along[:, None])).to(v.dtype)
             da = tl.dot(ds, ka, da, input_precision=PRECISION)
             db = tl.dot(ds, kb, db, input_precision=PRECISION)
-        scale = SCALE * 0.6931471805599453
+        scale = SCALE * 0.6931471805599453  # the slope of 2^x is ln 2 of it
         _store_turned_back(dqkv + h * E, da * scale, db * scale, rq, okq, table, E, ROPE, WIDTH)
 
 
 @triton.jit
-def _attend_dkv(  # noqa: PLR0913, PLR0915
-    dout, qkv, key, pos, first, last, live, table, lse, delta, dqkv, SCALE, WIDTH, WIDE,  # noqa: ANN001, N803
-    H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,  # noqa: N803
-    WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,  # noqa: N803
+def _attend_dkv(
+    dout, qkv, key, pos, first, last, ends, table, lse, delta, dqkv, SCALE, WIDTH, WIDE, LAST,
+    H: tl.constexpr, G: tl.constexpr, E: tl.constexpr, ROPE: tl.constexpr, CAUSAL: tl.constexpr,
+    WINDOW: tl.constexpr, BLOCK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    count = tl.load(live)
+    count = tl.load(ends + LAST)
     g, block = tl.program_id(0), tl.program_id(1)
     start = block * BLOCK
     if start < count:
@@ -206,16 +209,16 @@ def _attend_dkv(  # noqa: PLR0913, PLR0915
 
 def serves(width: int) -> bool:
     """Whether heads of this width are served: powers of two, wide enough for the tensor cores' half."""
-    return 32 <= width <= 256 and width & (width - 1) == 0
+    return 32 <= width <= 128 and width & (width - 1) == 0
 
 
-@torch.library.custom_op("dnac::packed_table", mutates_args=())
+@operator("packed_table")
 def packed_table(cos: Tensor, sin: Tensor, dtype: torch.dtype) -> Tensor:
     """[T, E] cos beside sin; one operator, so that a compiler makes it once."""
     return torch.cat((cos, sin), dim=-1).to(dtype)
 
 
-@packed_table.register_fake
+@shapes_of(packed_table)
 def _(cos: Tensor, sin: Tensor, dtype: torch.dtype) -> Tensor:
     return cos.new_empty((cos.shape[0], 2 * cos.shape[1]), dtype=dtype)
 
@@ -234,34 +237,47 @@ def _given(table: Tensor | None, like: Tensor) -> Tensor:
     return like if table is None else table
 
 
-def _constants(heads: list[int], qkv: Tensor, is_turned: bool, causal: bool, window: int) -> dict[str, Any]:
+def _constants(
+    heads: list[int], qkv: Tensor, ends: Tensor, is_turned: bool, causal: bool, window: int
+) -> dict[str, Any]:
     H, G, E = heads
     return {
-        "SCALE": E**-0.5 * _LOG2E, "WIDTH": qkv.shape[1], "WIDE": H * E, "H": H, "G": G, "E": E, "ROPE": is_turned,
-        "CAUSAL": causal, "WINDOW": window, "BLOCK": BLOCK,
+        "SCALE": E**-0.5 * _LOG2E, "WIDTH": qkv.shape[1], "WIDE": H * E, "LAST": ends.shape[0] - 1,
+        "H": H, "G": G, "E": E, "ROPE": is_turned, "CAUSAL": causal, "WINDOW": window, "BLOCK": BLOCK,
         "PRECISION": "ieee" if qkv.dtype == torch.float32 else "tf32",
     }  # fmt: skip
 
 
-@torch.library.custom_op("dnac::segment_attention", mutates_args=())
-def segment_attention(  # noqa: PLR0913
+@operator("segment_attention")
+def segment_attention(
     qkv: Tensor, key: Tensor, pos: Tensor, first: Tensor, last: Tensor, ends: Tensor,
     table: Tensor | None, heads: list[int], causal: bool, window: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Packed rows and a `table` of cos beside sin [N, E] to
-    [N, H E] what each live row has seen, and [N, H] the base-2 logarithm of its softmax's sum."""
+    [N, H E] what each live row has seen, and [N, H] the base-2 logarithm of its softmax's sum.
+    """
     H, _, E = heads
     N = qkv.shape[0]
     out = qkv.new_empty((N, H * E))
     lse = torch.empty((N, H), dtype=torch.float32, device=qkv.device)
     _attend[(H, triton.cdiv(N, BLOCK))](
-        qkv, key, pos, first, last, ends[-1:], _given(table, qkv), out, lse, **_constants(heads, qkv, table is not None, causal, window), **LAUNCH,
+        qkv,
+        key,
+        pos,
+        first,
+        last,
+        ends,
+        _given(table, qkv),
+        out,
+        lse,
+        **_constants(heads, qkv, ends, table is not None, causal, window),
+        **LAUNCH,
     )
     return out, lse
 
 
-@torch.library.custom_op("dnac::segment_attention_grad", mutates_args=())
-def segment_attention_grad(  # noqa: PLR0913
+@operator("segment_attention_grad")
+def segment_attention_grad(
     dout: Tensor, out: Tensor, lse: Tensor, qkv: Tensor, key: Tensor, pos: Tensor, first: Tensor, last: Tensor,
     ends: Tensor, table: Tensor | None, heads: list[int], causal: bool, window: int,
 ) -> Tensor:  # fmt: skip
@@ -269,34 +285,42 @@ def segment_attention_grad(  # noqa: PLR0913
     H, G, _ = heads
     blocks = triton.cdiv(qkv.shape[0], BLOCK)
     dqkv, delta, dout = torch.empty_like(qkv), torch.empty_like(lse), dout.contiguous()
-    shared = (qkv, key, pos, first, last, ends[-1:], _given(table, qkv), lse, delta, dqkv)
-    constants = _constants(heads, qkv, table is not None, causal, window) | LAUNCH_BACK
-    _attend_dq[(H, blocks)](dout, out, *shared, **constants)
-    _attend_dkv[(G, blocks)](dout, *shared, **constants)
+    shared = (qkv, key, pos, first, last, ends, _given(table, qkv), lse, delta, dqkv)
+    constants = _constants(heads, qkv, ends, table is not None, causal, window)
+    _attend_dq[(H, blocks)](dout, out, *shared, **constants, **LAUNCH_DQ)
+    _attend_dkv[(G, blocks)](dout, *shared, **constants, **LAUNCH)
     return dqkv
 
 
-@segment_attention.register_fake
+@shapes_of(segment_attention)
 def _(qkv: Tensor, key: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
     H, _, E = rest[5]
     N = qkv.shape[0]
     return qkv.new_empty((N, H * E)), torch.empty((N, H), dtype=torch.float32, device=qkv.device)
 
 
-@segment_attention_grad.register_fake
+@shapes_of(segment_attention_grad)
 def _(dout: Tensor, out: Tensor, lse: Tensor, qkv: Tensor, *rest: Any) -> Tensor:
     return torch.empty_like(qkv)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.heads, ctx.causal, ctx.window = inputs
-    ctx.save_for_backward(*output, *tensors)
-    ctx.set_materialize_grads(False)
+class _Segments(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, *given: Any) -> Tensor:
+        *tensors, ctx.heads, ctx.causal, ctx.window = given
+        out, lse = segment_attention(qkv, *given)
+        ctx.save_for_backward(out, lse, qkv, *tensors)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+        dqkv = segment_attention_grad(grads[0], *ctx.saved_tensors, ctx.heads, ctx.causal, ctx.window)
+        return dqkv, *(None,) * 9
 
 
-def _gradient(ctx: Any, dout: Tensor, _: Tensor | None) -> tuple[Any, ...]:
-    dqkv = segment_attention_grad(dout, *ctx.saved_tensors, ctx.heads, ctx.causal, ctx.window)
-    return dqkv, *(None,) * 9
-
-
-segment_attention.register_autograd(_gradient, setup_context=_save)
+def attended(
+    qkv: Tensor, key: Tensor, pos: Tensor, first: Tensor, last: Tensor, ends: Tensor, table: Tensor | None,
+    heads: list[int], causal: bool, window: int,
+) -> Tensor:  # fmt: skip
+    """`segment_attention`'s rows [N, H E], with gradients to qkv. Dead rows: undefined."""
+    return _Segments.apply(qkv, key, pos, first, last, ends, table, heads, causal, window)

@@ -190,7 +190,7 @@ def test_a_shape_in_the_way_is_named_with_its_line() -> None:
     found = choose(graph, schedule, H200, BF16, None, 2)
     attention = next(c for c in found.each if c.group == "attention")
     assert attention.candidate == "mask"
-    assert "not segments or flex: it needs heads of width 32, 64, 128 or 256, and these are 8 wide (x.dna:7:3)" in (
+    assert "not segments or flex: it needs heads of width 32, 64 or 128, and these are 8 wide (x.dna:7:3)" in (
         attention.reason
     )
 

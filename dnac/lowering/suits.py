@@ -1,0 +1,50 @@
+"""Whether a lowering's candidates suit a net on a device: what cannot run is refused, what runs slower is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+
+from dnac.ir.graph import Graph
+from dnac.lowering.device import present
+from dnac.schedule.candidates import CANDIDATES
+from dnac.schedule.choices import refused
+from dnac.schedule.device import DeviceFacts
+from dnac.schedule.instructions import Schedule
+from dnac.schedule.questions import questions
+from dnac.schedule.types import Types
+from dnac.text.diagnostic import Bag, Faults
+
+HALF = Types(work="bfloat16")
+
+
+def require_suited(
+    graph: Graph, schedule: Schedule, lowering: str, device: torch.device, choices: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Notes on what runs otherwise than its lowering would have it, with places in the file.
+
+    Raises:
+        Faults: a choice names no candidate, none of this lowering's, or one that cannot serve the net;
+            or the grouped products cannot serve it at all.
+    """
+    facts = present(device)
+    is_grouped = lowering == "grouped" and device.type == "cuda"
+    wanted = {"product": "aten", **choices} if is_grouped else choices
+    types = HALF if lowering == "grouped" else Types()
+    found = refused(graph, schedule, facts, types, wanted, lowering)
+    if found:
+        raise Faults(Bag(found))
+    return tuple(dict.fromkeys(_slower(graph, schedule, facts, choices))) if is_grouped else ()
+
+
+def _slower(graph: Graph, schedule: Schedule, facts: DeviceFacts, choices: Mapping[str, str]) -> Iterator[str]:
+    segments = next(c for c in CANDIDATES["attention"] if c.name == "segments")
+    wants_segments = choices.get("attention", "segments") == "segments"
+    for asked in questions(graph, schedule, 1):
+        place = f" (asked for at {asked.origin})" if asked.origin else ""
+        why = segments.why_not(asked, HALF.work, facts) if asked.question.group == "attention" else ""
+        if why and wants_segments:
+            yield f"attention runs in token order under a mask: {why}{place}"
+        if asked.question.group == "wide_attention":
+            yield f"attention that sees more than peers runs in token order under a mask{place}"
