@@ -20,6 +20,7 @@ from dnac.semantics.slots import describe, slots_of
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic, InternalError
+from dnac.text.elsewhere import ARGUMENTS
 from dnac.text.source import Span
 from dnac.text.suggest import nearest
 
@@ -110,7 +111,8 @@ def bind(
         except Wrong as wrong:
             failed = True
             wrong.report(bag)
-    meant = {nearest(key, slots) for key in arguments if key not in slots}
+    strange = [key for key in arguments if key not in slots]
+    meant = {nearest(key, slots) for key in strange} | {ARGUMENTS.get(key, ("",))[0] for key in strange}
     for key, info in params.model_fields.items():
         if info.is_required() and key not in arguments and key not in found and key not in meant:
             bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span))

@@ -11,7 +11,20 @@ from dnac.text.diagnostic import Diagnostic
 
 OF_THE_FILE = ("DNA206", "DNA209", "DNA215", "DNA216", "DNA509")
 """Something is not used, or not there: the broken statement may use it, or be it."""
-OF_THE_ITEM = ("DNA302", "DNA403", "DNA405", "DNA409", "DNA503", "DNA504", "DNA518")
+OF_THE_ITEM = (
+    "DNA302",
+    "DNA403",
+    "DNA405",
+    "DNA409",
+    "DNA501",
+    "DNA502",
+    "DNA503",
+    "DNA504",
+    "DNA507",
+    "DNA516",
+    "DNA518",
+    "DNA525",
+)
 """Something is missing in the item that holds the broken statement."""
 OF_THE_NAME = ("DNA201", "DNA202", "DNA207", "DNA520")
 """A name is not known that the broken line holds too."""

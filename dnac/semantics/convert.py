@@ -93,7 +93,12 @@ def through_names(expr: ast.Expr, at: Field) -> tuple[ast.Expr, Field] | None:
 
 
 def _wrong_type(slot: Slot, found: str, expr: ast.Expr, at: Field) -> Wrong:
-    return Wrong(errors.wrong_type(at.owner, at.key, found, describe(slot), expr.span))
+    known = words.names(slot.catalogue) if isinstance(slot, WordSlot) and slot.catalogue not in _LONG else ()
+    return Wrong(errors.wrong_type(at.owner, at.key, found, describe(slot), expr.span, known))
+
+
+_LONG = ("amount", "dataset", "module", "tokenizer")
+"""Catalogues that `describe` has a phrase for."""
 
 
 def _word(catalogue: str, expr: ast.Expr, at: Field) -> Form:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnac.syntax import ast
+from dnac.text import elsewhere
 from dnac.text.diagnostic import Diagnostic, Label
 from dnac.text.source import Span
 from dnac.text.suggest import nearest
@@ -24,17 +25,31 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 
 def unknown_name(name: ast.Name, visible: Sequence[str]) -> Diagnostic:
     """A name that nothing declares."""
+    otherwise = "declare it above, or check the spelling"
+    if name.text in ("width", "d_model", "dim"):
+        otherwise = "a multiple of the stream's width is written `4x`"
     return Diagnostic(
         "DNA201", f"unknown name `{name.text}`", name.span, "nothing here has this name",
-        help=did_you_mean(name.text, visible, "declare it above, or check the spelling"),
+        help=did_you_mean(name.text, visible, otherwise),
     )  # fmt: skip
 
 
-def unknown_kind(name: ast.Name, candidates: Sequence[str]) -> Diagnostic:
-    """A step or member that is neither a kind nor a name."""
+def word_as_name(name: ast.Name, meaning: str) -> Diagnostic:
+    """A word of the language where only a declared name can stand."""
+    return Diagnostic(
+        "DNA201", f"unknown name `{name.text}`: it is {meaning}", name.span, "only a declared name can stand here",
+        help="write the word in the field that it belongs to",
+    )  # fmt: skip
+
+
+def unknown_kind(name: ast.Name, kinds: Sequence[str], declared: Sequence[str]) -> Diagnostic:
+    """A step or member that is neither a kind nor a name; a near name of the file's own comes first."""
+    candidates = (*kinds, *declared)
     return Diagnostic(
         "DNA202", f"unknown module kind `{name.text}`", name.span, "no module kind and no name is called this",
-        help=did_you_mean(name.text, candidates, f"the module kinds are {listed(candidates)}"),
+        help=did_you_mean(name.text, declared)
+        or elsewhere.KINDS.get(name.text.lower())
+        or did_you_mean(name.text, candidates, f"the module kinds are {listed(candidates)}"),
     )  # fmt: skip
 
 
@@ -78,11 +93,18 @@ def used_before_declared(name: ast.Name, declared: Span) -> Diagnostic:
     )  # fmt: skip
 
 
+_INSTEAD = {
+    ("a pool", "a module"): "a `route` runs members of a pool; what is a step as well is declared by `module a = ...`",
+    ("a module", "a pool"): "a route takes a pool, or a list such as `[a, b]`",
+    ("a router recipe", "a module"): "a router recipe stands behind `by`",
+}
+
+
 def wrong_sort(span: Span, sort: str, wanted: str, declared: Span) -> Diagnostic:
     """A name of the wrong sort of thing."""
     return Diagnostic(
         "DNA208", f"`{span.text}` is {sort}, and {wanted} is needed here", span, f"{wanted} is needed here",
-        help=f"name {wanted} instead", labels=(Label(declared, "declared here"),),
+        help=_INSTEAD.get((sort, wanted), f"name {wanted} instead"), labels=(Label(declared, "declared here"),),
     )  # fmt: skip
 
 

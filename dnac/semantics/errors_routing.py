@@ -219,3 +219,11 @@ def identities_alone(span: Span) -> Diagnostic:
         "DNA525", "every candidate that this router can choose is an identity", span, "changes nothing",
         help="add members that compute something, or remove the step", severity="warning",
     )  # fmt: skip
+
+
+def choice_without_router(span: Span, choice: str) -> Diagnostic:
+    """`by top(2)`: one answer in the place of all."""
+    return Diagnostic(
+        "DNA522", f"`{span.text}` is a word for `choose`, and a router is needed here", span, "not a router",
+        help=f"write `by {{ choose = {choice}; weight = raw; balance = [] }}`",
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnac.semantics.errors_names import did_you_mean, listed
+from dnac.text import elsewhere
 from dnac.text.diagnostic import Diagnostic, Label
 from dnac.text.source import Span
 
@@ -12,9 +13,8 @@ from dnac.text.source import Span
 def unknown_argument(owner: str, key: str, span: Span, known: Sequence[str]) -> Diagnostic:
     """A key that the word does not take."""
     otherwise = f"it takes {listed(known, 24)}" if known else f"`{owner}` takes no arguments"
-    return Diagnostic(
-        "DNA301", f"`{owner}` has no `{key}`", span, "unknown here", help=did_you_mean(key, known, otherwise)
-    )
+    help_ = elsewhere.argument(key, tuple(known)) or did_you_mean(key, known, otherwise)
+    return Diagnostic("DNA301", f"`{owner}` has no `{key}`", span, "unknown here", help=help_)
 
 
 def missing_argument(owner: str, key: str, wanted: str, span: Span) -> Diagnostic:
@@ -24,11 +24,10 @@ def missing_argument(owner: str, key: str, wanted: str, span: Span) -> Diagnosti
     )
 
 
-def wrong_type(owner: str, key: str, found: str, wanted: str, span: Span) -> Diagnostic:
-    """A value of the wrong sort."""
-    return Diagnostic(
-        "DNA303", f"`{key}` of `{owner}` cannot be {found}", span, f"{wanted} is needed", help=f"give {wanted}"
-    )
+def wrong_type(owner: str, key: str, found: str, wanted: str, span: Span, words: Sequence[str] = ()) -> Diagnostic:
+    """A value of the wrong sort; `words`: those that would do."""
+    help_ = f"it can be {listed(words, 24)}" if words else f"give {wanted}"
+    return Diagnostic("DNA303", f"`{key}` of `{owner}` cannot be {found}", span, f"{wanted} is needed", help=help_)
 
 
 def wrong_unit(what: str, found: str, wanted: str, span: Span) -> Diagnostic:

@@ -140,7 +140,7 @@ def _nothing(ref: ast.Ref, scope: Scope) -> Diagnostic:
     if scope.declared_later(ref.head.text) is not None:
         return unknown(ref.head, scope)
     recipes = [n for n in scope.visible() if isinstance(scope.find(n), (Recipe, ModuleEntry))]
-    return errors_names.unknown_kind(ref.head, (*words.names("module"), *recipes))
+    return errors_names.unknown_kind(ref.head, words.names("module"), recipes)
 
 
 def _entry(entry: Entry, has_tail: bool, wanted: Wanted) -> Recipe | ModuleEntry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnac.kinds.router import RouterParams
-from dnac.semantics import errors_names, errors_values
+from dnac.semantics import errors_names, errors_values, words
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.bind import Bound, Given, Owner, bind
 from dnac.semantics.draft import Draft
@@ -80,6 +80,8 @@ def _settings(value: ast.Ref | ast.Call | ast.Settings, address: str, scope: Sco
 
 def _preset(value: ast.Ref | ast.Call, address: str, scope: Scope, draft: Draft) -> tuple[dict[str, Given], set[str]]:
     ref = value.callee if isinstance(value, ast.Call) else value
+    if scope.find(ref.head.text) is None and words.has("choose", ref.head.text):
+        raise Wrong(errors.choice_without_router(ref.span, value.span.text))
     entry, tail = resolve(ref, scope)
     definition = _recipe(entry, ref, bool(tail))
     args = value.args if isinstance(value, ast.Call) else ()

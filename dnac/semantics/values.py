@@ -86,7 +86,10 @@ def unknown(name: ast.Name, scope: Scope) -> Diagnostic:
     later = scope.declared_later(name.text)
     if later is not None:
         return errors_names.used_before_declared(name, later)
-    return errors_names.unknown_name(name, (*scope.visible(), *words.all_words()))
+    meaning = words.meaning(name.text)
+    if meaning is not None:
+        return errors_names.word_as_name(name, meaning)
+    return errors_names.unknown_name(name, (*scope.visible(), *words.all_words(), *words.FIXED))
 
 
 def describe(datum: Datum) -> str:

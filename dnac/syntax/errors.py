@@ -160,6 +160,13 @@ def unknown_statement(span: Span, word: str, near: str | None, where: str, holds
     return Diagnostic("DNA112", message, span, help=f"did you mean `{near}`?" if near else holds)
 
 
+def no_statement(span: Span, word: str) -> Diagnostic:
+    """Words side by side of which the first may be a kind or a misspelt keyword."""
+    word = _short(word)
+    help_ = f"a step with arguments is written `{word}(...)`; other statements begin with a word such as `repeat`"
+    return Diagnostic("DNA112", f"`{word}` begins no statement", span, help=help_)
+
+
 def misplaced(span: Span, word: str, where: str, repair: str) -> Diagnostic:
     """A known form in a place where it cannot stand."""
     return Diagnostic("DNA113", f"`{_short(word)}` cannot stand {where}", span, help=repair)

@@ -12,6 +12,7 @@ from dnac.syntax import errors
 from dnac.syntax.numbers import near_suffix
 from dnac.syntax.situation import Fault, Situation
 from dnac.syntax.words import FORMS, ITEMS, KEYWORDS, NAMED, STATEMENTS, SUFFIXES, UNITS
+from dnac.text import elsewhere
 from dnac.text.diagnostic import Diagnostic
 from dnac.text.suggest import nearest
 
@@ -120,8 +121,11 @@ def _label_is_keyword(s: Situation) -> Diagnostic | None:
 
 def _unknown(s: Situation, candidates: tuple[str, ...]) -> Fault:
     word = s.first.text
-    near = nearest(word, candidates)
-    found = errors.unknown_statement(s.first.span, word, near, _WHERE[s.where], _HOLDS[s.where])
+    known = elsewhere.STATEMENTS.get(word, "")
+    near = None if known else nearest(word, candidates)
+    if near is None and not known and s.where == "block" and s.bad.type in _VALUE_STARTS:
+        return Fault(errors.no_statement(s.first.span, word))  # `mlp gelu 4x`: a call, as far as one can tell
+    found = errors.unknown_statement(s.first.span, word, near, _WHERE[s.where], known or _HOLDS[s.where])
     return Fault(found, keyword=near or "")
 
 
@@ -157,6 +161,8 @@ def _missing_block(s: Situation) -> Diagnostic | Fault | None:
         return None
     if "WITH" in s.accepts and s.keyword == "net":
         return errors.missing_with(s.place.span)
+    if "LBRACE" in s.accepts and s.keyword in ("repeat", "parallel") and s.bad.type == "NAME":
+        return Fault(errors.missing_block(s.bad.span, s.keyword), is_alone=True)
     if "LBRACE" not in s.accepts or s.bad.type not in _STOPS or not s.keyword:
         return None
     after = s.word(s.at + 1)

@@ -137,7 +137,7 @@ class _Parser:
             self.mended.add(start)
             words.lexemes[start].text = fault.keyword
             return start if self.can_begin(fault.keyword.upper(), start) else self.behind(end)
-        return self.enter_block(situation, end)
+        return end if fault.is_alone else self.enter_block(situation, end)
 
     def enter_block(self, situation: Situation, end: int) -> int:
         """Go on inside the block of a broken statement, if it has one, else behind the statement."""

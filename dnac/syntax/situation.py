@@ -19,6 +19,8 @@ class Fault:
     """The keyword that the first word of the statement was meant to be."""
     skip: bool = False
     """Whether to go on as if the word at fault were not there."""
+    is_alone: bool = False
+    """Whether a block behind the fault is not that of this statement."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""Words that other languages and libraries use are answered by those of this one, and the answers hold."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from checking import POOL, ROUTER, checked, codes, net
+from dnac.kinds.planned import PLANNED
+from dnac.kinds.router import RouterParams
+from dnac.kinds.train import TrainParams
+from dnac.semantics import words
+from dnac.syntax.words import ITEMS, STATEMENTS
+from dnac.text import elsewhere
+
+
+def helps(text: str) -> list[str]:
+    return [d.help for d in checked(text).bag]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "help_"),
+    [
+        ("for i in range(4) { mlp(gelu, 2x) }", "DNA112", "repeat 4 as t"),
+        ("layernorm()\nmlp(gelu, 2x)", "DNA202", "norm = rms"),
+        ("Linear(64)", "DNA202", "mlp(gelu, 4x)"),
+        ("transformer(n_heads = 4)", "DNA301", "here it is written `heads = ...`"),
+        ("mlp gelu 2x", "DNA112", "`mlp(...)`"),
+        ("mlp(gelu, 4 * width)", "DNA201", "`4x`"),
+        ("mlp(4x)", "DNA303", "`gelu`"),
+        ("attention(heads = 4, causal = True)", "DNA201", "`true`"),
+        (POOL + "route nodes by top(2)", "DNA522", "by { choose = top(2);"),
+        (POOL + f"repeat 4 hop: route nodes by {{ {ROUTER} }}", "DNA118", "repeat 12 as t { ... }"),
+        (POOL + f"route nodes by {{ {ROUTER} }}\nnodes", "DNA208", "module a"),
+    ],
+)
+def test_a_word_from_elsewhere_is_answered(body: str, code: str, help_: str) -> None:
+    text = net(body)
+    assert codes(text)[0] == code
+    assert help_ in helps(text)[0]
+
+
+def test_a_field_named_as_elsewhere_is_not_missing_as_well() -> None:
+    data = 'data = text("a"); valid = text("b")'
+    text = net("mlp(gelu, 2x)") + f"train n {{ {data}; batch_size = 8; epochs = 3; learning_rate = 1e-3 }}\n"
+    assert codes(text) == ["DNA301"] * 3
+    assert [h.removeprefix("here it is written ") for h in helps(text)] == [
+        "`batch = sequences(n)`", "`length = epochs(n)`", "`lr = ...`",
+    ]  # fmt: skip
+
+
+def test_no_word_from_elsewhere_is_one_of_this_language() -> None:
+    own = {*STATEMENTS, *ITEMS, *words.names("module"), *(w for of, w in PLANNED if of == "module")}
+    assert not own & set(elsewhere.KINDS)
+    assert not {*STATEMENTS, *ITEMS} & set(elsewhere.STATEMENTS)
+
+
+def test_every_field_that_is_named_exists() -> None:
+    kinds = [words.kind(of, word) for of in words.kind_catalogues() for word in words.names(of)]
+    known = {field for kind in kinds for field in kind.Params.model_fields}
+    known |= {*RouterParams.model_fields, *TrainParams.model_fields}
+    assert {field for field, _ in elsewhere.ARGUMENTS.values()} <= known
+    for field, written in elsewhere.ARGUMENTS.values():
+        assert re.match(rf"`{field} = ", written), written
