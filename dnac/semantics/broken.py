@@ -9,22 +9,12 @@ from dnac.semantics.wrong import Ledger
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic
 
-OF_THE_FILE = ("DNA206", "DNA209", "DNA215", "DNA216", "DNA509")
+OF_THE_FILE = ("DNA206", "DNA209", "DNA215", "DNA216", "DNA403", "DNA509")
 """Something is not used, or not there: the broken statement may use it, or be it."""
 OF_THE_ITEM = (
-    "DNA302",
-    "DNA403",
-    "DNA405",
-    "DNA409",
-    "DNA501",
-    "DNA502",
-    "DNA503",
-    "DNA504",
-    "DNA507",
-    "DNA516",
-    "DNA518",
+    "DNA302", "DNA405", "DNA409", "DNA410", "DNA501", "DNA502", "DNA503", "DNA504", "DNA507", "DNA516", "DNA518",
     "DNA525",
-)
+)  # fmt: skip
 """Something is missing in the item that holds the broken statement."""
 OF_THE_NAME = ("DNA201", "DNA202", "DNA207", "DNA520")
 """A name is not known that the broken line holds too."""

@@ -12,7 +12,7 @@ from dnac.ir.form import Form, Value
 from dnac.semantics import errors_shapes, values, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.numbers import Quantity
-from dnac.semantics.schedules import schedule
+from dnac.semantics.schedules import piece_alone, schedule
 from dnac.semantics.scope import Constant, Datum, Scope, SharedEntry, Thunk
 from dnac.semantics.slots import (
     ChoiceSlot,
@@ -143,6 +143,8 @@ def _number(slot: NumberSlot, expr: ast.Expr, at: Field) -> Value:
         if not slot.scheduled:
             raise _wrong_type(slot, "a schedule", expr, at)
         return schedule(expr, NumberSlot(False, share=slot.share), at, convert)
+    if isinstance(expr, ast.Call) and slot.scheduled and words.has("shape", expr.callee.head.text):
+        raise Wrong(piece_alone(expr))
     datum = values.evaluate(expr, at.scope)
     if not isinstance(datum, Quantity):
         raise _misfit(slot, datum, expr, at)

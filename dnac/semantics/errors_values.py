@@ -13,7 +13,7 @@ from dnac.text.source import Span
 def unknown_argument(owner: str, key: str, span: Span, known: Sequence[str]) -> Diagnostic:
     """A key that the word does not take."""
     otherwise = f"it takes {listed(known, 24)}" if known else f"`{owner}` takes no arguments"
-    help_ = elsewhere.argument(key, tuple(known)) or did_you_mean(key, known, otherwise)
+    help_ = elsewhere.argument(key, known) or did_you_mean(key, known, otherwise)
     return Diagnostic("DNA301", f"`{owner}` has no `{key}`", span, "unknown here", help=help_)
 
 
@@ -79,9 +79,11 @@ def positional_after_named(owner: str, span: Span) -> Diagnostic:
 
 def unknown_word(key: str, word: str, span: Span, known: Sequence[str]) -> Diagnostic:
     """A word that the field does not take."""
+    meant = elsewhere.value(word, known)
+    otherwise = f"it can be {listed(known, 24)}" if known else "give a value"
     return Diagnostic(
         "DNA308", f"`{key}` cannot be `{word}`", span, "not a word for this field",
-        help=did_you_mean(word, known, f"it can be {listed(known, 24)}" if known else "give a value"),
+        help=f"here it is called `{meant}`" if meant else did_you_mean(word, known, otherwise),
     )  # fmt: skip
 
 

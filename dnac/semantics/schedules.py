@@ -10,6 +10,7 @@ from dnac.semantics import words
 from dnac.semantics.slots import WordSlot
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
+from dnac.text.diagnostic import Diagnostic
 
 Convert = Callable[..., Value]
 
@@ -25,13 +26,21 @@ def schedule(call: ast.Call, slot: object, at: object, convert: Convert) -> Form
         raise Wrong(errors.bad_schedule("a schedule takes no named arguments", named.span, _HOW))
     if len(call.args) < 2:
         raise Wrong(errors.bad_schedule("a schedule needs a start and at least one piece", call.span, _HOW))
-    start = convert(slot, call.args[0].value, at)
+    first = call.args[0].value
+    if isinstance(first, ast.Call) and words.has("shape", first.callee.head.text):
+        raise Wrong(errors.bad_schedule("a schedule begins with its first value", first.span, _HOW))
+    start = convert(slot, first, at)
     pieces = tuple(_piece(a.value, slot, at, convert) for a in call.args[1:])
     _check_order(call, pieces)
     return Form("schedule", (("start", start), ("pieces", pieces)))
 
 
 _HOW = "write `schedule(0, linear(1e-3, 2%), cosine(1e-4, 100%))`"
+
+
+def piece_alone(call: ast.Call) -> Diagnostic:
+    """`lr = cosine(...)`: a piece where a whole schedule belongs."""
+    return errors.bad_schedule(f"`{call.callee.head.text}` is a piece of a schedule", call.span, _HOW)
 
 
 def _piece(expr: ast.Expr, slot: object, at: object, convert: Convert) -> Form:

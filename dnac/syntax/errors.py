@@ -259,6 +259,11 @@ def semicolon_for_comma(span: Span) -> Diagnostic:
     return Diagnostic("DNA119", "`;` cannot stand inside ( ) or [ ]", span, help="write `,`")
 
 
+def comma_for_semicolon(span: Span) -> Diagnostic:
+    """`a = 1, b = 2` in { }."""
+    return Diagnostic("DNA120", "`,` cannot separate settings or members", span, help="write `;`, or a line break")
+
+
 def missing_separator(span: Span) -> Diagnostic:
     """Two statements on one line."""
     return Diagnostic(

@@ -226,6 +226,12 @@ def _semicolon(s: Situation) -> Diagnostic | None:
     return errors.semicolon_for_comma(s.bad.span) if s.bad.type == "SEMICOLON" else None
 
 
+def _comma(s: Situation) -> Fault | None:
+    if s.bad.type == "COMMA" and not s.inside and s.where in ("settings", "pool") and "_SEP" in s.accepts:
+        return Fault(errors.comma_for_semicolon(s.bad.span), commas=True)
+    return None
+
+
 def _detached_suffix(s: Situation) -> Diagnostic | None:
     begins_more = s.word(s.at + 1).type in ("EQUAL", "LPAR", "LSQB", "DOT", "COLON")
     known = s.bad.text in (*SUFFIXES, *UNITS)
@@ -276,6 +282,7 @@ def _other(s: Situation) -> Diagnostic:
 
 RULES: tuple[Callable[[Situation], Diagnostic | Fault | None], ...] = (
     _semicolon,
+    _comma,
     _detached_suffix,
     _label_is_keyword,
     _in_file,

@@ -131,6 +131,11 @@ class _Parser:
             return -1
         if fault.skip:
             return at + 1
+        if fault.commas:
+            for word in words.lexemes[at:]:
+                if word.type == "COMMA" and word.parent == words.lexemes[at].parent:
+                    word.type = "_SEP"
+            return at
         self.machine.unwind(words.lexemes[brace] if brace >= 0 else None)
         end = words.end_of(at, brace)
         if fault.keyword and start not in self.mended:

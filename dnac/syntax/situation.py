@@ -19,6 +19,8 @@ class Fault:
     """The keyword that the first word of the statement was meant to be."""
     skip: bool = False
     """Whether to go on as if the word at fault were not there."""
+    commas: bool = False
+    """Whether the word at fault is a comma that was meant to separate, like all others between these braces."""
     is_alone: bool = False
     """Whether a block behind the fault is not that of this statement."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -74,7 +75,35 @@ ARGUMENTS: dict[str, tuple[str, str]] = _each(
 """Arguments: the field that is meant, and how it is written."""
 
 
-def argument(key: str, known: tuple[str, ...] | list[str]) -> str:
+def argument(key: str, known: Sequence[str]) -> str:
     """How the field that `key` means elsewhere is written here; empty where the word has none."""
     field, written = ARGUMENTS.get(key.lower(), ("", ""))
     return f"here it is written {written}" if field in known else ""
+
+
+_VALUES: dict[str, tuple[str, ...]] = {
+    "fp16 float16 half bfloat16 amp mixed": ("bf16",),
+    "float32 float single": ("fp32",),
+    "float64 double": ("fp64",),
+    "rotary rope_scaled": ("rope",),
+    "sine sincos sinusoidal": ("sinusoid",),
+    "absolute learnable trained": ("learned",),
+    "layernorm layer_norm ln": ("layer",),
+    "rmsnorm rms_norm": ("rms",),
+    "swish": ("silu",),
+    "adam": ("adamw",),
+    "normalized normalised renormalized": ("renormalised",),
+    "aux_loss load_balance load_balancing": ("aux",),
+    "topk top_k": ("top",),
+    "global": ("everyone", "network"),
+    "local": ("peers",),
+    "straight_through": ("ste",),
+    "image_folder folder": ("images",),
+}
+"""Words in the place of a value: the words that may be meant, in whatever field has one of them."""
+_MEANT = _each(_VALUES)
+
+
+def value(word: str, known: Sequence[str]) -> str:
+    """The word of a field that `word` means elsewhere; empty where there is none."""
+    return next((meant for meant in _MEANT.get(word.lower(), ()) if meant in known), "")

@@ -30,6 +30,8 @@ def helps(text: str) -> list[str]:
         ("mlp(gelu, 4 * width)", "DNA201", "`4x`"),
         ("mlp(4x)", "DNA303", "`gelu`"),
         ("attention(heads = 4, causal = True)", "DNA201", "`true`"),
+        ("transformer(heads = 4, positions = rotary)", "DNA308", "here it is called `rope`"),
+        (POOL + "route nodes by { choose = top(1), weight = raw, balance = [] }", "DNA120", "`;`"),
         (POOL + "route nodes by top(2)", "DNA522", "by { choose = top(2);"),
         (POOL + f"repeat 4 hop: route nodes by {{ {ROUTER} }}", "DNA118", "repeat 12 as t { ... }"),
         (POOL + f"route nodes by {{ {ROUTER} }}\nnodes", "DNA208", "module a"),
@@ -48,6 +50,27 @@ def test_a_field_named_as_elsewhere_is_not_missing_as_well() -> None:
     assert [h.removeprefix("here it is written ") for h in helps(text)] == [
         "`batch = sequences(n)`", "`length = epochs(n)`", "`lr = ...`",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lr", "code"), [("cosine(1e-3, 100%)", "DNA314"), ("schedule(linear(1, 2%), cosine(0, 100%))", "DNA314")]
+)
+def test_a_piece_of_a_schedule_alone_gets_the_whole_one(lr: str, code: str) -> None:
+    data = 'data = text("a"); valid = text("b"); batch = sequences(8); length = steps(3)'
+    text = net("mlp(gelu, 2x)") + f"train n {{ {data}; lr = {lr} }}\n"
+    assert codes(text) == [code] and "schedule(0, linear" in helps(text)[0]
+
+
+def test_commas_between_settings_are_told_once_and_read_as_separators() -> None:
+    text = net(POOL + "route nodes by { choose = top(9), weight = rav, balance = [] }")
+    assert codes(text) == ["DNA120", "DNA308"]
+    assert codes(net("mlp(gelu, 2x)") + "net m = n with { mlp.hidden = 3x, mlp.norm = rms }\n") == ["DNA120"]
+    assert codes(net("pool p { a = mlp(gelu, 2x), b = identity() }\nroute p by { choose = all }")) == ["DNA120"]
+
+
+def test_every_value_that_is_named_exists() -> None:
+    known = {word for of in (*words.kind_catalogues(), "dataset") for word in words.names(of)}
+    assert {meant for key in elsewhere._VALUES.values() for meant in key} - known <= {"network"}
 
 
 def test_no_word_from_elsewhere_is_one_of_this_language() -> None:
