@@ -1,4 +1,4 @@
-"""The bars of issue 3 that compare a net with dense, floor and naive programs, measured row by row.
+"""Fixed nets held to bars: how fast they train beside dense, floor and naive programs, row by row.
 
     python benchmarks/bars.py OUT                          # all rows on this device; OUT/ROW.json as each is done
     python benchmarks/bars.py OUT --rows top1_16,skip --lowering portable

@@ -54,7 +54,7 @@ def _of(modules: int, steps: int) -> int:
         ("fixed", 12, None),
     ],
 )
-def test_sizes_are_those_of_the_issue(name: str, blocks: int, params: int | None):
+def test_sizes_are_those_that_the_bars_name(name: str, blocks: int, params: int | None):
     row = bars.ROWS[name]
     spec = dnac.load(FOLDER / f"{row.spec}.dna", settings=row.settings)
     assert len(twin_of(spec.graph).parts) == 2 * blocks
