@@ -10,7 +10,8 @@ import torch
 
 import graphs
 from dnac.ir.form import form
-from dnac.ir.graph import Part
+from dnac.ir.graph import Graph, Part
+from dnac.text.diagnostic import Faults
 from lowered import MLP, SKIP, error, gradients, ids, inputs_for, network, routed
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -52,11 +53,15 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", list(CASES))
 def test_it_errs_at_most_twice_as_much_as_the_reference_in_the_same_type(case: str) -> None:
     graph = routed(**CASES[case])
-    inputs = inputs_for(graph)
+    require_close(graph, inputs_for(graph))
+
+
+def require_close(graph: Graph, inputs: torch.Tensor, routes: list[torch.Tensor] | None = None) -> None:
+    """Values and every gradient beside float64, with the same choices; at most twice the reference's own error."""
     truth = network(graph, "reference")
     for parameter in truth.parameters():
         parameter.data.copy_(parameter.to(DTYPE))
-    expected = truth(inputs, record=True)
+    expected = truth(inputs, record=True, routes=routes)
     wanted = gradients(truth, expected)
     errors: dict[str, dict[str, float]] = {}
     for lowering, device in (("reference", "cpu"), ("grouped", DEVICE)):
@@ -68,6 +73,71 @@ def test_it_errs_at_most_twice_as_much_as_the_reference_in_the_same_type(case: s
     floor = 1e-5 if torch.float32 == DTYPE else 0.02
     for name, found_error in errors["grouped"].items():
         assert found_error < 2 * max(errors["reference"][name], floor), name
+
+
+def corner(name: str, shape: tuple[int, ...], size: int) -> torch.Tensor:
+    """Choices [B, T, 2] that a router would not make by itself."""
+    B, T, _ = shape
+    first = torch.arange(B * T).reshape(B, T)
+    none = torch.full_like(first, -1)
+    made = {
+        "all to one": [torch.zeros_like(first), none],
+        "all identity": [torch.full_like(first, size - 1), none],
+        "all empty": [none, none],
+        "a module without tokens": [first % 2, torch.full_like(first, size - 1)],
+        "one token": [torch.where(first == 3, 1, -1), none],
+        "every other token": [torch.where(first % 2 == 0, 2, size - 1), torch.where(first % 3 == 0, 0, -1)],
+    }
+    return torch.stack(made[name], -1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["all to one", "all identity", "all empty", "a module without tokens", "one token", "every other token"],
+)
+def test_forced_corners_err_no_more_than_the_reference(name: str) -> None:
+    graph = routed([BLOCK, ("m", 2, MLP), SKIP], choose=form("top", k=2), tokens=7, steps=2)
+    require_close(graph, inputs_for(graph), [corner(name, (2, 7, 2), 6)] * 2)
+
+
+def test_inputs_that_are_not_contiguous_change_nothing() -> None:
+    graph = routed([BLOCK, SKIP], choose=form("top", k=2))
+    net = network(graph, "grouped", DTYPE, device=DEVICE)
+    inputs = inputs_for(graph, batch=4).to(DEVICE)
+    strided = torch.stack((inputs, inputs), -1)[..., 0]
+    assert not strided.is_contiguous()
+    assert torch.equal(net(inputs).logits, net(strided).logits)
+
+
+def test_a_choice_that_cannot_be_made_is_refused_and_slower_ways_are_said() -> None:
+    graph = routed([("x", 2, (Part("attention", graphs.attention()), *MLP))])
+    with pytest.raises(Faults, match="DNA762"):
+        network(graph, "grouped", DTYPE, device=DEVICE, choices={"attention": "flux"})
+    if not INTERPRETED:
+        assert any("token order" in note for note in network(graph, "grouped", DTYPE, device=DEVICE).notes)
+
+
+@pytest.mark.slow
+def test_forty_steps_of_training_stay_beside_the_reference() -> None:
+    graph = routed([BLOCK, ("m", 2, MLP), SKIP], choose=form("top", k=2), tokens=16)
+    losses = {}
+    for lowering in ("reference", "grouped"):
+        net = network(graph, lowering, torch.float32, device=DEVICE).train()
+        optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
+        made = []
+        for step in range(40):
+            whole = inputs_for(graph, batch=4, tokens=17, seed=step % 4).to(DEVICE)
+            with torch.autocast("cuda", torch.bfloat16, enabled=DEVICE == "cuda"):
+                output = net(whole[:, :-1])
+            loss = torch.nn.functional.cross_entropy(output.logits.float().flatten(0, 1), whole[:, 1:].flatten())
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            made.append(float(loss.detach()))
+        losses[lowering] = torch.tensor(made)
+    assert losses["reference"][-4:].mean() < losses["reference"][:4].mean() - 0.5
+    gap = (losses["grouped"] - losses["reference"]).abs()
+    assert float(gap.max()) < (1e-3 if INTERPRETED else 0.15)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
