@@ -20,7 +20,7 @@ from dnac.text.diagnostic import Faults
 from dnac.train import balance, errors
 from dnac.train.culprit import first_not_finite, running
 from dnac.train.guard import Readings, require_finite
-from dnac.train.losses import counted, task_loss
+from dnac.train.losses import Summed, counted, summed_loss, task_loss
 from dnac.train.optim import held, idle_modules, set_lr
 from dnac.train.settings import Settings
 
@@ -39,6 +39,8 @@ class Training:
     dtype: torch.dtype = torch.float32
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     step: int = 0
+    summed: Summed = summed_loss
+    """The task loss of a micro-batch before division; compiled where the network is."""
 
     @property
     def position(self) -> int:
@@ -137,7 +139,8 @@ def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output
     with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
         output = run.network(inputs, **words)
     smoothing = run.settings.train.label_smoothing
-    return output, task_loss(output.logits, targets, label_smoothing=smoothing, count=whole)
+    loss = task_loss(output.logits, targets, label_smoothing=smoothing, count=whole, summed=run.summed)
+    return output, loss
 
 
 def knob_values(run: Training, step: int) -> Tensor:

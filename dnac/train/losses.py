@@ -5,6 +5,8 @@ Shapes: B sequences, T tokens, V outputs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -17,19 +19,29 @@ def counted(targets: Tensor) -> int:
     return int((targets != IGNORED).sum())
 
 
-def task_loss(logits: Tensor, targets: Tensor, *, label_smoothing: float, count: int) -> Tensor:
+Summed = Callable[..., Tensor]
+
+
+def task_loss(
+    logits: Tensor, targets: Tensor, *, label_smoothing: float, count: int, summed: Summed | None = None
+) -> Tensor:
     """The sum of cross entropies over targets that count, divided by `count`.
 
     `logits` [B, T, V] with `targets` [B, T], or [B, V] with [B]. `count` is that of the whole train
     step, so that micro-batches add up to the mean over the step whatever each of them ignores.
     Computed in float32 or wider. Smoothing gives the share evenly to all outputs (arXiv 1512.00567).
+    `summed` stands for `summed_loss` where that is compiled: then no float32 copy of logits is made.
     """
+    return (summed or summed_loss)(logits, targets, label_smoothing) / max(count, 1)
+
+
+def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    """The sum of cross entropies over targets that count."""
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    total = cross_entropy(
+    return cross_entropy(
         wide.reshape(-1, wide.shape[-1]),
         targets.reshape(-1),
         ignore_index=IGNORED,
         label_smoothing=label_smoothing,
         reduction="sum",
     )
-    return total / max(count, 1)

@@ -26,10 +26,10 @@ class AdamwParams(Params):
 
 
 def make(params: AdamwParams, groups: Any) -> Optimizer:
-    """torch.optim.AdamW over parameter groups."""
+    """torch.optim.AdamW over parameter groups, one kernel for all of a group's weights."""
     import torch
 
-    return torch.optim.AdamW(groups, betas=params.betas, eps=params.eps, weight_decay=params.weight_decay)
+    return torch.optim.AdamW(groups, betas=params.betas, eps=params.eps, weight_decay=params.weight_decay, fused=True)
 
 
 KIND = OptimizerKind(
