@@ -100,11 +100,11 @@ def _ready(every: tuple[Point, ...], args: Namespace, options: Options, net: str
     from dnac.train.sweep import named, prepared
 
     assert options.out is not None
-    ready, faults = dict[Any, Any](), dict[str, Bag]()
+    ready, faults, opened = dict[Any, Any](), dict[str, Bag](), dict[Any, Any]()
     for point in every:
         try:
             checked = _checked(point, args, net)
-            ready[point] = prepared(point, checked, replace(options, out=options.out / point.name), teller(args))
+            ready[point] = prepared(point, checked, replace(options, out=options.out / point.name), opened)
         except Faults as found:
             faults[point.name] = found.bag
     if faults:

@@ -57,8 +57,14 @@ class Prepared:
     """The run that goes on, else None."""
 
 
-def prepare(checked: CheckedNet, file: CheckedFile, options: Options, root: Path | None = None) -> Prepared:
-    """Open the data and work out the run; nothing is written.
+Opened = dict[tuple[Form, Form, Path], Dataset]
+"""Data sets by what they were opened for: the form, the net's input, the folder of the spec."""
+
+
+def prepare(
+    checked: CheckedNet, file: CheckedFile, options: Options, root: Path | None = None, opened: Opened | None = None
+) -> Prepared:
+    """Open the data and work out the run; nothing is written. Runs that share `opened` share their data sets.
 
     Raises:
         Faults: no train block, a folder that is taken or no run of this spec, data that cannot be used,
@@ -72,7 +78,7 @@ def prepare(checked: CheckedNet, file: CheckedFile, options: Options, root: Path
     out = options.out or default_folder(whole, train.seed)
     run = _required_folder(out, options)
     home = root or Path(file.source.path).resolve().parent
-    dataset, valid = _open(checked, home)
+    dataset, valid = _open(checked, home, {} if opened is None else opened)
     whole |= identity.data_identity(dataset, valid)
     if run and (changed := identity.differences(run.resolved["identity"], whole)):
         raise Faults(errors.run_differs(run.path, changed))
@@ -81,15 +87,17 @@ def prepare(checked: CheckedNet, file: CheckedFile, options: Options, root: Path
     return Prepared(checked, file, options, settings, dataset, valid, whole, home, out, run)
 
 
-def _open(checked: CheckedNet, home: Path) -> tuple[Dataset, Dataset]:
+def _open(checked: CheckedNet, home: Path, opened: Opened) -> tuple[Dataset, Dataset]:
     """Training and held-out data; a fault stands at its field."""
     assert checked.train is not None
     forms = {field: checked.train[field] for field in ("data", "valid")}
     found = dict[str, Dataset]()
     for field, form in forms.items():
         assert isinstance(form, Form)
+        key = (form, checked.graph.input, home)
         with at(checked.places, field):
-            found[field] = data.load(form, checked.graph.input, home)
+            found[field] = opened[key] if key in opened else data.load(*key)
+        opened[key] = found[field]
     with at(checked.places, "valid"):
         data.require_pair(found["data"], found["valid"], str(getattr(forms["data"], "name", "")))
     return found["data"], found["valid"]

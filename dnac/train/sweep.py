@@ -18,7 +18,7 @@ from dnac.semantics.result import CheckedFile, CheckedNet
 from dnac.text.diagnostic import Bag, Diagnostic, Faults
 from dnac.train import identity
 from dnac.train.checkpoint import Tell
-from dnac.train.prepare import Options, Prepared, prepare
+from dnac.train.prepare import Opened, Options, Prepared, prepare
 from dnac.train.run import Run
 
 _OPEN, _CLOSE = "([{", ")]}"
@@ -80,15 +80,16 @@ def default_folder(base: CheckedNet) -> Path:
     return Path("runs") / f"{of['net']}-{identity.spec_digest(of)[:8]}-sweep"
 
 
-def prepared(point: Point, checked: tuple[CheckedNet, CheckedFile], options: Options, tell: Tell) -> Prepared:
-    """The run of a point: a new one, or the one that stands in its folder.
+def prepared(point: Point, checked: tuple[CheckedNet, CheckedFile], options: Options, opened: Opened) -> Prepared:
+    """The run of a point: a new one, or the one that stands in its folder. All points share the data sets `opened`.
 
     Raises:
         Faults: as `prepare`; the folder holds a run of something else.
     """
     assert options.out is not None
     resume = Run.is_run(options.out)
-    return prepare(*checked, replace(options, resume=resume, settings=(*options.settings, *point.settings)))
+    options = replace(options, resume=resume, settings=(*options.settings, *point.settings))
+    return prepare(*checked, options, opened=opened)
 
 
 def is_finished(ready: Prepared, tell: Tell) -> bool:

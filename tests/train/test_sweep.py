@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dnac import data
 from dnac.cli.main import main
 from dnac.train import session
 from dnac.train.run import Run
@@ -131,6 +132,20 @@ def test_faults_of_a_point_name_it_and_nothing_is_trained(
     assert told.count("error[DNA216]") == 2 and "did you mean `hop.choose`?" in told
     assert train(done / "tiny.dna", "--sweep", "hop.choose=top(1),top(", "--out", out) == 1
     assert "of the sweep" in capsys.readouterr().err and not out.exists()
+
+
+def test_points_share_their_data(
+    done: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads, real = [], data.load
+
+    def load(*args: Any) -> Any:
+        loads.append(args[0].name)
+        return real(*args)
+
+    monkeypatch.setattr(data, "load", load)
+    assert train(done / "tiny.dna", *TWO, "--out", done / "sweep", "--dry-run") == 0
+    assert len(loads) == 2 and capsys.readouterr().out.count("finished") == 4
 
 
 def test_a_point_that_fails_is_told_and_the_others_go_on(
