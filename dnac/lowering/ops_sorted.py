@@ -60,8 +60,8 @@ class SortedOps(RowOps):
     """Candidate: `tiles` or `aten`."""
     may_join: bool
     """Whether a result may hold the increments before it."""
-    joined: bool = False
-    """Whether the last result does."""
+    joined: Tensor | None = None
+    """The result that does."""
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """x [N, ..., I] times each row's own weight, stacked [M, I, O], plus its bias."""
@@ -87,12 +87,14 @@ class SortedOps(RowOps):
         if not self._suits_tiles(x, norm, weights, activation):
             return super().feed_forward(x, norm, weights, activation)
         rows = self.set.rows
-        self.joined = self.may_join and self.added is not None
-        return feed_forward(
+        joins = self.may_join and self.added is not None
+        made = feed_forward(
             self.stream, self.added, weights.folded("norm", "up"), weights["down"],  # type: ignore[attr-defined]
             Rows(rows.order, self.inverse, rows.ends, self.places.of, self.places.at), self.set.K,
-            norm=norm.name, activation=activation.name, joins=self.joined,
+            norm=norm.name, activation=activation.name, joins=joins,
         )  # fmt: skip
+        self.joined = made if joins else None
+        return made
 
     def activate(self, x: Tensor, kind: Form) -> Tensor:
         """The activation, over live rows."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 import graphs
+from dnac import catalogue
 from dnac.ir.form import form
 from dnac.ir.graph import Graph, Part
 from dnac.text.diagnostic import Faults
@@ -98,6 +100,20 @@ def corner(name: str, shape: tuple[int, ...], size: int) -> torch.Tensor:
 def test_forced_corners_err_no_more_than_the_reference(name: str) -> None:
     graph = routed([BLOCK, ("m", 2, MLP), SKIP], choose=form("top", k=2), tokens=7, steps=2)
     require_close(graph, inputs_for(graph), [corner(name, (2, 7, 2), 6)] * 2)
+
+
+def test_a_kind_may_go_on_with_what_an_mlp_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    get = catalogue.get
+
+    def doubled(params: Any, weights: Any, x: torch.Tensor, ops: Any) -> torch.Tensor:
+        return 2 * get("module", "mlp").forward(params, weights, x, ops)
+
+    def patched(of: str, name: str) -> Any:
+        return replace(get(of, name), forward=doubled) if (of, name) == ("module", "mlp") else get(of, name)
+
+    monkeypatch.setattr(catalogue, "get", patched)
+    graph = routed([BLOCK, SKIP], choose=form("top", k=2))
+    require_close(graph, inputs_for(graph))
 
 
 def test_inputs_that_are_not_contiguous_change_nothing() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -126,13 +127,13 @@ class Grouped(Portable):
             for plan in plans:
                 ops = SortedOps(
                     turn.frame, turn.names.words[i.site], places, plan.name, own, found.stream, added,
-                    found.rows.inverse, found.places, self.dtype, attention, product, routing.inner is None,
+                    found.rows.inverse, found.places, self.dtype, attention, product,
+                    may_join=routing.inner is None and not getattr(plan.params, "dropout", 0),
                 )  # fmt: skip
-                weights = self._weights(turn, plan, keys[plan.name])
-                d = plan.kind.forward(plan.params, weights, own, ops)  # type: ignore[misc]
-                made = [d] if ops.joined else [*made, d]
+                d, is_whole = _increment(plan, self._weights(turn, plan, keys[plan.name]), ops)
+                made = [d] if is_whole else [*made, d]
                 if plan is not plans[-1]:
-                    added = d if added is None or ops.joined else added + d
+                    added = d if added is None or is_whole else added + d
                     own = found.own + added.to(own.dtype)
             values[i.out] = found.rows, tuple(made)
 
@@ -192,6 +193,15 @@ class Grouped(Portable):
         if key not in made:
             made[key] = BankWeights({name: stack.of(turn.weights) for name, stack in stacks.items()}, self.dtype)  # type: ignore[attr-defined]
         return made[key]
+
+
+def _increment(plan: PartPlan, weights: BankWeights, ops: SortedOps) -> tuple[Tensor, bool]:
+    """A part's increment [N, D], and whether it holds those of the parts before it."""
+    d = plan.kind.forward(plan.params, weights, ops.own, ops)  # type: ignore[misc]
+    if ops.joined is not None and d is not ops.joined:  # the kind went on with what it took for its own
+        ops = replace(ops, may_join=False, joined=None)
+        d = plan.kind.forward(plan.params, weights, ops.own, ops)  # type: ignore[misc]
+    return d, ops.joined is not None
 
 
 def _joined(x_BTD: Tensor, pending: Pending) -> Tensor:
