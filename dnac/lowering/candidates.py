@@ -271,11 +271,6 @@ def by_sort(bench: Bench) -> Trial:
     return Trial(lambda: sort_rows(ids, tuple(range(modules)), modules + 1).inverse, (), has_backward=False)
 
 
-def by_count(bench: Bench) -> Trial:
-    """A counting sort."""
-    raise NotHere("this build has no counting sort")
-
-
 # --- modules that run for all tokens -------------------------------------------------------------------
 
 
@@ -306,7 +301,6 @@ MAKERS: dict[tuple[str, str], Maker] = {
     ("product", "loop"): loop,
     ("weight_gradient", "joined"): joined,
     ("weight_gradient", "per_step"): per_step,
-    ("order", "count"): by_count,
     ("order", "sort"): by_sort,
     ("dense_attention", "sdpa"): sdpa,
     ("dense_product", "linear"): linear,

@@ -6,7 +6,7 @@
 | `wide_attention` | the same where `sees` is not `peers`; nothing to choose | mask |
 | `product` | each linear layer of a bank | tiles, aten, loop |
 | `weight_gradient` | the same layers, backward | joined, per_step |
-| `order` | each routing step | count, sort |
+| `order` | each routing step; nothing to choose | sort |
 | `dense_attention`, `dense_product` | modules that run for all tokens; nothing to choose | sdpa, linear |
 
 Candidates stand in the order of the rule: the first one that serves is taken where nothing was
@@ -86,10 +86,6 @@ def _rows(q: Question) -> int:
 
 def _live(q: Question, rows: float) -> float:
     return rows * q["live"] / 100
-
-
-def _needs_gpu(asked: Asked, dtype: str, device: DeviceFacts) -> str:
-    return "" if device.kind == "cuda" else "it needs a CUDA device"
 
 
 def _half_on_gpu(asked: Asked, dtype: str, device: DeviceFacts) -> str:
@@ -195,12 +191,6 @@ def _sorted_bytes(passes: int) -> Amount:
     return lambda q, size: 24.0 * passes * q["rows"]
 
 
-def _few_modules(asked: Asked, dtype: str, device: DeviceFacts) -> str:
-    wrong = _needs_gpu(asked, dtype, device)
-    modules = asked.question["modules"]
-    return wrong or (f"it counts up to 1024 modules, and these are {modules}" if modules > 1024 else "")
-
-
 # --- modules that run for all tokens ---------------------------------------------------------------
 
 
@@ -267,8 +257,7 @@ CANDIDATES: dict[str, tuple[Candidate, ...]] = {
         ),
     ),
     "order": (
-        Candidate("count", "two short passes over the choices", NONE, _few_modules, _no_flops, _sorted_bytes(2)),
-        Candidate("sort", "it serves everything", (*G, *P), _always, _no_flops, _sorted_bytes(6)),
+        Candidate("sort", "the only one", (*G, *P), _always, _no_flops, _sorted_bytes(6)),
     ),
     "dense_attention": (
         Candidate("sdpa", "the only one", (*G, *P), _always, _dense_attention, _dense_attention_bytes, 0.6),

@@ -138,7 +138,7 @@ def test_where_there_is_nothing_to_choose_a_compile_measures_nothing(measured: l
 
 
 def test_where_there_is_a_choice_a_compile_measures_it(measured: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
-    twice = (*CANDIDATES["order"], replace(CANDIDATES["order"][-1], name="count"))[1:]
+    twice = (*CANDIDATES["order"], replace(CANDIDATES["order"][-1], name="count"))
     monkeypatch.setitem(CANDIDATES, "order", twice)
     monkeypatch.setitem(MAKERS, ("order", "count"), candidates.by_sort)
     found = tune(tiny_text(), CPU, FP32, 2, contested=True)
