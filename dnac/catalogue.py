@@ -35,6 +35,7 @@ CATALOGUES: dict[str, tuple[str, str]] = {
             "read",
             "noise",
             "limit",
+            "decode",
             "grad",
             "positions",
             "activation",

@@ -9,11 +9,15 @@ Functions that compute import torch inside, so that the front end never loads it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dnac.ir.form import Form
+from dnac.kinds.facts import Fault as Fault
+from dnac.kinds.facts import RouteFacts as RouteFacts
+from dnac.kinds.facts import Site as Site
+from dnac.kinds.facts import WeightSpec as WeightSpec
 from dnac.kinds.ops import Ops as Ops
 from dnac.kinds.ops import RouterOps as RouterOps
 from dnac.kinds.params import EmbedName as EmbedName
@@ -37,63 +41,8 @@ Weights: TypeAlias = "Mapping[str, Tensor]"
 @lru_cache(maxsize=4096)
 def params_of(kind: Kind, form: Form) -> Any:
     """The typed params of a form. A form in a graph is valid, so this cannot fail on user input."""
-    return kind.Params(**dict(form.args))
-
-
-# --- where a module stands --------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Site:
-    """What a kind may know about the place it stands in."""
-
-    width: int
-    """D of the residual stream."""
-    tokens: int
-    """T per sequence."""
-    causal: bool
-    """Whether tokens are in a causal order (text) or not (image)."""
-    positions: Form = field(default_factory=lambda: Form("none"))
-    """Positions that the embed hands to attention (`rope{...}`), else `none`."""
-
-
-@dataclass(frozen=True)
-class WeightSpec:
-    """One weight of one module: shape without any stacking, initial values, weight decay."""
-
-    name: str
-    shape: tuple[int, ...]
-    init: Form
-    """A word of the `init` catalogue: normal{std}, zeros, ones, constant{value}."""
-    decays: bool
-    """Whether weight decay applies (matrices and routers yes; gains, biases, positions no)."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A kind's complaint about its own params; `semantics` gives it a code and a place."""
-
-    field: str
-    message: str
-    help: str = ""
-
-
-@dataclass(frozen=True)
-class RouteFacts:
-    """What a field of a router may know of the route it serves, to find faults."""
-
-    members: tuple[str, ...]
-    """The pool's own name of each candidate (`block`, `block`, `skip`), in order of the slots."""
-    identities: tuple[int, ...]
-    """Slots of the candidates that are identities."""
-    k: int
-    """Slots per token."""
-    gate: str
-    """The word of the gate."""
-
-    def slots(self, member: str) -> tuple[int, ...]:
-        """Candidate slots that a member's name stands for."""
-        return tuple(i for i, name in enumerate(self.members) if name == member)
+    whole: type[Params] | None = getattr(kind, "Resolved", None)
+    return (whole or kind.Params)(**dict(form.args))
 
 
 # --- kinds ------------------------------------------------------------------------------------
@@ -189,7 +138,22 @@ class ChooseKind(Kind):
     """Whether it takes the k highest scores, the first of equal ones."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     is_causal: bool = True
-    is_row_independent: bool = True
+    is_row_independent: bool | Callable[[Any], bool] = True
+    Resolved: type[Params] | None = None
+    """The params with what `resolve` adds, where it adds anything."""
+    resolve: Callable[[Any, RouteFacts], Any] = lambda params, facts: params
+    """(params, facts) to params that know the slots of the members they name."""
+    fits: Callable[[Any, RouteFacts], Iterable[Fault]] = lambda params, facts: ()
+    """(params as written, facts) to faults, before `resolve`."""
+    shares: Callable[[Any, int, int], tuple[float, ...] | None] = lambda params, size, tokens: None
+    """(params, candidates, T) to the part of all tokens that each slot takes, where modules choose their
+    tokens and not tokens their modules. Then every number of choices from none to all k is possible."""
+    of_taken: Callable[[Any, Tensor], Tensor] | None = None
+    """(params, taken [B, T, K] bool) to ids [B, T, K]: the choice that a `decode` word made instead."""
+    taken: Callable[[Any, Tensor], Tensor] | None = None
+    """(params, ids [B, T, K]) to [B, T, K] bool: what a `decode` word shall foresee."""
+    takers: Callable[[Any], tuple[int, ...]] = lambda params: ()
+    """The slots of the modules that choose their tokens, one for each of the k."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "gate": ("Router: `gate`", "How scores become gates, over all candidates, after division by `tau`."),
     "choose": ("Router: `choose`", "Which candidates run, by gate + bias."),
     "limit": ("Router: `limit`", "Capacity."),
+    "decode": ("Router: `decode`", "How to choose while generating, where training looks at later tokens."),
     "weight": ("Router: `weight`", "What multiplies an output. No default where fewer than all are chosen."),
     "combine": ("Router: `combine`", "How outputs join the stream."),
     "grad": ("Router: `grad`", "How the choice is trained."),

@@ -7,12 +7,15 @@ always, and `weight` and `balance` for a router that chooses fewer than all (`se
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dnac import catalogue
 from dnac.ir.form import Form, form
-from dnac.kinds.base import From, MemberName, Params
+from dnac.kinds.base import From, MemberName, Params, ScoreKind, WeightSpec, params_of
+from dnac.kinds.limits import DecodeKind
 from dnac.kinds.params import NORMAL
 
 
@@ -39,6 +42,8 @@ class RouterParams(Params):
     """Members that run for every token with weight one and are not scored (shared experts)."""
     limit: Annotated[Form, From("limit")] = form("none")
     """Capacity."""
+    decode: Annotated[Form, From("decode")] = form("none")
+    """How to choose while generating, where the choice of training looks at later tokens."""
     weight: Annotated[Form, From("weight")] | None = None
     """What multiplies an output. No default where fewer than all are chosen."""
     scale: float = 1.0
@@ -53,3 +58,30 @@ class RouterParams(Params):
     """Which keys a routed attention module sees."""
     when: Literal["both"] = "both"
     """Whether the router acts in training, evaluation or both."""
+
+
+DECODE = "decode"
+"""What the names of a decode word's weights begin with."""
+
+
+def score_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
+    """The weights of a router's score, over `size` candidates."""
+    score = fields["score"]
+    assert isinstance(score, Form)
+    kind: ScoreKind = catalogue.get("score", score.name)
+    return kind.weights(params_of(kind, score), width, size)
+
+
+def decode_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
+    """The weights of what a router decodes by: `decode.up`. They train even where the score is frozen."""
+    decode = fields.get("decode")
+    if not isinstance(decode, Form):
+        return ()
+    kind: DecodeKind = catalogue.get("decode", decode.name)
+    specs = kind.weights(params_of(kind, decode), width, size)
+    return tuple(replace(spec, name=f"{DECODE}.{spec.name}") for spec in specs)
+
+
+def router_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
+    """All weights that a router declares."""
+    return (*score_weights(fields, width, size), *decode_weights(fields, width, size))

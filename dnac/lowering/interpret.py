@@ -19,7 +19,9 @@ from torch import Tensor
 
 from dnac import catalogue
 from dnac.ir.graph import Graph, Member
+from dnac.ir.traits import is_identity
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
+from dnac.kinds.limits import Room
 from dnac.lowering import survey
 from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.frame import frame_of
@@ -165,6 +167,8 @@ class Interpreter(ABC):
         keys = {name: key_of(i.router, name) for name in names}
         bias = key_of(i.router, "bias") if i.router in self.biased else None
         is_fixed = fixed_choice(self.graph.router[i.router]) is not None
+        skips = tuple(slot for slot, member in enumerate(i.candidates) if is_identity(self.graph, member))
+        room = Room(self.graph.tokens, i.k, skips)
 
         def act(values: Values, turn: Turn) -> None:
             place, call, name = turn.names.steps[i.step], turn.call, turn.names.routers.get(i.router, i.router)
@@ -173,6 +177,7 @@ class Interpreter(ABC):
                 {name: turn.weights[key] for name, key in keys.items()},
                 None if bias is None else turn.weights[bias],
                 *(None if each is None else each[place] for each in (call.routes, call.route_masks, call.module_gates)),
+                room,
             )
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)

@@ -1,7 +1,7 @@
-"""The one routing step that all lowerings share: score, gate, choose, weigh.
+"""The one routing step that all lowerings share: score, gate, choose, limit, weigh.
 
     score(read + noise) -> NaN to -inf, flagged -> / tau -> gate over all candidates
-      -> + bias + mask, without gradient -> choose (or forced) -> weight x scale -> combine's scales
+      -> + bias + mask, without gradient -> choose (or forced) -> limit -> weight x scale -> combine's scales
 
 (`docs/numerics.md`, "The step".) Everything here is in the wider of float32 and the stream's type,
 outside autocast, without TF32. B sequences, T tokens, M candidates, K choices.
@@ -30,6 +30,7 @@ from dnac.kinds.base import (
     Weights,
     params_of,
 )
+from dnac.kinds.limits import LimitKind, Room
 from dnac.kinds.router import RouterParams
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
@@ -54,6 +55,8 @@ class Given(NamedTuple):
     """[M] added to the gates before selection."""
     gates: Tensor | None
     """[M] multiplies each candidate's increment."""
+    room: Room = Room(0, 0)
+    """What a limit knows of the place."""
 
 
 class Routing(NamedTuple):
@@ -71,7 +74,7 @@ class Routing(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What balance losses read."""
+    """What balance losses read: choices before any limit."""
 
     scores: Tensor
     gates: Tensor
@@ -89,6 +92,7 @@ class Router:
     noise: Word
     gate: Word
     choose: Word
+    limit: Word
     weight: Word
     grad: Word
     combine: Word
@@ -105,7 +109,7 @@ class Router:
 def router_of(entry: RouterSet) -> Router:
     """Look up all words of a router once."""
     fields = RouterParams(**dict(entry.fields.args))  # type: ignore[arg-type]
-    forms = {name: getattr(fields, name) for name in ("score", "noise", "gate", "choose", "grad", "combine")}
+    forms = {name: getattr(fields, name) for name in ("score", "noise", "gate", "choose", "limit", "grad", "combine")}
     return Router(
         name=entry.name,
         size=entry.size,
@@ -138,7 +142,8 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
     scores_BTM, finite = _scores(router, view_BTD, given, frame)
     gate: tuple[GateKind, Any] = router.gate
     gates_BTM = gate[0].gate(gate[1], scores_BTM if router.tau == 1 else scores_BTM / router.tau)  # type: ignore[misc]
-    ids_BTK = _chosen(router, scores_BTM, gates_BTM, given) if given.forced is None else given.forced
+    wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given) if given.forced is None else given.forced
+    ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given.room)
     valid_BTK = ids_BTK >= 0
     slots_BTK = ids_BTK.clamp(min=0)
     weights_BTK = _weights(router, torch.gather(gates_BTM, -1, slots_BTK), valid_BTK)
@@ -150,7 +155,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         ids_BTK,
         inner,
         outer,
-        Load(scores_BTM, gates_BTM, ids_BTK, valid_BTK),
+        Load(scores_BTM, gates_BTM, wanted_BTK, wanted_BTK >= 0),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite),
         StepRecord(ids_BTK, gates_BTM, weights_BTK),
     )
@@ -179,6 +184,11 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given)
     selection = torch.where(scores_BTM.isneginf(), -torch.inf, selection)
     choose: tuple[ChooseKind, Any] = router.choose
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
+
+
+def _admitted(router: Router, ids_BTK: Tensor, gates_BTM: Tensor, room: Room) -> Tensor:
+    limit: tuple[LimitKind, Any] = router.limit
+    return ids_BTK if limit[0].admit is None else limit[0].admit(limit[1], ids_BTK, gates_BTM, room)
 
 
 def _weights(router: Router, gates_BTK: Tensor, valid_BTK: Tensor) -> Tensor:

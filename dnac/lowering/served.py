@@ -36,8 +36,6 @@ def _unserved(graph: Graph) -> Iterator[tuple[str, Origin | None]]:
 
 
 def _fields(router: RouterSet) -> Iterator[str]:
-    sees, limit = router.fields["sees"], router.fields["limit"]
+    sees = router.fields["sees"]
     if isinstance(sees, Form) and sees.name not in SEES:
         yield f"`sees = {sees.name}`"
-    if isinstance(limit, Form) and limit.name != "none":
-        yield f"`limit = {limit.name}`"

@@ -24,12 +24,11 @@ from dnac.kinds.base import (
     InputKind,
     ModuleKind,
     NormKind,
-    ScoreKind,
     Site,
     WeightSpec,
     params_of,
 )
-from dnac.text.diagnostic import InternalError
+from dnac.kinds.router import decode_weights, score_weights
 
 
 @dataclass(frozen=True)
@@ -155,11 +154,9 @@ def _of_modules(entry: ModuleSet, site: Site) -> Iterator[Declared]:
 
 
 def _of_router(graph: Graph, entry: RouterSet) -> Iterator[Declared]:
-    score = entry.fields["score"]
-    if not isinstance(score, Form):
-        raise InternalError("lowering.weights", f"router {entry.name} has no score")
-    kind: ScoreKind = catalogue.get("score", score.name)
     trains = not entry.fields.get("frozen")
-    for spec in kind.weights(params_of(kind, score), graph.width, entry.size):
+    scored = score_weights(entry.fields, graph.width, entry.size)
+    decoded = decode_weights(entry.fields, graph.width, entry.size)
+    for spec, learns in [*((spec, trains) for spec in scored), *((spec, True) for spec in decoded)]:
         key = key_of(entry.name, spec.name)
-        yield Declared(key, spec.shape, spec, (f"{entry.name}.{spec.name}",), False, trains, of_router=True)
+        yield Declared(key, spec.shape, spec, (f"{entry.name}.{spec.name}",), False, learns, of_router=True)

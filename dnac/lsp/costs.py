@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dnac.ir.graph import Graph, ModuleSet, Origin, Route, SharedSet
 from dnac.ir.traits import unrolled
 from dnac.lsp.document import Document
-from dnac.passes.facts import chosen_per_token
+from dnac.passes.facts import chosen_per_token, taken_shares
 from dnac.schedule.cost import Costs, Range
 from dnac.schedule.quantities import Quantities
 from dnac.semantics.result import CheckedNet
@@ -93,7 +93,10 @@ def _routes(routes: Sequence[Route], graph: Graph, costs: Costs) -> Iterator[str
     first = routes[0]
     router = graph.router[first.router]
     k, size = chosen_per_token(router), len(first.candidates)
-    yield f"{_names([r.site for r in routes])}: each token takes {k} of {size}, scores `[B, {graph.tokens}, {size}]`"
+    takes = f"each token takes {k} of {size}"
+    if taken_shares(router, graph.tokens) is not None:
+        takes = f"{k} of {size} take tokens" if k > 1 else f"1 of {size} takes tokens"
+    yield f"{_names([r.site for r in routes])}: {takes}, scores `[B, {graph.tokens}, {size}]`"
     yield f"router `{router.name}`: {costs.router_params[router.name]:,} parameters"
     yield f"{_cases(costs.route(first).whole)} FLOPs per token and step"
 

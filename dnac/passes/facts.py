@@ -13,6 +13,7 @@ from dnac.ir import traits
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Member, RouterSet
 from dnac.kinds.base import ChooseKind, ModuleKind, Params, params_of
+from dnac.kinds.limits import LimitKind, Room
 from dnac.text.diagnostic import InternalError
 
 
@@ -34,6 +35,25 @@ def fixed_choice(router: RouterSet) -> tuple[int, ...] | None:
     """The slots that every token chooses, if the choice never varies."""
     kind, params = _choose(router)
     return kind.fixed(params, router.size)
+
+
+def taken_shares(router: RouterSet, tokens: int) -> tuple[float, ...] | None:
+    """The part of all tokens that each slot takes, where modules choose their tokens; else None."""
+    kind, params = _choose(router)
+    return kind.shares(params, router.size, tokens)
+
+
+def most_share(router: RouterSet, tokens: int) -> float:
+    """The part of all tokens that one module can take under the router's limit."""
+    form = field(router, "limit")
+    kind: LimitKind = catalogue.get("limit", form.name)
+    most = kind.most(params_of(kind, form), router.size, Room(tokens, chosen_per_token(router)))
+    return 1.0 if most is None else most / tokens
+
+
+def decodes(router: RouterSet) -> bool:
+    """Whether the router chooses in another way while generating."""
+    return field(router, "decode").name != "none"
 
 
 def weighs_one(router: RouterSet) -> bool:

@@ -7,11 +7,14 @@ norms and activations count nothing. Per token of the stream.
 - max: the dearest members, and all tokens in the same ones, so that every key is there.
 - min: the cheapest members, and a routed token that sees itself alone.
 - expected: the declared skip share, else uniform choice, with the keys that follow from it.
+
+A limit holds every module to its room in each case: max then fills the dearest ones, one after the
+other. Where modules choose their tokens, each takes its share in each case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple, assert_never
 
@@ -19,8 +22,9 @@ from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Region, Route, RouterSet
 from dnac.kinds.base import EmbedKind, HeadKind, ModuleKind, ScoreKind, params_of
+from dnac.kinds.limits import DecodeKind
 from dnac.passes import facts
-from dnac.schedule.chance import chances
+from dnac.schedule.chance import Spread, chances, spread
 from dnac.schedule.sizes import Sizes
 
 
@@ -156,47 +160,43 @@ class Costs(Sizes):
 
     def _route(self, node: Route) -> RouteCost:
         router = self.graph.router[node.router]
-        chance, k, fixed = chances(self.graph, node), facts.chosen_per_token(router), facts.fixed_choice(router)
         # a slot that does not run costs nothing: identities, and all slots of a folded choice
         params = [self.module_params(m.set) if i in node.runs else 0 for i, m in enumerate(node.candidates)]
-        dearest = [self.module_flops(m.set, self._all_keys(node, m)) for m in node.candidates]
-        least, most = _picked(dearest, k, fixed, cheap=True), _picked(dearest, k, fixed, cheap=False)
+        full = [self.module_flops(m.set, _Keys(1.0, self._before(node, m, 1.0))) for m in node.candidates]
+        found = spread(self.graph, node, full)
         active = Range(
-            sum(params[i] for i in _picked(params, k, fixed, cheap=True)),
-            sum(p * size for p, size in zip(chance, params, strict=True)),
-            sum(params[i] for i in _picked(params, k, fixed, cheap=False)),
+            sum(params[i] for i in found.fewest),
+            sum(p * size for p, size in zip(found.expected, params, strict=True)),
+            sum(params[i] for i in found.dearest),
         )
         return RouteCost(
             router=self._score_flops(router),
             always=sum(self.module_flops(m.set) for m in node.always),
-            slots=tuple(
-                self._slot(node, i, (float(i in least), p, float(i in most))) if i in node.runs else Range()
-                for i, p in enumerate(chance)
-            ),
+            slots=tuple(self._slot(node, i, found) if i in node.runs else Range() for i in range(router.size)),
             params=active.plus(same(sum(self.module_params(m.set) for m in node.always))),
         )
 
     def _score_flops(self, router: RouterSet) -> float:
-        score = facts.field(router, "score")
+        score, decode = facts.field(router, "score"), facts.field(router, "decode")
         kind: ScoreKind = catalogue.get("score", score.name)
-        return kind.flops(params_of(kind, score), self.graph.width, router.size)
+        beside: DecodeKind = catalogue.get("decode", decode.name)
+        own = kind.flops(params_of(kind, score), self.graph.width, router.size)
+        return own + beside.flops(params_of(beside, decode), self.graph.width, router.size)
 
-    def _slot(self, node: Route, slot: int, shares: tuple[float, float, float]) -> Range:
+    def _slot(self, node: Route, slot: int, found: Spread) -> Range:
         """The cost of one slot, by how often it is chosen in each case."""
-        member, chance = node.candidates[slot], shares[1]
+        member, chance = node.candidates[slot], found.expected[slot]
         everyone = facts.field(self.graph.router[node.router], "sees").name == "everyone"
         if everyone:
             keys = (_Keys(), _Keys(), _Keys())
         else:
-            alone = _Keys(others=float(chance == 1.0))
-            keys = (alone, _Keys(chance, self._before(node, member, None)), self._all_keys(node, member))
+            alone = _Keys(others=chance if found.is_fixed else float(chance == 1.0))
+            together = _Keys(found.together[slot], self._before(node, member, 1.0))
+            keys = (alone, _Keys(chance, self._before(node, member, None)), together)
         # keys for everyone are made whether or not the token itself chose the module
         extra = self._key_flops(member.set) if everyone else 0.0
-        cases = zip(shares, keys, strict=True)
+        cases = zip((found.least[slot], chance, found.most[slot]), keys, strict=True)
         return Range(*(share * self.module_flops(member.set, k) + (1.0 - share) * extra for share, k in cases))
-
-    def _all_keys(self, node: Route, member: Member) -> _Keys:
-        return _Keys(1.0, self._before(node, member, 1.0))
 
     def _before(self, node: Route, member: Member, chance: float | None) -> float:
         """Chances that a token ran here at earlier steps, summed; `chance` in place of each, if given."""
@@ -221,9 +221,3 @@ class Costs(Sizes):
                 return self.route(node).params
             case _:
                 return Range()
-
-
-def _picked(costs: Sequence[float], k: int, fixed: tuple[int, ...] | None, *, cheap: bool) -> set[int]:
-    """The k cheapest or dearest slots of those that can be chosen."""
-    possible = range(len(costs)) if fixed is None else fixed
-    return set(sorted(possible, key=lambda i: (costs[i] if cheap else -costs[i], i))[:k])

@@ -13,11 +13,12 @@ from dnac.semantics.result import CheckedNet
 def hints(net: CheckedNet) -> list[str]:
     """One sentence per sort of router whose weights start far from one."""
     routes = (n for n in traits.unrolled(net.graph.nodes) if isinstance(n, Route))
-    found = (_mean_weight(re.sub(r"\[\d+\]", "", r.site), net.graph.router[r.router]) for r in routes)
+    tokens = net.graph.tokens
+    found = (_mean_weight(re.sub(r"\[\d+\]", "", r.site), net.graph.router[r.router], tokens) for r in routes)
     return list(dict.fromkeys(hint for hint in found if hint))
 
 
-def _mean_weight(label: str, router: RouterSet) -> str:
+def _mean_weight(label: str, router: RouterSet, tokens: int) -> str:
     """Raw gates at initialisation: scores are near zero, so each gate is near the gate of zero."""
     if router.fields["weight"] is None or facts.field(router, "weight").name != "raw":
         return ""
@@ -28,5 +29,6 @@ def _mean_weight(label: str, router: RouterSet) -> str:
     k = facts.chosen_per_token(router)
     if facts.field(router, "combine").name == "in_branch":
         return f"{label}: raw weights start near {k * start * scale:.3g} inside the branch, 1/{k} outside it"
-    total = k * start * scale
+    taken = facts.taken_shares(router, tokens)
+    total = (k if taken is None else sum(taken)) * start * scale
     return f"{label}: raw weights start near {start * scale:.3g}, so that a step adds about {total:.3g} of one module"

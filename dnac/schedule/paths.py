@@ -32,6 +32,8 @@ def _choices(graph: Graph, route: Route, *, alike: bool) -> int:
     if facts.fixed_choice(router) is not None:
         return 1
     k = facts.chosen_per_token(router)
+    if facts.taken_shares(router, graph.tokens) is not None:
+        return 2**k  # each module takes the token or does not
     if not alike:
         return comb(router.size, k)
     identities = sum(traits.is_identity(graph, m) for m in route.candidates)

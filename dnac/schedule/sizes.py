@@ -9,8 +9,8 @@ from math import prod
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Part
-from dnac.kinds.base import EmbedKind, InputKind, ModuleKind, Params, ScoreKind, Site, WeightSpec, params_of
-from dnac.passes import facts
+from dnac.kinds.base import EmbedKind, InputKind, ModuleKind, Params, Site, WeightSpec, params_of
+from dnac.kinds.router import router_weights
 
 
 class Sizes:
@@ -40,7 +40,7 @@ class Sizes:
     @cached_property
     def router_params(self) -> dict[str, int]:
         """Parameters of each router."""
-        return {r.name: self._router_params(facts.field(r, "score"), r.size) for r in self.graph.routers}
+        return {r.name: _size(router_weights(r.fields, self.graph.width, r.size)) for r in self.graph.routers}
 
     def module_params(self, name: str) -> int:
         """Parameters of one module of a set."""
@@ -64,10 +64,6 @@ class Sizes:
         """How many logits a head gives."""
         kind: InputKind = catalogue.get("input", self.graph.input.name)
         return kind.outputs(self.source)
-
-    def _router_params(self, score: Form, size: int) -> int:
-        kind: ScoreKind = catalogue.get("score", score.name)
-        return _size(kind.weights(params_of(kind, score), self.graph.width, size))
 
     def _shared_weights(self, role: str, form: Form) -> tuple[WeightSpec, ...]:
         if role == "norm":

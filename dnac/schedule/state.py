@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dnac import catalogue
 from dnac.ir.form import form
 from dnac.ir.graph import Graph, ModuleSet, RouterSet, SharedSet
-from dnac.kinds.base import EmbedKind, HeadKind, InputKind, ModuleKind, NormKind, ScoreKind, Site, WeightSpec, params_of
+from dnac.kinds.base import EmbedKind, HeadKind, InputKind, ModuleKind, NormKind, Site, WeightSpec, params_of
+from dnac.kinds.router import router_weights
 from dnac.passes import facts
 
 Shape = tuple[int, ...]
@@ -49,9 +50,7 @@ def _of_module(module: ModuleSet, site: Site) -> dict[str, Shape]:
 
 
 def _of_router(graph: Graph, router: RouterSet) -> Iterable[WeightSpec]:
-    score = facts.field(router, "score")
-    kind: ScoreKind = catalogue.get("score", score.name)
-    return kind.weights(params_of(kind, score), graph.width, router.size)
+    return router_weights(router.fields, graph.width, router.size)
 
 
 def _of_shared(graph: Graph, shared: SharedSet) -> Iterable[WeightSpec]:

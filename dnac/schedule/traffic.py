@@ -13,7 +13,8 @@ from math import prod
 
 from dnac import catalogue
 from dnac.ir.graph import Graph, Member, Route
-from dnac.kinds.base import EmbedKind, HeadKind, ScoreKind, WeightSpec, params_of
+from dnac.kinds.base import EmbedKind, HeadKind, WeightSpec, params_of
+from dnac.kinds.router import router_weights
 from dnac.passes import facts
 from dnac.passes.rewrites.stack_same_kind import banks_of
 from dnac.schedule import instructions as do
@@ -118,9 +119,7 @@ class Traffic:
 
     def _score(self, name: str) -> float:
         router = self.graph.router[name]
-        score = facts.field(router, "score")
-        kind: ScoreKind = catalogue.get("score", score.name)
-        specs = kind.weights(params_of(kind, score), self.graph.width, router.size)
+        specs = router_weights(router.fields, self.graph.width, router.size)
         return sum(prod(spec.shape) for spec in specs) * self.types.size("weight")
 
     def _embed(self, i: do.Embed) -> Moved:

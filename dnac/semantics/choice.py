@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dnac.kinds.base import BalanceKind, ChooseKind, RouteFacts, ScoreKind, params_of
@@ -45,18 +45,41 @@ class Choice:
 
     @cached_property
     def facts(self) -> RouteFacts:
-        """What balance terms may know."""
-        return RouteFacts(
-            members=tuple(c.name for c in self.scored),
-            identities=tuple(i for i, c in enumerate(self.scored) if c.is_identity),
-            k=self.k,
-            gate=self.params.gate.name,
-        )
+        """What balance terms and limits may know."""
+        return facts_of(self.scored, self.params, self.k)
+
+    @cached_property
+    def takers(self) -> tuple[int, ...]:
+        """The slots of modules that choose their tokens; empty where tokens choose modules."""
+        return self.choose.takers(params_of(self.choose, self.params.choose))
+
+    @property
+    def what(self) -> str:
+        """What the router does, in words."""
+        return f"lets {len(self.takers)} modules take tokens" if self.takers else f"chooses {self.k} of {self.size}"
 
     @cached_property
     def possible(self) -> tuple[int, ...] | None:
         """The slots that every token chooses, where the choice never varies; else None."""
         return never_varies(self.params, self.size)
+
+
+def facts_of(scored: tuple[Candidate, ...], fields: RouterParams, k: int = 0) -> RouteFacts:
+    """What fields of a router may know of the candidates that it scores."""
+    return RouteFacts(
+        members=tuple(c.name for c in scored),
+        identities=tuple(i for i, c in enumerate(scored) if c.is_identity),
+        k=k,
+        gate=fields.gate.name,
+    )
+
+
+def resolved(bound: Bound, scored: tuple[Candidate, ...]) -> Bound:
+    """The fields with a choice that knows the slots of the members it names."""
+    form = bound.params.choose
+    kind: ChooseKind = words.kind("choose", form.name)
+    params = kind.resolve(params_of(kind, form), facts_of(scored, bound.params))
+    return replace(bound, params=bound.params.model_copy(update={"choose": params.form(form.name)}))
 
 
 def never_varies(fields: RouterParams, size: int) -> tuple[int, ...] | None:

@@ -43,6 +43,8 @@ class Break:
     words: str
     labels: tuple[str, ...]
     span: Span
+    programs: tuple[str, ...] = ("train", "generate")
+    """The programs in which it is so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,18 +26,18 @@ def one_candidate(span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
-def weight_missing(k: int, size: int, span: Span, words: Sequence[str]) -> Diagnostic:
+def weight_missing(what: str, span: Span, words: Sequence[str]) -> Diagnostic:
     """A sparse router that does not say how outputs are weighted."""
     return Diagnostic(
-        "DNA503", f"a router that chooses {k} of {size} must say `weight`", span, "`weight` is missing",
+        "DNA503", f"a router that {what} must say `weight`", span, "`weight` is missing",
         help=f"add `weight = raw` (DNA, eq. 1), or one of {listed(words)}",
     )  # fmt: skip
 
 
-def balance_missing(k: int, size: int, span: Span) -> Diagnostic:
+def balance_missing(what: str, span: Span) -> Diagnostic:
     """A sparse router that does not say how its load is balanced."""
     return Diagnostic(
-        "DNA504", f"a router that chooses {k} of {size} must say `balance`", span, "`balance` is missing",
+        "DNA504", f"a router that {what} must say `balance`", span, "`balance` is missing",
         help="add `balance = []` for none, or terms such as `[aux(0.01)]`",
     )  # fmt: skip
 
@@ -226,4 +226,28 @@ def choice_without_router(span: Span, choice: str) -> Diagnostic:
     return Diagnostic(
         "DNA522", f"`{span.text}` is a word for `choose`, and a router is needed here", span, "not a router",
         help=f"write `by {{ choose = {choice}; weight = raw; balance = [] }}`",
+    )  # fmt: skip
+
+
+def limit_below_demand(message: str, help_: str, span: Span, pool: Span) -> Diagnostic:
+    """A capacity that even a level load exceeds."""
+    return Diagnostic(
+        "DNA530", message, span, "less room than choices", help=help_, severity="warning",
+        labels=(Label(pool, "the candidates"),),
+    )  # fmt: skip
+
+
+def limit_never_full(message: str, help_: str, span: Span, pool: Span) -> Diagnostic:
+    """A capacity that no load can fill."""
+    return Diagnostic(
+        "DNA531", message, span, "limits nothing", help=help_, severity="warning",
+        labels=(Label(pool, "the candidates"),),
+    )  # fmt: skip
+
+
+def decode_without_need(word: str, choice: str, span: Span) -> Diagnostic:
+    """A second way to choose for a choice that can be generated with as it is."""
+    return Diagnostic(
+        "DNA532", f"`decode = {word}` has nothing to replace: `choose = {choice}` looks at no other token", span,
+        "not needed here", help="remove `decode`; it stands beside `choose = top_tokens(...)`",
     )  # fmt: skip

@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 from dnac.ir.graph import Norm, Route, RouterSet
-from dnac.kinds.base import ScoreKind, params_of
+from dnac.kinds.router import router_weights
 from dnac.semantics import errors_routing as errors
-from dnac.semantics import words
 from dnac.semantics.bind import Bound
 from dnac.semantics.candidates import Candidate, candidates
-from dnac.semantics.choice import Choice
+from dnac.semantics.choice import Choice, resolved
 from dnac.semantics.draft import Draft, RouteUse, origin
 from dnac.semantics.naming import Place
 from dnac.semantics.references import settings_heads
@@ -81,7 +80,7 @@ def _routed(action: ast.Route, found: Candidates, site: str, place: Place, draft
     scored = tuple(c for c in found if c.name not in bound.params.always)
     if not scored:
         raise Wrong(errors.nothing_to_score(bound.at("always", text.span)))
-    choice = Choice(scored, bound, text, action.over.span)
+    choice = Choice(scored, resolved(bound, scored), text, action.over.span)
     bound = complete_router(choice, draft)
     heads = settings_heads(action.by) if isinstance(action.by, ast.Settings) else ()
     routed = Routed(tuple(place.scope.find(name) for name in heads), choice, bound, always)
@@ -114,10 +113,9 @@ def _declare(choice: Choice, bound: Bound, always: tuple[Candidate, ...], draft:
         if known[0] != members:
             raise Wrong(errors.router_on_two_pools(name, choice.over, known[1]))
         return
-    score: ScoreKind = words.kind("score", bound.params.score.name)
-    specs = score.weights(params_of(score, bound.params.score), draft.width or 0, len(choice.scored))
-    draft.add_params(sum(math.prod(w.shape) for w in specs), span)
-    draft.routers[name] = RouterSet(name, len(choice.scored), bound.params.form("router"), origin(span))
+    fields, size = bound.params.form("router"), len(choice.scored)
+    draft.add_params(sum(math.prod(w.shape) for w in router_weights(fields, draft.width or 0, size)), span)
+    draft.routers[name] = RouterSet(name, size, fields, origin(span))
     draft.spans[name] = span
 
 

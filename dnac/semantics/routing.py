@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dnac.ir.form import Form
 from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, WeightKind, params_of
+from dnac.kinds.limits import LimitKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import errors_values, words
 from dnac.semantics.bind import Bound
@@ -25,6 +26,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     """
     faults = list(_choice_faults(choice)) or [*_must_say(choice), *_score_faults(choice), *_gradient(choice)]
     faults += _balance_faults(choice)
+    faults += [*_limit_faults(choice), *_decode_faults(choice)]
     if not faults:
         faults += idle_faults(choice)
     errors_found = [f for f in faults if f.severity == "error"]
@@ -39,19 +41,20 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
 
 def _choice_faults(choice: Choice) -> Iterator[Diagnostic]:
     span = choice.bound.at("choose", choice.text.span)
-    if choice.size == 1:
+    if choice.size == 1 and not choice.takers:
         yield errors.one_candidate(choice.over)
-    for fault in choice.choose.check(params_of(choice.choose, choice.params.choose), choice.size):
+    params = params_of(choice.choose, choice.params.choose)
+    for fault in (*choice.choose.fits(params, choice.facts), *choice.choose.check(params, choice.size)):
         yield errors.choice_fault(fault.message, fault.help, span, choice.over)
 
 
 def _must_say(choice: Choice) -> Iterator[Diagnostic]:
-    if choice.k >= choice.size:
+    if choice.k >= choice.size and not choice.takers:
         return
     if choice.params.weight is None:
-        yield errors.weight_missing(choice.k, choice.size, choice.text.span, words.names("weight"))
+        yield errors.weight_missing(choice.what, choice.text.span, words.names("weight"))
     if choice.params.balance is None:
-        yield errors.balance_missing(choice.k, choice.size, choice.text.span)
+        yield errors.balance_missing(choice.what, choice.text.span)
 
 
 def _score_faults(choice: Choice) -> Iterator[Diagnostic]:
@@ -64,7 +67,7 @@ def _score_faults(choice: Choice) -> Iterator[Diagnostic]:
 def _gradient(choice: Choice) -> Iterator[Diagnostic]:
     """The router must learn through its weight, unless it does not learn or learns otherwise."""
     params = choice.params
-    if params.weight is None or params.frozen or choice.size == 1:
+    if params.weight is None or params.frozen or (choice.size == 1 and not choice.takers):
         return
     score: ScoreKind = words.kind("score", params.score.name)
     grad: GradKind = words.kind("grad", params.grad.name)
@@ -72,6 +75,24 @@ def _gradient(choice: Choice) -> Iterator[Diagnostic]:
     learns = score.learns(params_of(score, params.score)) and grad.needs_weight
     if learns and not weight.trains_router(choice.k):
         yield errors.no_gradient(params.weight.name, choice.k, choice.bound.at("weight", choice.text.span))
+
+
+def _limit_faults(choice: Choice) -> Iterator[Diagnostic]:
+    """A limit that refuses choices at a level load, or that nothing can fill."""
+    form = choice.params.limit
+    kind: LimitKind = words.kind("limit", form.name)
+    span = choice.bound.at("limit", choice.text.span)
+    for fault in kind.check(params_of(kind, form), choice.facts):
+        say = errors.limit_below_demand if fault.field == "below" else errors.limit_never_full
+        yield say(fault.message, fault.help, span, choice.over)
+
+
+def _decode_faults(choice: Choice) -> Iterator[Diagnostic]:
+    """Another way to choose while generating, where the choice itself would do."""
+    word = choice.params.decode.name
+    if word != "none" and not choice.takers:
+        span = choice.bound.at("decode", choice.text.span)
+        yield errors.decode_without_need(word, choice.params.choose.name, span)
 
 
 def _balance_faults(choice: Choice) -> Iterator[Diagnostic]:

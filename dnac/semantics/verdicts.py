@@ -7,6 +7,7 @@ on the token itself. It is row-independent if no choice and no limit depends on 
 from __future__ import annotations
 
 from dnac.kinds.base import ChooseKind, ModuleKind, params_of
+from dnac.kinds.limits import LimitKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import words
 from dnac.semantics.bind import Bound
@@ -30,28 +31,27 @@ def note_router(label: str, name: str, bound: Bound, over: Span, draft: Draft) -
     """Note a choice or a limit that depends on other tokens or other sequences."""
     params = bound.params
     choose: ChooseKind = words.kind("choose", params.choose.name)
-    facts = [("choose", choose, choose.is_causal, choose.is_row_independent)]
-    if params.limit.name != "none":
-        limit = words.kind("limit", params.limit.name)
-        # A limit that does not say otherwise lets other tokens decide who is left out.
-        facts.append(("limit", limit, getattr(limit, "is_causal", False), getattr(limit, "is_row_independent", False)))
-    for field, kind, is_causal, is_row_independent in facts:
+    limit: LimitKind = words.kind("limit", params.limit.name)
+    chosen, limited = params_of(choose, params.choose), params_of(limit, params.limit)
+    # a `decode` word stands for the choice while generating, and looks at the token itself
+    programs = ("train", "generate") if params.decode.name == "none" else ("train",)
+    rows = choose.is_row_independent
+    facts = (
+        ("choose", choose.name, choose.is_causal, rows if isinstance(rows, bool) else rows(chosen), programs),
+        ("limit", limit.name, limit.is_causal(limited), limit.is_row_independent(limited), ("train", "generate")),
+    )
+    for field, word, is_causal, is_row_independent, where in facts:
         span = bound.at(field, over)
         if not is_causal:
-            _note(Break("causal", f"`{field} = {kind.name}` looks at later tokens", (label, name), span), draft)
+            _note(Break("causal", f"`{field} = {word}` looks at later tokens", (label, name), span, where), draft)
         if not is_row_independent:
-            words_ = f"`{field} = {kind.name}` looks at other sequences"
-            _note(Break("row_independent", words_, (label, name), span), draft)
+            words_ = f"`{field} = {word}` looks at other sequences"
+            _note(Break("row_independent", words_, (label, name), span, where), draft)
 
 
 def verdicts(draft: Draft) -> dict[str, Verdict]:
-    """The verdict of the train and of the generate program; every kind built so far means the same in both."""
-    is_text = draft.source is not None and draft.source.causal
-    breaks = [b for b in draft.breaks if is_text or b.fact != "causal"]
-    causal = not any(b.fact == "causal" for b in breaks) if is_text else None
-    rows = not any(b.fact == "row_independent" for b in breaks)
-    verdict = Verdict(causal, rows, tuple(dict.fromkeys(f"{b.words} ({b.span})" for b in breaks)))
-    return {"train": verdict, "generate": verdict}
+    """The verdict of the train and of the generate program; a `decode` word tells them apart."""
+    return {program: _verdict(draft, program) for program in ("train", "generate")}
 
 
 def check_claims(draft: Draft) -> None:
@@ -72,6 +72,14 @@ def check_claims(draft: Draft) -> None:
             draft.bag.add(errors.nothing_breaks(label, span, labels))
     for fault in _unadmitted(breaks, set(admitted), "causal" in claimed):
         draft.bag.add(fault)
+
+
+def _verdict(draft: Draft, program: str) -> Verdict:
+    is_text = draft.source is not None and draft.source.causal
+    breaks = [b for b in draft.breaks if program in b.programs and (is_text or b.fact != "causal")]
+    causal = not any(b.fact == "causal" for b in breaks) if is_text else None
+    rows = not any(b.fact == "row_independent" for b in breaks)
+    return Verdict(causal, rows, tuple(dict.fromkeys(f"{b.words} ({b.span})" for b in breaks)))
 
 
 def _unadmitted(breaks: list[Break], admitted: set[str], said: bool) -> list[Diagnostic]:

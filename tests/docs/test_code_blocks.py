@@ -19,7 +19,6 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAPER = "docs/systems_on_paper.md"
 
 FOLLOWS = {
-    "nothing at `depth` breaks causality",  # `top_tokens` would
     "`parallel` has no `mix`",  # streams of a `parallel` are added today
 }
 """Errors on the page of planned systems that come from a planned word beside them."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dnac.kinds.base import Kind
+from dnac.kinds.limits import LimitKind
 
-KIND = Kind(
+KIND = LimitKind(
     name="none",
     summary="No limit: a module takes all tokens that choose it.",
 )

@@ -102,9 +102,15 @@ def test_a_preset_is_what_its_paper_says(over, preset, expected, tmp_path):
     assert router(over, preset, tmp_path).fields == expected
 
 
-def test_mixture_of_depths_answers_not_supported_yet(tmp_path):
-    checked = check(Source(str(tmp_path / "a.dna"), SPEC.format(over="nodes", preset="mod(member = block)")))
-    assert [d.code for d in checked.bag if d.severity == "error"] == ["DNA901"]
+def test_mixture_of_depths_must_be_admitted(tmp_path):
+    text = SPEC.format(over="nodes", preset="mod(member = block)")
+    checked = check(Source(str(tmp_path / "a.dna"), text))
+    assert [d.code for d in checked.bag if d.severity == "error"] == ["DNA512"]
+    admitted = text.rstrip().removesuffix("}") + "  assert not_causal(hop)\n}\n"
+    (net,) = check(Source(str(tmp_path / "a.dna"), admitted)).nets
+    fields = net.graph.routers[0].fields
+    assert fields["choose"]["takers"] and fields["choose"]["rest"] is not None
+    assert fields["decode"] == form("predictor", score=form("mlp", hidden=128, init=NORMAL), loss=0.01)
 
 
 def test_under_equation_1_the_first_weights_are_one_over_the_number_of_modules():
