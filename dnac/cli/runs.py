@@ -13,7 +13,7 @@ from dnac.cli.select import render
 if TYPE_CHECKING:
     from dnac.text.diagnostic import Diagnostic
 
-MISUSE = ("DNA642", "DNA643", "DNA730", "DNA732", "DNA733", "DNA736", "DNA750")
+MISUSE = ("DNA642", "DNA643", "DNA645", "DNA730", "DNA732", "DNA733", "DNA736", "DNA750")
 """Faults of the command line and of run folders, not of a file: exit code 2."""
 
 

@@ -42,6 +42,13 @@ def no_images(name: str) -> Diagnostic:
     return _fault("DNA622", f"`{name}` holds no images", "give a file or folder with images, or another split")
 
 
+def nothing_in_split(name: str, split: str, samples: int) -> Diagnostic:
+    """A share so small or so large that a split of a task is empty."""
+    return _fault(
+        "DNA622", f"the split `{split}` of `{name}` holds none of its {samples:,} samples", "change the share `valid`"
+    )
+
+
 def label_out_of_range(name: str, label: int, sample: int, classes: int) -> Diagnostic:
     """A label that the head has no output for."""
     return _fault(
@@ -67,6 +74,15 @@ def vocabulary_mismatch(tokenizer: str, size: int, vocabulary: int) -> Diagnosti
     )
 
 
+def task_vocabulary(name: str, ids: int, vocabulary: int) -> Diagnostic:
+    """A task with ids that the net has no row for."""
+    return _fault(
+        "DNA624",
+        f"`{name}` has {ids} ids, but the net's vocabulary is {vocabulary}",
+        f"set vocabulary = {ids} in the input",
+    )
+
+
 def id_out_of_range(path: Path, token: int, place: int, vocabulary: int) -> Diagnostic:
     """A token file holds an id that the net has no row for."""
     return _fault(
@@ -80,6 +96,15 @@ def size_mismatch(name: str, found: tuple[int, ...], wanted: tuple[int, ...], he
     """Images of another size than the net's input; sizes are (height, width, channels)."""
     shown, asked = (" x ".join(map(str, size)) for size in (found, wanted))
     return _fault("DNA625", f"`{name}` gives images of {shown}, but the net takes {asked}", help)
+
+
+def task_length(name: str, tokens: int, context: int) -> Diagnostic:
+    """Samples of a task that are longer or shorter than the net's context."""
+    return _fault(
+        "DNA625",
+        f"`{name}` gives sequences of {tokens} tokens, but the net's context is {context}",
+        f"set context = {tokens} in the input",
+    )
 
 
 def pad_too_large(pad: int, wanted: tuple[int, ...]) -> Diagnostic:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from dnac import data
+from dnac.data.base import Dataset
 from dnac.ir.form import Form
 from dnac.train.checkpoint import Tell
 from dnac.train.evaluate import evaluate
 from dnac.train.run import Run
+
+if TYPE_CHECKING:
+    from dnac.lowering.network import Network
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,32 @@ class Exam:
     """None: as the run trained."""
 
 
-def assess(run: Run, settings: Sequence[str], exam: Exam, tell: Tell) -> dict[str, Any]:
-    """`train.evaluate.evaluate` of the run's latest checkpoint, with the settings and the data's hash beside.
+@dataclass(frozen=True)
+class Opened:
+    """A trained network and the data to measure it on."""
+
+    network: Network
+    dataset: Dataset
+    batch_size: int
+    batches: int | None
+    autocast: torch.dtype | None
+    seeds: torch.Tensor
+
+    def measure(self, **given: Any) -> dict[str, Any]:
+        """`train.evaluate.evaluate`; `given` goes to the network's forward."""
+        return evaluate(
+            self.network,
+            self.dataset,
+            self.batch_size,
+            batches=self.batches,
+            autocast=self.autocast,
+            seeds=self.seeds,
+            **given,
+        )
+
+
+def opened(run: Run, settings: Sequence[str], exam: Exam, tell: Tell) -> Opened:
+    """The run's latest checkpoint with the settings, and its data.
 
     Raises:
         Faults: a setting does not fit, the changed net has other weights, or the data cannot be used.
@@ -44,15 +72,19 @@ def assess(run: Run, settings: Sequence[str], exam: Exam, tell: Tell) -> dict[st
     words = train["valid" if exam.split == "valid" else "data"]
     assert isinstance(words, Form)
     dataset = data.load(words, network.graph.input, run.root)
-    found = evaluate(
-        network,
-        dataset,
-        exam.batch_size or run.resolved["micro_batch"],
-        batches=exam.batches,
-        autocast=autocast_of(run),
-        seeds=seeds_of(run, exam.device),
-    )
-    return {"settings": list(settings), "data": dataset.card.name, "data_sha256": dataset.fingerprint, **found}
+    size = exam.batch_size or run.resolved["micro_batch"]
+    return Opened(network, dataset, size, exam.batches, autocast_of(run), seeds_of(run, exam.device))
+
+
+def assess(run: Run, settings: Sequence[str], exam: Exam, tell: Tell) -> dict[str, Any]:
+    """What `opened` measures, with the settings and the data's hash beside.
+
+    Raises:
+        Faults: as `opened`.
+    """
+    found = opened(run, settings, exam, tell)
+    card = found.dataset.card
+    return {"settings": list(settings), "data": card.name, "data_sha256": card.sha256, **found.measure()}
 
 
 def changed(run: Run, settings: Sequence[str]) -> Run:

@@ -20,7 +20,7 @@ from dnac.train.run import Run
 VERSION = 1
 BACKWARD = 3
 """Forward and backward cost three times the forward pass: 2 of each product's 3 are gradients."""
-FIGURES = ("loss", "bits_per_byte", "perplexity", "accuracy", "skip_share")
+FIGURES = ("loss", "bits_per_byte", "perplexity", "accuracy", "exact_match", "skip_share")
 """What is compared at the end of runs, where all have it, as the last evaluation of training found it."""
 _LEFT_OUT = ("data", "valid", "graph", "train.seed", "train.init_seed", "train.data_seed", "train.routing_seed")
 

@@ -12,8 +12,8 @@ from dnac.cli.options import status, wants_json
 from dnac.cli.runs import outcome, table
 from dnac.cli.usage import WrongUse
 
-_DIGITS = {"accuracy": "{:.2%}", "skip_share": "{:.2%}"}
-_TITLES = {"bits_per_byte": "bits/byte", "skip_share": "skip share"}
+_DIGITS = {"accuracy": "{:.2%}", "exact_match": "{:.2%}", "skip_share": "{:.2%}"}
+_TITLES = {"bits_per_byte": "bits/byte", "exact_match": "exact match", "skip_share": "skip share"}
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

@@ -1,0 +1,111 @@
+"""Tasks whose every sample is a question and its answer, as ids: only the answer's places are targets.
+
+A task is small enough to be written out whole, so what is held out is decided sample by sample, by a
+seed of its own: training and held-out samples never meet, and every run of a file has the same split.
+N samples, L ids of a sample, T = L - 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+
+from dnac.data import errors
+from dnac.data.base import IGNORED, Batch, Card, Place
+from dnac.data.order import order
+from dnac.text.diagnostic import Faults
+
+_SPLIT = 2
+"""Purpose of the split's permutation, told apart from the epochs of training."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which samples: a part, the share that is held out, and the seed that says which those are."""
+
+    part: str
+    """`train`, `valid` or `all`."""
+    valid: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task written out whole."""
+
+    name: str
+    source: str
+    ids: np.ndarray
+    """[N, L] int64: question and answer."""
+    answer: int
+    """Where the answer begins: ids from there on are targets."""
+    vocabulary: int
+    notes: tuple[str, ...] = ()
+
+
+class Answers:
+    """A split of a task (`Dataset`). Targets are the ids of the answer, `IGNORED` elsewhere."""
+
+    answers = True
+    """A sample is right as a whole or not: `exact_match` of an evaluation."""
+    bytes_per_token = None
+
+    def __init__(self, task: Task, split: Split, place: Place) -> None:
+        _require_fit(task, place)
+        self._ids, self._answer = task.ids[_members(len(task.ids), split)], task.answer
+        if not len(self._ids):
+            raise Faults(errors.nothing_in_split(task.name, split.part, len(task.ids)))
+        self.samples = len(self._ids)
+        self.length_tokens = self.samples * (task.ids.shape[1] - task.answer)
+        digest = sha256(f"{task.answer} {self._ids.shape} ".encode() + self._ids.astype("<i8").tobytes()).hexdigest()
+        size = f"{self.samples:,} of {len(task.ids):,} samples of {task.ids.shape[1]} ids"
+        notes = (*task.notes, f"split {split.part}: {split.valid:.0%} held out by seed {split.seed}")
+        self.card = Card(f"{task.name} {split.part}", task.source, "made by dnac", size, digest, notes)
+        self.fingerprint = digest
+
+    def batches(self, batch_size: int, seed: int, position: int = 0) -> Iterator[Batch]:
+        """Batches without end from `position` samples after the start of the run."""
+        while True:
+            turns = np.arange(position, position + batch_size)
+            epochs, turns = turns // self.samples, turns % self.samples
+            samples = np.empty(batch_size, np.int64)
+            for epoch in np.unique(epochs):
+                here = epochs == epoch
+                samples[here] = order(seed, int(epoch), turns[here], self.samples)
+            yield self._batch(samples)
+            position += batch_size
+
+    def sequential(self, batch_size: int) -> Iterator[Batch]:
+        """Every sample once."""
+        for first in range(0, self.samples, batch_size):
+            yield self._batch(np.arange(first, min(first + batch_size, self.samples)))
+
+    def _batch(self, samples: np.ndarray) -> Batch:
+        import torch
+
+        ids = self._ids[samples]
+        targets = ids[:, 1:].copy()
+        targets[:, : self._answer - 1] = IGNORED
+        return Batch(*(torch.from_numpy(np.ascontiguousarray(a)) for a in (ids[:, :-1], targets, samples)))
+
+
+def _members(count: int, split: Split) -> np.ndarray:
+    """Numbers of the split's samples, in order."""
+    if split.part == "all":
+        return np.arange(count)
+    turn = np.empty(count, np.int64)
+    turn[order(split.seed, _SPLIT, np.arange(count), count)] = np.arange(count)
+    held = turn < round(split.valid * count)
+    return np.flatnonzero(held if split.part == "valid" else ~held)
+
+
+def _require_fit(task: Task, place: Place) -> None:
+    context, vocabulary = place.input["context"], place.input["vocabulary"]
+    assert isinstance(context, int) and isinstance(vocabulary, int)
+    if vocabulary < task.vocabulary:
+        raise Faults(errors.task_vocabulary(task.name, task.vocabulary, vocabulary))
+    if context != task.ids.shape[1] - 1:
+        raise Faults(errors.task_length(task.name, task.ids.shape[1] - 1, context))
