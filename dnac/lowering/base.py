@@ -73,6 +73,8 @@ class Call(NamedTuple):
     """[B] int64: global sample index, for random draws. None: 0..B-1."""
     knobs: Tensor | None = None
     """[n] float64: current values of the scheduled numbers inside the graph, in `Graph` order."""
+    decode: bool = False
+    """Whether routers choose as while generating, where they say how (`decode`). Another program."""
 
 
 class Program(NamedTuple):

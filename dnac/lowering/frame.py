@@ -27,6 +27,8 @@ class Frame:
     is_text: bool
     training: bool
     record: bool
+    decoding: bool
+    """Whether routers choose as while generating."""
     seed: Tensor | int
     step: Tensor | int
     """Train step; 0 at evaluation."""
@@ -86,6 +88,7 @@ def frame_of(call: Call, *, tokens: int, is_text: bool, training: bool, record: 
         is_text=is_text,
         training=training,
         record=record,
+        decoding=call.decode,
         seed=seed,
         step=step if training else 0,
         samples=samples,

@@ -22,6 +22,7 @@ from dnac.ir.graph import Graph, Member
 from dnac.ir.traits import is_identity
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
 from dnac.kinds.limits import Room
+from dnac.kinds.router import router_weights
 from dnac.lowering import survey
 from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.frame import frame_of
@@ -162,8 +163,8 @@ class Interpreter(ABC):
         return act
 
     def _route(self, i: do.Route) -> Bound:
-        score = self.routers[i.router].score
-        names = [spec.name for spec in score[0].weights(score[1], self.graph.width, len(i.candidates))]
+        fields = self.graph.router[i.router].fields
+        names = [spec.name for spec in router_weights(fields, self.graph.width, len(i.candidates))]
         keys = {name: key_of(i.router, name) for name in names}
         bias = key_of(i.router, "bias") if i.router in self.biased else None
         is_fixed = fixed_choice(self.graph.router[i.router]) is not None

@@ -20,6 +20,7 @@ from dnac.lowering.served import require_served
 from dnac.lowering.suits import require_suited
 from dnac.lowering.unread import Anchor, without_gradient
 from dnac.lowering.weights import biases, declared, key_of
+from dnac.passes import facts
 from dnac.passes.pipeline import optimize
 from dnac.schedule.build import build_schedule
 from dnac.text.diagnostic import Faults
@@ -48,6 +49,8 @@ class Network(Names):
     """Names of the routers' parameters."""
     routers: tuple[str, ...]
     """State-dict prefixes of all routers, in the order of the graph."""
+    decodes: bool
+    """Whether some router chooses in another way while generating: then `decode` makes a difference."""
     steps: tuple[str, ...]
     """The sites of all routing steps, in order: `Output.stats`, `routes` and the like go by it."""
 
@@ -80,6 +83,7 @@ class Network(Names):
         self.router_parameters = frozenset(entry.key for entry in entries if entry.of_router)
         self.routers = tuple(key_of(router.name) for router in graph.routers)
         self.steps = tuple(n.site for n in traits.unrolled(graph.nodes) if isinstance(n, Route))
+        self.decodes = any(facts.decodes(router) for router in graph.routers)
         self._biases = frozenset(key for key, _ in biases(graph))
         self._starts = starts(graph)
         self._folded = folded_steps(graph, self.schedule)
@@ -104,6 +108,7 @@ class Network(Names):
         knobs: Tensor | None = None,
         route_masks: Sequence[Tensor] | None = None,
         module_gates: Sequence[Tensor] | None = None,
+        decode: bool = False,
     ) -> Output:
         """One pass. `inputs`: [B, T] ids with T at most the context, or images.
 
@@ -112,6 +117,7 @@ class Network(Names):
         record: whether `Output.record` is filled.
         seeds, samples: words of the random draws (`Call`); knobs: values of scheduled numbers,
             else those at the start. route_masks, module_gates: see `Call`.
+        decode: choose as while generating, where routers say how (`decodes`); else as in training.
 
         Raises:
             ValueError: a shape does not fit.
@@ -120,7 +126,7 @@ class Network(Names):
         if knobs is None:
             knobs = self._starts.to(inputs.device)
         forced, masks, gates = (_apart(each) for each in (routes, route_masks, module_gates))
-        call = Call(inputs, forced, masks, gates, seeds, samples, knobs)
+        call = Call(inputs, forced, masks, gates, seeds, samples, knobs, decode)
         weights = dict(self.named_parameters()) | dict(self.named_buffers())
         output = self.run(weights, call, self.training, record)
         if self._folded:

@@ -30,8 +30,8 @@ from dnac.kinds.base import (
     Weights,
     params_of,
 )
-from dnac.kinds.limits import LimitKind, Room
-from dnac.kinds.router import RouterParams
+from dnac.kinds.limits import DecodeKind, LimitKind, Room
+from dnac.kinds.router import DECODE, RouterParams
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
 from dnac.lowering.exact import exact_product, narrow_product
@@ -80,6 +80,10 @@ class Load(NamedTuple):
     gates: Tensor
     ids: Tensor
     valid: Tensor
+    foreseen: Tensor | None = None
+    """[B, T, K] scores of what stands in while generating, for each module that chooses its tokens."""
+    taken: Tensor | None = None
+    """[B, T, K] bool: the tokens that it took."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Router:
     gate: Word
     choose: Word
     limit: Word
+    decode: Word
     weight: Word
     grad: Word
     combine: Word
@@ -100,6 +105,11 @@ class Router:
     tau: float
     scale: float
     sees: str
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether it adds to the training loss."""
+        return self.decode[0].loss is not None or any(kind.loss is not None for kind, _ in self.balance)
 
     def with_terms(self, balance: tuple[Word, ...]) -> Router:
         """The same router with other params of its balance terms."""
@@ -109,7 +119,8 @@ class Router:
 def router_of(entry: RouterSet) -> Router:
     """Look up all words of a router once."""
     fields = RouterParams(**dict(entry.fields.args))  # type: ignore[arg-type]
-    forms = {name: getattr(fields, name) for name in ("score", "noise", "gate", "choose", "limit", "grad", "combine")}
+    words = ("score", "noise", "gate", "choose", "limit", "decode", "grad", "combine")
+    forms = {name: getattr(fields, name) for name in words}
     return Router(
         name=entry.name,
         size=entry.size,
@@ -129,20 +140,36 @@ def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rout
 
 
 def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
-    """The router's balance losses over all its routing steps, pooled; None where it has none."""
-    terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
-    if not terms:
+    """The router's own losses over all its routing steps, pooled; None where it has none."""
+    if not router.has_loss or not loads:
         return None
-    pooled = loads[0] if len(loads) == 1 else Load(*(torch.cat(parts, dim=1) for parts in zip(*loads, strict=True)))
-    with torch.autocast(pooled.gates.device.type, enabled=False):
-        return sum(kind.loss(params, *pooled) for kind, params in terms)  # type: ignore[return-value]
+    scores, gates, ids, valid, foreseen, taken = (_pooled(parts) for parts in zip(*loads, strict=True))
+    terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
+    with torch.autocast(loads[0].gates.device.type, enabled=False):
+        losses = [kind.loss(params, scores, gates, ids, valid) for kind, params in terms]
+        if foreseen is not None:
+            losses.append(router.decode[0].loss(router.decode[1], foreseen, taken))
+    return sum(losses) if losses else None
+
+
+def _pooled(parts: tuple[Tensor | None, ...]) -> Any:
+    """One tensor of the same thing at several routing steps."""
+    if parts[0] is None or len(parts) == 1:
+        return parts[0]
+    return torch.cat(parts, dim=1)  # type: ignore[arg-type]
 
 
 def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
     scores_BTM, finite = _scores(router, view_BTD, given, frame)
     gate: tuple[GateKind, Any] = router.gate
     gates_BTM = gate[0].gate(gate[1], scores_BTM if router.tau == 1 else scores_BTM / router.tau)  # type: ignore[misc]
-    wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given) if given.forced is None else given.forced
+    foreseen_BTK = _foreseen(router, view_BTD, given, frame)
+    if given.forced is not None:
+        wanted_BTK = given.forced
+    elif frame.decoding and foreseen_BTK is not None:
+        wanted_BTK = _decoded(router, foreseen_BTK, given)
+    else:
+        wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given)
     ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given.room)
     valid_BTK = ids_BTK >= 0
     slots_BTK = ids_BTK.clamp(min=0)
@@ -155,7 +182,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         ids_BTK,
         inner,
         outer,
-        Load(scores_BTM, gates_BTM, wanted_BTK, wanted_BTK >= 0),
+        _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite),
         StepRecord(ids_BTK, gates_BTM, weights_BTK),
     )
@@ -184,6 +211,34 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given)
     selection = torch.where(scores_BTM.isneginf(), -torch.inf, selection)
     choose: tuple[ChooseKind, Any] = router.choose
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
+
+
+def _foreseen(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Tensor | None:
+    """Scores [B, T, K] of what stands in for modules that choose their tokens; the stream gets no gradient."""
+    decode: tuple[DecodeKind, Any] = router.decode
+    if decode[0].scores is None:
+        return None
+    view_BTD = view_BTD.detach().to(torch.promote_types(view_BTD.dtype, torch.float32))
+    own = {name.removeprefix(f"{DECODE}."): w for name, w in given.weights.items() if name.startswith(f"{DECODE}.")}
+    scores_BTM = decode[0].scores(decode[1], own, view_BTD, _Ops(frame, given.site, router.size))
+    choose: tuple[ChooseKind, Any] = router.choose
+    return scores_BTM[..., list(choose[0].takers(choose[1]))]
+
+
+def _decoded(router: Router, foreseen_BTK: Tensor, given: Given) -> Tensor:
+    """A module takes a token where its score is above zero, unless a mask forbids the module."""
+    choose: tuple[ChooseKind, Any] = router.choose
+    taken_BTK = foreseen_BTK.detach() > 0
+    if given.mask is not None:
+        taken_BTK = taken_BTK & ~given.mask[list(choose[0].takers(choose[1]))].isneginf()
+    return choose[0].of_taken(choose[1], taken_BTK)  # type: ignore[misc]
+
+
+def _load(router: Router, scores: Tensor, gates: Tensor, wanted: Tensor, foreseen: Tensor | None) -> Load:
+    if foreseen is None:
+        return Load(scores, gates, wanted, wanted >= 0)
+    choose: tuple[ChooseKind, Any] = router.choose
+    return Load(scores, gates, wanted, wanted >= 0, foreseen, choose[0].taken(choose[1], wanted))  # type: ignore[misc]
 
 
 def _admitted(router: Router, ids_BTK: Tensor, gates_BTM: Tensor, room: Room) -> Tensor:

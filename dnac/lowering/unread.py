@@ -16,6 +16,7 @@ from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
 from dnac.kinds.base import GradKind, WeightKind
+from dnac.kinds.router import decode_weights
 from dnac.lowering.survey import sets_read
 from dnac.lowering.weights import declared, key_of
 from dnac.passes import facts
@@ -28,7 +29,8 @@ def without_gradient(graph: Graph, schedule: Schedule) -> tuple[str, ...]:
     still = {key_of(router.name) for router in graph.routers if not _surely_trained(router)}
     sets = [key_of(entry.name) for entry in (*graph.shared, *graph.modules, *graph.routers)]
     owners = {key: owner for owner in sorted(sets, key=len) for key in _keys(graph) if key.startswith(f"{owner}.")}
-    return tuple(key for key, owner in owners.items() if owner not in read or owner in still)
+    beside = {key_of(r.name, spec.name) for r in graph.routers for spec in decode_weights(r.fields, graph.width, r.size)}
+    return tuple(key for key, owner in owners.items() if owner not in read or owner in still or key in beside)
 
 
 class Anchor(torch.autograd.Function):

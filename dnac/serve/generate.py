@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -51,7 +52,7 @@ def require_causal(network: Network, verdict: Verdict) -> None:
 
 
 @torch.no_grad()
-def generate(network: Network, prompt: Sequence[int], wish: Wish, **given: torch.Tensor) -> Iterator[int]:
+def generate(network: Network, prompt: Sequence[int], wish: Wish, **given: Any) -> Iterator[int]:
     """New token ids after a prompt of at least one token. `given` goes to forward (`knobs`, `seeds`).
 
     The network is put into evaluation mode. Check it with `require_causal` first.
@@ -64,6 +65,8 @@ def generate(network: Network, prompt: Sequence[int], wish: Wish, **given: torch
     device = next(network.parameters()).device
     random = torch.Generator().manual_seed(wish.seed)
     ids = list(prompt)[-context:]
+    if network.decodes:
+        given = {**given, "decode": True}
     for _ in range(wish.tokens):
         window = torch.zeros((1, context), dtype=torch.int64, device=device)
         window[0, : len(ids)] = torch.tensor(ids, device=device)

@@ -37,6 +37,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Scores over the split (or its first `batches`), as numbers that JSON can hold.
 
+    A net that chooses in another way while generating is measured as it generates; as_trained_loss is its
+    loss as it trained, which may look at later tokens (None where there is no difference).
+
     loss: mean cross entropy in nats per target. perplexity: e^loss (text). bits_per_byte: loss / ln 2
     over the mean bytes of a token of this split (text whose bytes are known). accuracy: share of
     targets with the largest logit. targets: how many counted. active_flops_per_token: from the
@@ -45,13 +48,17 @@ def evaluate(
 
     `given` goes to the network's forward: `knobs`, `seeds`, `route_masks`, `module_gates`.
     """
+    leaky: float | None = None
+    if network.decodes and "decode" not in given:
+        trained = evaluate(network, dataset, batch_size, batches=batches, autocast=autocast, decode=False, **given)
+        leaky, given = trained["loss"], {**given, "decode": True}
     tally = _Tally(network, autocast, given)
     with _evaluating(network):
         for batch, is_last in _marked(islice(dataset.sequential(batch_size), batches)):
             is_odd = is_last and (len(batch.samples) < batch_size or bool((batch.targets == IGNORED).any()))
             with _uncompiled() if is_odd else nullcontext():
                 tally.add(batch)
-    return tally.result(dataset.bytes_per_token)
+    return {**tally.result(dataset.bytes_per_token), "as_trained_loss": leaky}
 
 
 class _Tally:
