@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dnac.ir.graph import Graph
 from dnac.schedule.instructions import Schedule
+
+if TYPE_CHECKING:
+    from dnac.lowering.stepped import Stepped
 
 
 class StepStats(NamedTuple):
@@ -87,6 +90,8 @@ class Program(NamedTuple):
     """What could not be lowered as asked, each with its spec line."""
     compiler: Mapping[str, Any] = {}
     """Options of `torch.compile` that this program wants."""
+    stepped: Stepped | None = None
+    """The same program in pieces that equal routing steps share."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
-"""Compile a network as one graph, and say what that took.
+"""Compile a network, whole or by steps, and say what that took.
 
-`fullgraph`: a graph break is an error, so there are none. `dynamic=False`: one program per shape of
-the inputs, mode (training or not) and kind of call (recorded, forced); routings, scheduled numbers
-and seeds are values and never compile anything.
+Whole: one graph, in which equal routing steps are written out. By steps: one graph for each distinct piece
+(`lowering.stepped`), which equal steps share; compiling takes as long for many steps as for few, and each step
+costs a call. `fullgraph`: a graph break is an error, so there are none. `dynamic=False`: one program per shape
+of the inputs, mode (training or not) and kind of call (recorded, forced); routings, scheduled numbers and seeds
+are values and never compile anything.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import torch
 from torch import Tensor
 
 from dnac.lowering import errors
+from dnac.lowering.joined import JoinedGradients
 from dnac.text.diagnostic import Diagnostic, Faults
 
 if TYPE_CHECKING:
@@ -32,16 +35,46 @@ class CompileReport:
     breaks: int
 
 
-def compile_network(network: Network) -> Network:
-    """The same network, compiled at its first call; uncompiled, with a note, where there is no compiler."""
+WAYS = ("whole", "steps")
+"""What is compiled as one graph."""
+
+
+def compile_network(network: Network, by: str = "whole") -> Network:
+    """The same network, compiled at its first call; uncompiled, with a note, where there is no compiler.
+
+    by: `whole`, or `steps`, which compiles as `whole`, with a note, where no two routing steps are equal.
+    """
+    if by not in WAYS:
+        raise ValueError(f"`by` is one of {', '.join(WAYS)}, not {by!r}")
     missing = missing_compiler(next(network.parameters()).device)
     if missing is not None:
         network.notes = (*network.notes, f"{missing.message}; {missing.help}")
         return network
-    compiled = torch.compile(network.run, fullgraph=True, dynamic=False, options=network.compiler or None)
+    if by == "steps":
+        network.notes = (*network.notes, *_notes(network))
+    if by == "steps" and network.stepped is not None and not network.stepped.why_not:
+        compiled = network.stepped.program(lambda piece: _compiled(network, piece))
+        network.compiled_by = "steps"
+    else:
+        compiled = _compiled(network, network.run)
+        network.compiled_by = "whole"
     network.run = _in_the_users_words(compiled)
     network.is_compiled = True
     return network
+
+
+def _compiled(network: Network, run: Callable[..., Any]) -> Callable[..., Any]:
+    return torch.compile(run, fullgraph=True, dynamic=False, options=network.compiler or None)
+
+
+def _notes(network: Network) -> Iterator[str]:
+    """What compiling by steps does not do."""
+    if network.stepped is None:
+        yield f"compiled whole: `{network.lowering}` gives no pieces"
+    elif network.stepped.why_not:
+        yield f"compiled whole: {network.stepped.why_not}"
+    elif any(isinstance(each, JoinedGradients) for each in network.compiler.values()):
+        yield "compiled by steps: weight gradients of a bank are added up step by step, not joined over routing steps"
 
 
 def missing_compiler(device: torch.device) -> Diagnostic | None:

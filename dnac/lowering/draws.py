@@ -17,6 +17,7 @@ undefined in compiled C++.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -34,6 +35,13 @@ def name_word(name: str) -> int:
     for letter in name:
         word = ((word ^ ord(letter)) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return word >> 1
+
+
+def together(words: Sequence[Tensor | int], device: torch.device) -> Tensor:
+    """[n] int64: words of names as one tensor, whether they are known while a program is traced or not."""
+    if any(isinstance(word, Tensor) for word in words):
+        return torch.stack([torch.as_tensor(word, device=device) for word in words])
+    return torch.tensor(words, device=device)
 
 
 def uniform(*words: Tensor | int) -> Tensor:

@@ -29,7 +29,8 @@ from dnac.lowering.frame import frame_of
 from dnac.lowering.knobs import present_terms, scheduled_terms
 from dnac.lowering.modules import PartPlan, increment, plans_by_set
 from dnac.lowering.ops_dense import DenseOps, Mix
-from dnac.lowering.routing import Given, Routing, balance_loss, decide, router_of
+from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of
+from dnac.lowering.stepped import Stepped
 from dnac.lowering.turns import Names, Renamed, Results, Turn
 from dnac.lowering.weights import Stack, has_bias, key_of, site_of, stack_of
 from dnac.passes.facts import fixed_choice
@@ -66,13 +67,18 @@ class Interpreter(ABC):
         self.bound = [self.bind(i) for i in schedule.instructions]
         self.whole = self.names.whole(schedule.instructions)
         self.result = schedule.result
+        self.stepped = Stepped(self, schedule.instructions)
 
     def program(self) -> Program:
         """The network as a pure function."""
-        return Program(self.run, self.name)
+        return Program(self.run, self.name, stepped=self.stepped)
+
+    def ready(self, weights: Mapping[str, Tensor], call: Call) -> None:  # noqa: B027 - most have nothing to do
+        """What a lowering settles before a call; nothing, for most."""
 
     def run(self, weights: Mapping[str, Tensor], call: Call, training: bool, record: bool) -> Output:
         """One forward pass."""
+        self.ready(weights, call)
         frame = frame_of(call, tokens=self.graph.tokens, is_text=self.graph.is_text, training=training, record=record)
         turn = Turn(frame, call, weights, self.whole, Results())
         values: Values = {}
@@ -86,6 +92,17 @@ class Interpreter(ABC):
         """Type of the stream, for weights of a type; the option speaks of autocast alone."""
         is_mixed = torch.is_autocast_enabled("cuda") or torch.is_autocast_enabled("cpu")
         return (self.options.stream or weights) if is_mixed else weights
+
+    def has_loss(self, router: str) -> bool:
+        """Whether a router has losses of its own."""
+        return self.routers[router].has_loss
+
+    def router_loss(self, name: str, loads: list[Load], knobs: Tensor | None) -> Tensor | None:
+        """The balance losses of one router over its routing steps; None where it has none."""
+        router = self.routers[name]
+        if self.scheduled[name] and knobs is not None:
+            router = router.with_terms(present_terms(router.balance, self.scheduled[name], knobs))
+        return balance_loss(router, loads)
 
     # --- instructions that every lowering runs alike ------------------------------------------
 
@@ -260,10 +277,7 @@ class Interpreter(ABC):
     def _router_loss(self, results: Results, call: Call, like: Tensor) -> Tensor:
         total = torch.zeros((), dtype=torch.promote_types(like.dtype, torch.float32), device=like.device)
         for name, loads in results.loads.items():
-            router = self.routers[name]
-            if self.scheduled[name] and call.knobs is not None:
-                router = router.with_terms(present_terms(router.balance, self.scheduled[name], call.knobs))
-            loss = balance_loss(router, loads)
+            loss = self.router_loss(name, loads, call.knobs)
             if loss is not None:
                 total = total + loss
         return total

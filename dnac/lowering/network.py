@@ -43,6 +43,9 @@ class Network(Names):
     lowering: str
     notes: tuple[str, ...]
     """What could not be done as asked, each with its spec line."""
+    is_compiled: bool
+    compiled_by: str
+    """`whole` or `steps`; empty where it is not compiled."""
     decays: dict[str, bool]
     """Whether weight decay applies, by parameter."""
     router_parameters: frozenset[str]
@@ -89,8 +92,8 @@ class Network(Names):
         self._folded = folded_steps(graph, self.schedule)
         self._still = without_gradient(graph, self.schedule)
         self.run: Callable[..., Output] = program.run
-        self.compiler = dict(program.compiler)
-        self.is_compiled = False
+        self.compiler, self.stepped = dict(program.compiler), program.stepped
+        self.is_compiled, self.compiled_by = False, ""
         bind(self, graph, device=device, dtype=number, seed=seed)
         if compile:
             from dnac.lowering.compile import compile_network

@@ -33,7 +33,7 @@ class DenseOps:
     frame: Frame
     site: Tensor | int
     """The place as a word for draws."""
-    module: int
+    module: Tensor | int
     """The module's name as a word for draws."""
     part: str
     mix: Mix

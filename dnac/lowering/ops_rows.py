@@ -46,7 +46,7 @@ class RowSet:
     """[B, T*K] int64: network-wide number of the module of each row in token order; -1: not here."""
     numbers: tuple[int, ...]
     """Network-wide number of each module of the bank."""
-    names: tuple[int, ...]
+    names: tuple[Tensor | int, ...]
     """The modules' names as words for draws."""
     sees: str
     tokens_BTD: Tensor
@@ -130,7 +130,7 @@ class RowOps:
         if not self.training or rate == 0:
             return x
         rows = self.set.rows
-        names = torch.tensor(self.set.names, device=x.device)
+        names = draws.together(self.set.names, x.device)
         who = names[rows.module], draws.name_word(f"{self.part}.{branch}")
         sample = self.frame.samples[rows.order // (self.set.K * self.frame.tokens)]
         return self.frame.dropout(x, rate, self.site, *who, sample, self.positions())

@@ -34,7 +34,7 @@ class TurnNames:
 
     keys: dict[str, str]
     """State-dict keys that differ."""
-    words: dict[str, int]
+    words: Mapping[str, Tensor | int]
     """Sites and modules as words for draws."""
     numbers: dict[str, int]
     """Modules as numbers that are unique in the network."""
@@ -102,6 +102,11 @@ class Names:
             )
             for new, first in zip(map(dict, region.renames), region.steps, strict=True)
         )
+
+    def keys_of(self, sets: Iterable[str]) -> Iterator[str]:
+        """State-dict keys of sets of weights, in the order of the graph's tables."""
+        starts = tuple({f"{key_of(name)}." for name in sets})
+        return (key for key in self._keys if key.startswith(starts))
 
     def _renamed_keys(self, new: Mapping[str, str]) -> dict[str, str]:
         return {

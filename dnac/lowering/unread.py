@@ -29,7 +29,9 @@ def without_gradient(graph: Graph, schedule: Schedule) -> tuple[str, ...]:
     still = {key_of(router.name) for router in graph.routers if not _surely_trained(router)}
     sets = [key_of(entry.name) for entry in (*graph.shared, *graph.modules, *graph.routers)]
     owners = {key: owner for owner in sorted(sets, key=len) for key in _keys(graph) if key.startswith(f"{owner}.")}
-    beside = {key_of(r.name, spec.name) for r in graph.routers for spec in decode_weights(r.fields, graph.width, r.size)}
+    beside = {
+        key_of(r.name, spec.name) for r in graph.routers for spec in decode_weights(r.fields, graph.width, r.size)
+    }
     return tuple(key for key, owner in owners.items() if owner not in read or owner in still or key in beside)
 
 

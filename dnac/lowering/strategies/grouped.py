@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dnac.ir.graph import Graph
 from dnac.lowering import errors, survey
-from dnac.lowering.base import Call, Lowering, Options, Output, Program
+from dnac.lowering.base import Call, Lowering, Options, Program
 from dnac.lowering.interpret import Bound, Values
 from dnac.lowering.joined import JoinedGradients
 from dnac.lowering.kernels.combines import combined
@@ -78,18 +78,17 @@ class Grouped(Portable):
         self.routing_of = dict(survey.routings_of_orders(schedule.instructions))
         super().__init__(graph, schedule, options)
 
-    def run(self, weights: Mapping[str, Tensor], call: Call, training: bool, record: bool) -> Output:
-        """One forward pass.
+    def ready(self, weights: Mapping[str, Tensor], call: Call) -> None:
+        """Settle the type of products.
 
         Raises:
-            Faults: products would not be in bfloat16.
+            Faults: it would not be bfloat16.
         """
         kind = call.inputs.device.type
         like = next(iter(weights.values())).dtype
         self.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like
         if kind == "cuda" and self.dtype != torch.bfloat16:
             raise Faults(errors.type_not_served(self.name, str(self.dtype).removeprefix("torch."), ["bfloat16"]))
-        return super().run(weights, call, training, record)
 
     def gather(self, i: do.Gather) -> Bound:
         """The places of the bank's rows; nothing is moved yet."""
