@@ -45,6 +45,8 @@ def evaluate(
     targets with the largest logit. targets: how many counted. active_flops_per_token: from the
     choices made. skip_share: part of all choices that fell on an identity (None without routing).
     routers: for each router its skip_share, empty_share and load per candidate, over its routing steps.
+    Of a data set of questions and answers also exact_match: share of samples whose every target has the
+    largest logit (None elsewhere), and accuracy_by_place: accuracy at each place of the answer (else empty).
 
     `given` goes to the network's forward: `knobs`, `seeds`, `route_masks`, `module_gates`.
     """
@@ -52,7 +54,7 @@ def evaluate(
     if network.decodes and "decode" not in given:
         trained = evaluate(network, dataset, batch_size, batches=batches, autocast=autocast, decode=False, **given)
         leaky, given = trained["loss"], {**given, "decode": True}
-    tally = _Tally(network, autocast, given)
+    tally = _Tally(network, autocast, given, has_answers=getattr(dataset, "answers", False))
     with _evaluating(network):
         for batch, is_last in _marked(islice(dataset.sequential(batch_size), batches)):
             is_odd = is_last and (len(batch.samples) < batch_size or bool((batch.targets == IGNORED).any()))
@@ -64,8 +66,11 @@ def evaluate(
 class _Tally:
     """Sums over batches; they stay on the device until the end."""
 
-    def __init__(self, network: Network, autocast: torch.dtype | None, given: dict[str, Any]) -> None:
+    def __init__(
+        self, network: Network, autocast: torch.dtype | None, given: dict[str, Any], *, has_answers: bool
+    ) -> None:
         self._network, self._autocast, self._given = network, autocast, given
+        self._whole = _Whole() if has_answers else None
         self._steps = routing_steps(network.graph)
         weight = next(network.parameters())
         self._device, self._dtype = weight.device, weight.dtype
@@ -83,6 +88,8 @@ class _Tally:
         loss = cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED, reduction="none")
         correct = (logits.argmax(-1) == targets) & counted
         self._sums += torch.stack([loss.double().sum(), correct.sum().double(), counted.sum().double()])
+        if self._whole:
+            self._whole.add(correct, counted)
         for step, total in enumerate(self._counts):
             total += _choices(output, step, len(total), counted) if is_padded else output.stats[step].counts
 
@@ -96,6 +103,7 @@ class _Tally:
             "bits_per_byte": mean / math.log(2) / bytes_per_token if bytes_per_token else None,
             "perplexity": math.exp(min(mean, 700.0)) if self._network.graph.is_text else None,
             "accuracy": correct / targets,
+            **(self._whole.result() if self._whole else {"exact_match": None, "accuracy_by_place": []}),
             "targets": int(targets),
             "active_flops_per_token": round(flops),
             **_routing(self._steps, [c.tolist() for c in self._counts]),
@@ -105,6 +113,25 @@ class _Tally:
         inputs = batch.inputs.to(self._device, self._dtype if batch.inputs.is_floating_point() else None)
         with torch.autocast(self._device.type, self._autocast, enabled=self._autocast is not None):
             return self._network(inputs, record=record, samples=batch.samples.to(self._device), **self._given)
+
+
+class _Whole:
+    """Samples that are questions and answers, all of one shape: right as a whole, and by place."""
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._sums: list[Tensor] = []
+
+    def add(self, correct_BT: Tensor, counted_BT: Tensor) -> None:
+        """One batch."""
+        exact = (correct_BT | ~counted_BT).all(-1).sum()[None]
+        self._sums.append(torch.cat([exact, correct_BT.sum(0)[counted_BT[0]]]))
+        self._samples += len(correct_BT)
+
+    def result(self) -> dict[str, Any]:
+        """`exact_match` and `accuracy_by_place`."""
+        exact, *places = (torch.stack(self._sums).sum(0).double() / self._samples).tolist()
+        return {"exact_match": exact, "accuracy_by_place": places}
 
 
 def _choices(output: Output, step: int, slots: int, counted_BT: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ _COLUMNS = {
     "bits_per_byte": ("bits/byte", "{:.4f}"),
     "perplexity": ("perplexity", "{:.3f}"),
     "accuracy": ("accuracy", "{:.2%}"),
+    "exact_match": ("exact match", "{:.2%}"),
     "as_trained_loss": ("loss as trained, seeing later tokens", "{:.4f}"),
     "skip_share": ("skip share", "{:.2%}"),
     "active_flops_per_token": ("FLOPs/token", "{:,}"),
