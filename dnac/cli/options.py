@@ -32,6 +32,12 @@ def add_device(parser: ArgumentParser, what: str = "cpu, cuda, cuda:1 (default: 
     parser.add_argument("--device", default="auto", type=_device, help=what)
 
 
+def add_by(parser: ArgumentParser, name: str) -> None:
+    """`--by` or `--compile-by`: what is compiled as one graph."""
+    what = "the net as one graph, or equal routing steps as one that they share, which compiles many steps sooner"
+    parser.add_argument(name, choices=("whole", "steps"), help=f"compile {what} (default: whole)")
+
+
 def _device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
         raise ArgumentTypeError(f"{name!r} is no device; write cpu, cuda or cuda:1")

@@ -47,6 +47,11 @@ def start_from(folder: Path, graph: Graph) -> str:
     return ""
 
 
+def made_by(folder: Path) -> str | None:
+    """What was compiled as one graph in a folder that `start_from` took: `whole` or `steps`."""
+    return json.loads((folder / REPORT).read_text(encoding="utf-8")).get("by")
+
+
 def write_report(folder: Path, graph: Graph, report: Mapping[str, Any]) -> None:
     """Publish the report, which says for what the folder is good; last, and whole."""
     whole = {"version": 1, "graph": fingerprint(graph), **machine(), **report}

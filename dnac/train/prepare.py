@@ -29,6 +29,8 @@ class Options:
     """None: that of the run that goes on, else what the schedule chooses on this device."""
     compile: bool | None = None
     """None: where the run is long enough to pay."""
+    compile_by: str | None = None
+    """`whole` or `steps` (`lowering.compile`), where it is compiled. None: as the run began, else whole."""
     settings: tuple[str, ...] = ()
     """The texts of `--set`, kept with the run."""
     command: tuple[str, ...] = ()

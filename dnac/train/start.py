@@ -81,7 +81,7 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         listener.note(f"computed by {way.lowering}{f' ({chosen})' if chosen else ''}: {way.why}")
     uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
     if is_compiled:
-        compile_network(network)
+        compile_network(network, compile_by(prepared))
     for note in network.notes:
         listener.note(note)
     training = Training(
@@ -148,6 +148,12 @@ def decide_compile(prepared: Prepared) -> bool:
     return is_worth_compiling(prepared.settings, plan(prepared.checked), pick_device(prepared.options.device))
 
 
+def compile_by(prepared: Prepared) -> str:
+    """What is compiled as one graph: as asked, else as the run began, else all."""
+    began = prepared.run.resolved.get("compile_by") if prepared.run else None
+    return prepared.options.compile_by or began or "whole"
+
+
 def _begun(prepared: Prepared, session: Session, way: Way, is_compiled: bool) -> Run:
     """A new run folder with its checkpoint of step 0, published whole."""
     out, file = prepared.out, prepared.file
@@ -199,5 +205,6 @@ def _resolved(prepared: Prepared, way: Way, is_compiled: bool) -> dict[str, Any]
         "autocast": precision_of(settings).autocast,
         "stream": precision_of(settings).stream,
         "compile": is_compiled,
+        "compile_by": compile_by(prepared) if is_compiled else None,
         **provenance(prepared.root, options.command),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
-from dnac.cli.options import add_device, add_target, status, wants_json
+from dnac.cli.options import add_by, add_device, add_target, status, wants_json
 from dnac.cli.select import check_net, render
 from dnac.cli.usage import WrongUse
 
@@ -33,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--level", choices=("O0", "O1", "O2"), default="O2", help="passes to run (default O2)")
     parser.add_argument("--lowering", help="how the net is computed (default: what the schedule chooses here)")
     add_device(parser)
+    add_by(parser, "--by")
     parser.add_argument("--batch", metavar="N", type=int, help="sequences of a batch (default: as `train` says)")
 
 
@@ -138,7 +139,7 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     choices = {} if args.lowering else tuned.choices.given
     lowering = args.lowering or tuned.choices.lowering
     network = Network(net.graph, lowering, device, dtype, level=args.level, stream=precision.stream, choices=choices)
-    compile_network(network)
+    compile_network(network, args.by or "whole")
     facts = {
         "lowering": network.lowering,
         "choices": choices,
@@ -146,6 +147,7 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
         "dtype": precision.dtype,
         "autocast": precision.autocast,
         "batch": size,
+        "by": network.compiled_by or None,
         "notes": list(network.notes),
     }
     if not network.is_compiled:
@@ -179,6 +181,11 @@ def _given(network: Network, size: int, device: Any) -> dict[str, Any]:
     }
 
 
+def _graphs(report: dict[str, Any]) -> str:
+    count = report["graphs"]
+    return f"{count} graphs, shared by equal steps" if report["by"] == "steps" else f"{count} graph"
+
+
 def _show(report: dict[str, Any], args: Namespace) -> None:
     kinds = f"{report['dtype']}, autocast {report['autocast']}" if report["autocast"] else report["dtype"]
     regions = ", ".join(f"{r['turns']} turns of {r['instructions']} instructions" for r in report["regions"])
@@ -188,7 +195,7 @@ def _show(report: dict[str, Any], args: Namespace) -> None:
         "regions": regions or "none",
     }
     if report["breaks"] is not None:
-        rows["program"] = f"{report['graphs']} graph, {report['breaks']} graph breaks"
+        rows["program"] = f"{_graphs(report)}, {report['breaks']} graph breaks"
         rows["compiled"] = f"in {report['compile_seconds']:.1f} s"
     if report["choices"]:
         rows["choices"] = ", ".join(f"{group} {name}" for group, name in report["choices"].items())

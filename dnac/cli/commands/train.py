@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
-from dnac.cli.options import add_device, add_target, status, wants_json
+from dnac.cli.options import add_by, add_device, add_target, status, wants_json
 from dnac.cli.select import check_file, choose_net, render
 from dnac.cli.sweeps import add_sweep, sweep
 from dnac.cli.usage import WrongUse
@@ -32,6 +32,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--lowering", help="how the net is computed (default: what the schedule chooses here)")
     parser.add_argument("--compile", dest="compile", action="store_true", default=None, help="compile, however short")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile, however long")
+    add_by(parser, "--compile-by")
     parser.add_argument(
         "--compiled", metavar="DIR", type=Path, help="start without compiling, from what `dnac compile -o DIR` left"
     )
@@ -87,13 +88,14 @@ def _sweep(args: Namespace) -> int:
 
 def _started_from(folder: Path, prepared: Prepared) -> Prepared:
     """Compiled, from the program in the folder; where that is no use, one line, and as without it."""
-    from dnac.lowering.warm import start_from
+    from dnac.lowering.warm import made_by, start_from
 
     useless = start_from(folder, prepared.checked.graph)
     if useless:
         status(f"{useless}; not using it")
         return prepared
-    return replace(prepared, options=replace(prepared.options, compile=True))
+    options = prepared.options
+    return replace(prepared, options=replace(options, compile=True, compile_by=options.compile_by or made_by(folder)))
 
 
 def _prepared(args: Namespace) -> Prepared:
@@ -123,6 +125,7 @@ def _options(args: Namespace) -> Options:
         device=args.device,
         lowering=args.lowering,
         compile=args.compile,
+        compile_by=args.compile_by,
         settings=tuple(args.settings),
         command=tuple(sys.argv),
         kinds=tuple(map(os.fspath, args.kinds)),

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,41 @@ def test_without_a_compiler_all_else_is_left_and_said(
     assert {p.name for p in out.iterdir()} == {"resolved.ir", "plan.json", "schedule.txt", "compiled.json"}
     assert read_graph((out / "resolved.ir").read_text()).name == "small"
     assert main(["compile", f"{file}:small", "-o", str(out), "--device", "cpu"]) == 0
+
+
+def test_equal_steps_are_compiled_once_where_that_is_asked_for(
+    file: Path, private: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    seen: list[str] = []
+    private.setattr(torch, "compile", lambda function, **_: seen.append(function.__name__) or function)
+    for words, by, functions in ((["--by", "steps"], "steps", 3), ([], "whole", 1), (["--level", "O0"], "whole", 1)):
+        seen.clear()
+        assert main(["compile", f"{file}:small", "--json", "--device", "cpu", *words]) == 0
+        assert (json.loads(capsys.readouterr().out)["by"], len(seen)) == (by, functions)
+
+
+def test_a_run_is_compiled_by_steps_where_asked_for_and_goes_on_so(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    pieces: list[str] = []
+
+    def compiled(function: Callable[..., object], **_: object) -> Callable[..., object]:
+        pieces.extend([function.__name__] if function.__name__.startswith("piece") else [])
+        return function
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    run = tmp_path / "run"
+    words = ["train", f"{file}:small", "--out", str(run), "--device", "cpu", "--plain"]
+    assert main([*words, "--compile", "--compile-by", "steps", "--set", "train.save_every=steps(1)"]) == 0
+    assert len(pieces) == 3 and json.loads((run / "resolved.json").read_text())["compile_by"] == "steps"
+    assert main(["train", str(run), "--resume", "--device", "cpu", "--plain"]) == 0
+    assert len(pieces) == 6
+    assert main([*words[:2], "--out", str(tmp_path / "no"), *words[4:], "--no-compile"]) == 0
+    assert len(pieces) == 6 and json.loads((tmp_path / "no" / "resolved.json").read_text())["compile_by"] is None
 
 
 @pytest.mark.slow
