@@ -15,10 +15,11 @@ from dnac.kinds.base import Site, WeightSpec, params_of
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
 from dnac.lowering.attention import rotary_table, turned
+from dnac.lowering.ops_composed import ComposedOps
 
 
 @dataclass
-class PlainOps:
+class PlainOps(ComposedOps):
     """One module on all tokens [B, T]; every token of a sequence gives keys."""
 
     at: Tensor
@@ -30,16 +31,6 @@ class PlainOps:
     def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
         normalise = word("norm", kind).normalise
         return x if normalise is None or gain is None else normalise(x) * gain
-
-    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
-        return self.linear(self.norm(x, kind, weights.get("norm")), weights[name], weights.get(f"{name}_bias"))
-
-    def activate(self, x: Tensor, kind: Form) -> Tensor:
-        return word("activation", kind).activate(x)
-
-    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
-        inner = self.activate(self.normed_linear(x, norm, weights, "up"), activation)
-        return self.linear(inner, weights["down"], weights.get("down_bias"))
 
     def attend(
         self, x: Tensor, project: Any, heads: Heads, *, positions: Form, causal: bool, window: int | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,13 +15,14 @@ from dnac.kinds.words import word
 from dnac.lowering import draws
 from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
+from dnac.lowering.ops_composed import ComposedOps
 
 Mix = Callable[[Frame, Tensor, Tensor, Tensor, bool, "int | None"], Tensor]
 """(frame, q, k, v, causal, window) to what each query has seen."""
 
 
 @dataclass
-class DenseOps:
+class DenseOps(ComposedOps):
     """Operations of one part of one module at one site.
 
     The seam for a decode cache is `attend`: with a cache keyed by (routing step or site, module),
@@ -53,20 +54,6 @@ class DenseOps:
         normalise = word("norm", kind).normalise
         y = x if normalise is None else normalise(x)
         return y if gain is None else y * gain.to(y.dtype)
-
-    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
-        """The norm by `kind` and the gain `norm`, then the weight `name` and its bias."""
-        normed = self.norm(x, kind, weights.get("norm"))
-        return self.linear(normed, weights[name], weights.get(f"{name}_bias"))
-
-    def activate(self, x: Tensor, kind: Form) -> Tensor:
-        """The activation as its kind writes it."""
-        return word("activation", kind).activate(x)
-
-    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
-        """Up, activation, down."""
-        inner = self.activate(self.normed_linear(x, norm, weights, "up"), activation)
-        return self.linear(inner, weights["down"], weights.get("down_bias"))
 
     def attend(
         self,

@@ -6,7 +6,7 @@ values, E head width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +20,7 @@ from dnac.lowering import draws
 from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
+from dnac.lowering.ops_composed import ComposedOps
 from dnac.lowering.rows import BankRows, from_bank, spread, to_bank
 
 
@@ -56,7 +57,7 @@ class RowSet:
 
 
 @dataclass
-class RowOps:
+class RowOps(ComposedOps):
     """Operations of one part of a bank.
 
     The seam for a decode cache is `attend`, as in `DenseOps`: keys made here are appended to lists
@@ -86,20 +87,6 @@ class RowOps:
         normalise = word("norm", kind).normalise
         y = x if normalise is None else normalise(x)
         return y if gain is None else y * self._own(gain, y)
-
-    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
-        """The norm by `kind` and the gain `norm`, then the weight `name` and its bias."""
-        normed = self.norm(x, kind, weights.get("norm"))
-        return self.linear(normed, weights[name], weights.get(f"{name}_bias"))
-
-    def activate(self, x: Tensor, kind: Form) -> Tensor:
-        """The activation as its kind writes it."""
-        return word("activation", kind).activate(x)
-
-    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
-        """Up, activation, down."""
-        inner = self.activate(self.normed_linear(x, norm, weights, "up"), activation)
-        return self.linear(inner, weights["down"], weights.get("down_bias"))
 
     def attend(
         self,

@@ -1,0 +1,37 @@
+"""The larger operations of `Ops`, written with the small ones: what they mean, wherever nothing fuses them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from dnac.ir.form import Form
+from dnac.kinds.words import word
+
+
+class ComposedOps(ABC):
+    """Products and norms are the lowering's; what is made of them is here."""
+
+    @abstractmethod
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """See `Ops`."""
+
+    @abstractmethod
+    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
+        """See `Ops`."""
+
+    def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
+        """The norm by `kind` and the gain `norm`, then the weight `name` and its bias."""
+        normed = self.norm(x, kind, weights.get("norm"))
+        return self.linear(normed, weights[name], weights.get(f"{name}_bias"))
+
+    def activate(self, x: Tensor, kind: Form) -> Tensor:
+        """The activation as its kind writes it."""
+        return word("activation", kind).activate(x)
+
+    def feed_forward(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> Tensor:
+        """Up, activation, down."""
+        inner = self.activate(self.normed_linear(x, norm, weights, "up"), activation)
+        return self.linear(inner, weights["down"], weights.get("down_bias"))
