@@ -180,6 +180,7 @@ def _require_plain(graph: Graph, node: Node) -> None:
         "score": ("linear",),
         "noise": ("none",),
         "choose": ("top",),
+        "limit": ("none",),
         "combine": ("delta",),
         "grad": ("soft",),
         "sees": ("peers",),

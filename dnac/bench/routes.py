@@ -7,19 +7,24 @@ Scores and gates are still computed from the stream, and weigh what the forced m
 - `one`: every token the same module;
 - `learned`: the routers' own choice.
 
-A share of the choices may fall on identities, scattered at random.
+A share of the choices may fall on identities, scattered at random. Modules that choose their tokens take
+their own share of them under every load, at random.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
-from dnac.passes.facts import chosen_per_token, fixed_choice
+from dnac.kinds.base import ChooseKind, params_of
+from dnac.passes.facts import chosen_per_token, field, fixed_choice
 
 KINDS = ("uniform", "zipf", "one", "learned")
 
@@ -35,6 +40,9 @@ class Step:
     """Slots of identities."""
     k: int
     is_fixed: bool
+    size: int = 0
+    take: Callable[[Tensor], Tensor] | None = None
+    """Scores [B, T, M] to choices, where modules choose their tokens."""
 
 
 def steps_of(graph: Graph) -> tuple[Step, ...]:
@@ -67,20 +75,26 @@ def chances(kind: str, count: int, turn: int, device: torch.device) -> Tensor:
 
 def may_skip(steps: tuple[Step, ...], share: float) -> bool:
     """Whether identities can take this share of the choices at every routing step that varies."""
-    return all(s.is_fixed or (share * s.k <= min(len(s.skips), s.k)) for s in steps)
+    return all(s.is_fixed or s.take or (share * s.k <= min(len(s.skips), s.k)) for s in steps)
 
 
 def _step(graph: Graph, node: Route) -> Step:
     router = graph.router[node.router]
     skips = tuple(i for i, member in enumerate(node.candidates) if traits.is_identity(graph, member))
     runs = tuple(i for i in range(len(node.candidates)) if i not in skips)
-    return Step(node.site, runs, skips, chosen_per_token(router), fixed_choice(router) is not None)
+    form = field(router, "choose")
+    kind: ChooseKind = catalogue.get("choose", form.name)
+    params = params_of(kind, form)
+    take = partial(kind.choose, params) if kind.choose is not None and kind.takers(params) else None
+    return Step(node.site, runs, skips, chosen_per_token(router), fixed_choice(router) is not None, router.size, take)
 
 
 def _drawn(step: Step, turn: int, kind: str, skip: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     device, K = generator.device, step.k
     if step.is_fixed:
         return torch.zeros(*shape, K, dtype=torch.int64, device=device)
+    if step.take is not None:
+        return step.take(torch.rand(*shape, step.size, generator=generator, device=device))
     if len(step.runs) < K:
         raise ValueError(f"{step.site} chooses {K} of {len(step.runs)} modules that work")
     runs = torch.tensor(step.runs, device=device)

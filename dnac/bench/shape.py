@@ -17,7 +17,7 @@ from dnac.ir.graph import Apply, Embed, Graph, Head, Member, Node, Norm, Part, R
 from dnac.kinds.base import params_of
 from dnac.kinds.module.attention import AttentionParams
 from dnac.kinds.module.mlp import MlpParams
-from dnac.passes.facts import chosen_per_token, fixed_choice
+from dnac.passes.facts import chosen_per_token, fixed_choice, taken_shares
 from dnac.schedule.sizes import Sizes
 
 
@@ -100,6 +100,8 @@ def _members(graph: Graph, node: Node) -> tuple[Member, ...]:
 def _chosen(graph: Graph, node: Route) -> tuple[Member, ...]:
     router = graph.router[node.router]
     fixed = fixed_choice(router)
+    if taken_shares(router, graph.tokens) is not None:
+        raise NoBaseline(f"the modules of `{node.site}` choose their tokens")
     slots = range(len(node.candidates)) if fixed is None else fixed
     working = [node.candidates[i] for i in slots if not traits.is_identity(graph, node.candidates[i])]
     makes = {traits.parts(graph, member) for member in working}

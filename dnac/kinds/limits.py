@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dnac.kinds.base import Fault, Kind, RouteFacts, RouterOps, Weights, WeightSpec
+from dnac.ir.form import Form
+from dnac.kinds.base import Fault, Kind, RouteFacts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,13 +45,11 @@ class LimitKind(Kind):
 class DecodeKind(Kind):
     """How to choose while generating, where the choice of training looks at later tokens.
 
-    weights(params, width, size) -> declared weights, under `decode` of the router. scores(params,
-    weights, view [B,T,D], ops) -> [B,T,M]; a module takes a token where its score is above zero.
-    loss(params, scores [B,T,K], taken [B,T,K]) -> scalar, added to the training loss. The view has no
-    gradient: what the network learns does not depend on it.
+    score(params) -> a word of `score` over the candidates, whose weights stand under `decode` of the
+    router; None: as in training. A module takes a token where its score is above zero. The score reads
+    the router's view without gradient: what the network learns does not depend on it.
+    loss(params, scores [B,T,K], taken [B,T,K]) -> scalar, added to the training loss.
     """
 
-    weights: Callable[[Any, int, int], tuple[WeightSpec, ...]] = lambda params, width, size: ()
-    scores: Callable[[Any, Weights, Tensor, RouterOps], Tensor] | None = None
+    score: Callable[[Any], Form | None] = lambda params: None
     loss: Callable[[Any, Tensor, Tensor], Tensor] | None = None
-    flops: Callable[[Any, int, int], float] = lambda params, width, size: 0.0

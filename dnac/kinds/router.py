@@ -74,12 +74,21 @@ def score_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]
 
 def decode_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
     """The weights of what a router decodes by: `decode.up`. They train even where the score is frozen."""
+    score = decode_score(fields)
+    if score is None:
+        return ()
+    kind: ScoreKind = catalogue.get("score", score.name)
+    specs = kind.weights(params_of(kind, score), width, size)
+    return tuple(replace(spec, name=f"{DECODE}.{spec.name}") for spec in specs)
+
+
+def decode_score(fields: Form) -> Form | None:
+    """The score by which a router chooses while generating; None: as in training."""
     decode = fields.get("decode")
     if not isinstance(decode, Form):
-        return ()
+        return None
     kind: DecodeKind = catalogue.get("decode", decode.name)
-    specs = kind.weights(params_of(kind, decode), width, size)
-    return tuple(replace(spec, name=f"{DECODE}.{spec.name}") for spec in specs)
+    return kind.score(params_of(kind, decode))
 
 
 def router_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:

@@ -30,8 +30,8 @@ from dnac.kinds.base import (
     Weights,
     params_of,
 )
-from dnac.kinds.limits import DecodeKind, LimitKind, Room
-from dnac.kinds.router import DECODE, RouterParams
+from dnac.kinds.limits import LimitKind, Room
+from dnac.kinds.router import DECODE, RouterParams, decode_score
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
 from dnac.lowering.exact import exact_product, narrow_product
@@ -98,6 +98,8 @@ class Router:
     choose: Word
     limit: Word
     decode: Word
+    foresee: Word | None
+    """The score that chooses while generating."""
     weight: Word
     grad: Word
     combine: Word
@@ -121,10 +123,12 @@ def router_of(entry: RouterSet) -> Router:
     fields = RouterParams(**dict(entry.fields.args))  # type: ignore[arg-type]
     words = ("score", "noise", "gate", "choose", "limit", "decode", "grad", "combine")
     forms = {name: getattr(fields, name) for name in words}
+    beside = decode_score(entry.fields)
     return Router(
         name=entry.name,
         size=entry.size,
         **{name: _word(name, form) for name, form in forms.items()},
+        foresee=None if beside is None else _word("score", beside),
         weight=_word("weight", fields.weight or Form("raw")),
         balance=tuple(_word("balance", term) for term in fields.balance or ()),
         tau=fields.tau,
@@ -215,12 +219,12 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given)
 
 def _foreseen(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Tensor | None:
     """Scores [B, T, K] of what stands in for modules that choose their tokens; the stream gets no gradient."""
-    decode: tuple[DecodeKind, Any] = router.decode
-    if decode[0].scores is None:
+    if router.foresee is None:
         return None
+    score: tuple[ScoreKind, Any] = router.foresee
     view_BTD = view_BTD.detach().to(torch.promote_types(view_BTD.dtype, torch.float32))
     own = {name.removeprefix(f"{DECODE}."): w for name, w in given.weights.items() if name.startswith(f"{DECODE}.")}
-    scores_BTM = decode[0].scores(decode[1], own, view_BTD, _Ops(frame, given.site, router.size))
+    scores_BTM = score[0].scores(score[1], own, view_BTD, _Ops(frame, given.site, router.size))  # type: ignore[misc]
     choose: tuple[ChooseKind, Any] = router.choose
     return scores_BTM[..., list(choose[0].takers(choose[1]))]
 

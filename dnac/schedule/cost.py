@@ -20,9 +20,10 @@ from typing import NamedTuple, assert_never
 
 from dnac import catalogue
 from dnac.ir import traits
+from dnac.ir.form import Form
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Region, Route, RouterSet
 from dnac.kinds.base import EmbedKind, HeadKind, ModuleKind, ScoreKind, params_of
-from dnac.kinds.limits import DecodeKind
+from dnac.kinds.router import decode_score
 from dnac.passes import facts
 from dnac.schedule.chance import Spread, chances, spread
 from dnac.schedule.sizes import Sizes
@@ -177,11 +178,9 @@ class Costs(Sizes):
         )
 
     def _score_flops(self, router: RouterSet) -> float:
-        score, decode = facts.field(router, "score"), facts.field(router, "decode")
-        kind: ScoreKind = catalogue.get("score", score.name)
-        beside: DecodeKind = catalogue.get("decode", decode.name)
-        own = kind.flops(params_of(kind, score), self.graph.width, router.size)
-        return own + beside.flops(params_of(beside, decode), self.graph.width, router.size)
+        scores = [facts.field(router, "score"), decode_score(router.fields)]
+        kinds: list[tuple[ScoreKind, Form]] = [(catalogue.get("score", s.name), s) for s in scores if s is not None]
+        return sum(kind.flops(params_of(kind, form), self.graph.width, router.size) for kind, form in kinds)
 
     def _slot(self, node: Route, slot: int, found: Spread) -> Range:
         """The cost of one slot, by how often it is chosen in each case."""

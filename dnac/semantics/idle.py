@@ -67,6 +67,9 @@ def _terms(choice: Choice) -> Iterator[Diagnostic]:
                 else f"`score = {choice.params.score.name}` does not learn"
             )
             yield errors.idle_term(term.name, why, span, "remove the term, or let the router learn")
+        elif kind.loss is None and choice.takers:
+            why = "every module takes its share of the tokens, whatever its bias"
+            yield errors.idle_term(term.name, why, span, "remove the term")
         elif kind.loss is None and is_fixed:
             why = f"`choose = {choice.params.choose.name}` never varies"
             yield errors.idle_term(term.name, why, span, "remove the term, or let the router choose")

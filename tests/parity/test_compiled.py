@@ -45,3 +45,23 @@ def test_one_graph_serves_every_routing_and_every_scheduled_number_as_eager_does
         assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(got, wanted, strict=True))
     assert counters["stats"]["unique_graphs"] == 1
     assert not counters["graph_break"]
+
+
+@pytest.mark.slow
+@pytest.mark.compiles
+@pytest.mark.timeout(1200)
+def test_limits_and_chosen_tokens_compile_and_generating_is_one_more_program():
+    torch._dynamo.reset()
+    choose = form("top_tokens", share=0.25, member=None, per="sequence", takers=(0, 1), rest=2)
+    decode = form("predictor", score=form("linear", init=form("normal", std=0.02)), loss=0.5)
+    limit = form("capacity", factor=0.6, overflow="pass", order="gate", per="sequence")
+    ids = torch.randint(0, 256, (2, 12), generator=torch.Generator().manual_seed(0))
+    for fields, modes in (({"choose": choose, "decode": decode}, (False, True)), ({"limit": limit}, (False,))):
+        graph = graphs.tiny_text(steps=2, blocks=2, skips=1, **fields)
+        eager, compiled = (Network(graph, dtype=torch.float64, compile=wanted).train() for wanted in (False, True))
+        assert compiled.is_compiled, compiled.notes
+        for mode in modes:
+            got, wanted = (net(ids, decode=mode, record=True) for net in (compiled, eager))
+            assert torch.allclose(got.logits, wanted.logits, atol=1e-12)
+            assert torch.allclose(got.router_loss, wanted.router_loss, atol=1e-12)
+            assert all(torch.equal(a.ids, b.ids) for a, b in zip(got.record, wanted.record, strict=True))

@@ -112,3 +112,17 @@ def test_a_frozen_router_still_learns_to_foresee() -> None:
     net = network(deep(frozen=True))
     assert not net.get_parameter("hop.0.weight").requires_grad
     assert net.get_parameter("hop.0.decode.weight").requires_grad
+
+
+@pytest.mark.parametrize("fields", [{}, {"shared_router": True}], ids=["own routers", "one router"])
+@pytest.mark.parametrize("decode", [False, True])
+def test_the_program_in_steps_is_the_whole_one(decode: bool, fields: dict) -> None:
+    whole, steps = network(deep(**fields)), network(deep(**fields))
+    assert steps.stepped is not None and not steps.stepped.why_not
+    steps.run = steps.stepped.program(lambda piece: piece)
+    inputs = inputs_for(whole.graph)
+    expected, found = (net(inputs, decode=decode, record=True) for net in (whole, steps))
+    assert torch.equal(found.logits, expected.logits)
+    assert torch.equal(found.router_loss, expected.router_loss)
+    assert bool(expected.router_loss > 0) is not decode
+    assert all(torch.equal(a.ids, b.ids) for a, b in zip(found.record, expected.record, strict=True))

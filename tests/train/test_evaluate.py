@@ -115,3 +115,18 @@ def test_a_compiled_network_compiles_once_for_evaluation(text: Dataset) -> None:
     found = evaluate(compiled, text, batch_size=4)
     assert counters["stats"]["unique_graphs"] - before == 1, "the last batch is smaller, padded, and recorded"
     assert found["loss"] == pytest.approx(evaluate(plain, text, batch_size=4)["loss"], rel=1e-9)
+
+
+def test_a_net_that_decodes_otherwise_is_measured_as_it_generates(text: Dataset) -> None:
+    choose = form("top_tokens", share=0.25, member=None, per="sequence", takers=(0, 1), rest=3)
+    decode = form("predictor", score=form("linear", init=form("normal", std=0.02)), loss=0.01)
+    graph = tiny_text(steps=2, blocks=3, choose=choose, decode=decode)
+    net = Network(graph, dtype=torch.float64)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(8)
+    found = evaluate(net, text, 4)
+    plain, generated = (evaluate(net, text, 4, decode=decode) for decode in (False, True))
+    assert plain["as_trained_loss"] is generated["as_trained_loss"] is None
+    assert found["loss"] == generated["loss"] != plain["loss"] == found["as_trained_loss"]
+    assert found["routers"] == generated["routers"] != plain["routers"]

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dnac import catalogue
 from dnac.ir.form import Form, form
-from dnac.kinds.base import From, Params, RouterOps, ScoreKind, Weights, WeightSpec, params_of
+from dnac.kinds.base import From, Params
 from dnac.kinds.limits import DecodeKind
 from dnac.kinds.params import NORMAL
 
@@ -30,18 +29,6 @@ class PredictorParams(Params):
     """Factor of its binary cross-entropy in the training loss."""
 
 
-def weights(params: PredictorParams, width: int, size: int) -> tuple[WeightSpec, ...]:
-    """Those of its score."""
-    kind = _score(params)
-    return kind.weights(params_of(kind, params.score), width, size)
-
-
-def scores(params: PredictorParams, weights: Weights, view: Tensor, ops: RouterOps) -> Tensor:
-    """[B, T, D] to [B, T, M]."""
-    kind = _score(params)
-    return kind.scores(params_of(kind, params.score), weights, view, ops)  # type: ignore[misc]
-
-
 def loss(params: PredictorParams, scores: Tensor, taken: Tensor) -> Tensor:
     """Scores [B, T, K] and who was taken [B, T, K] to a scalar."""
     from torch.nn.functional import binary_cross_entropy_with_logits
@@ -49,16 +36,10 @@ def loss(params: PredictorParams, scores: Tensor, taken: Tensor) -> Tensor:
     return params.loss * binary_cross_entropy_with_logits(scores, taken.to(scores.dtype))
 
 
-def _score(params: PredictorParams) -> ScoreKind:
-    return catalogue.get("score", params.score.name)
-
-
 KIND = DecodeKind(
     name="predictor",
     summary="Foresees whether a module takes a token, trained beside the network (arXiv 2404.02258, section 3.5).",
     Params=PredictorParams,
-    weights=weights,
-    scores=scores,
+    score=lambda params: params.score,
     loss=loss,
-    flops=lambda params, width, size: _score(params).flops(params_of(_score(params), params.score), width, size),
 )

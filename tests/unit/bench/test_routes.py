@@ -99,3 +99,13 @@ def test_a_network_takes_them_in_this_order():
     routes = draw(steps_of(task.graph), "uniform", 0.25, 3, 12, torch.Generator().manual_seed(0))
     record = network(benching.inputs_of(task)[0], routes=routes, record=True).record
     assert all(torch.equal(step.ids, ids) for step, ids in zip(record, routes, strict=True))
+
+
+def test_modules_that_choose_take_their_share_under_every_load():
+    text = WIDE.replace("choose = top(k)", "choose = top_tokens(25%)").replace("param k = 2\n", "")
+    assert "top_tokens" in text
+    (step, *_) = steps_of(benching.task(text.replace("  head ", "  assert not_causal(hop)\n  head ", 1)).graph)
+    assert may_skip((step,), 0.5)
+    for kind in ("uniform", "zipf", "one"):
+        (ids,) = draw((step,), kind, 0.0, B, T, torch.Generator().manual_seed(0))
+        assert [(ids == module).any(-1).sum(1).unique().tolist() for module in range(8)] == [[T // 4]] * 8

@@ -108,3 +108,20 @@ def test_a_network_of_nans_does_not_speak() -> None:
     with pytest.raises(Faults) as caught:
         list(generate(broken, [65], Wish(3)))
     assert [d.code for d in caught.value.bag] == ["DNA644"]
+
+
+def test_a_predictor_chooses_while_generating() -> None:
+    choose = form("top_tokens", share=0.25, member=None, per="sequence", takers=(0, 1, 2), rest=None)
+    decode = form("predictor", score=form("linear", init=form("normal", std=0.02)), loss=0.01)
+    net = Network(tiny_text(steps=2, blocks=3, skips=0, choose=choose, decode=decode), dtype=torch.float64, seed=1)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(8)
+    assert net.decodes
+    ids = [65, 66, 67]
+    for token in generate(net, ids[:3], Wish(6, GREEDY)):
+        logits = net.eval()(torch.tensor([ids]), decode=True).logits
+        assert token == int(logits[0, -1].argmax())
+        ids.append(token)
+    leaky = net(torch.tensor([ids])).logits
+    assert not torch.equal(leaky, net(torch.tensor([ids]), decode=True).logits)
