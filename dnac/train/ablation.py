@@ -54,7 +54,9 @@ class Anatomy:
         self._graph: Graph = network.graph
         self._site = site_of(network.graph)
         folded = {step.step for step in folded_steps(network.graph, network.schedule)}
-        self._steps = [step for step in routing_steps(network.graph) if step.step not in folded]
+        every = routing_steps(network.graph)
+        self._steps = [step for step in every if step.step not in folded]
+        self._fixed = [step for step in every if step.step in folded]
 
     def find(self, text: str) -> Ablation:
         """`attn`, `ffn`, a kind's word, a name of a module, pool, part or routing step; several joined by `+`.
@@ -95,6 +97,8 @@ class Anatomy:
             return Ablation(word, *_joined(parts))
         if sites and not parts:
             return Ablation(word, tuple(s.site for s in sites), (), tuple(s.step for s in sites))
+        if fixed := [step for step in self._fixed if _belongs(step.site, word)]:
+            raise Faults(errors.fixed_step(word, str(fixed[0].candidates[0].set)))
         raise Faults(errors.nothing_to_ablate(word, nearest(word, self._names()), self._names()))
 
     def _of_kind(self, word: str) -> list[Ablation]:

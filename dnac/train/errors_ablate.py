@@ -16,6 +16,12 @@ def nothing_to_ablate(word: str, near: str | None, known: Sequence[str]) -> Diag
     return Diagnostic("DNA645", f"the net has nothing called `{word}` that adds to the stream", None, help=help_)
 
 
+def fixed_step(word: str, module: str) -> Diagnostic:
+    """A routing step whose choice never varies leaves no router whose modules could be closed."""
+    message = f"the choice at `{word}` is fixed, so that it is no routing step any more"
+    return Diagnostic("DNA645", message, None, help=f"name the module that it chooses, of `{module}`")
+
+
 def without_weights(name: str, kind: str) -> Diagnostic:
     """Zero weights take nothing away from a kind that has none."""
     message = f"`{name}` cannot be ablated: `{kind}` has no weights to set to zero"

@@ -174,6 +174,16 @@ def test_words_kinds_and_names_find_the_same_parts(spec: Path) -> None:
     assert only.code == "DNA645" and only.help == "did you mean `nodes.block`?"
 
 
+def test_a_step_with_a_fixed_choice_is_told_apart(spec: Path) -> None:
+    loaded = dnac.load(spec, net="routed", settings=("hop.choose=fixed(1)", "hop.weight=one", "hop.grad=none"))
+    anatomy = Anatomy(loaded.build(device="cpu", dtype="float64", seed=3))
+    assert anatomy.steps() == []
+    with pytest.raises(Faults) as caught:
+        anatomy.find("hop")
+    (only,) = caught.value.bag
+    assert only.code == "DNA645" and "is fixed" in only.message and only.help.endswith("`nodes.block`")
+
+
 def test_the_command_shows_the_intact_run_and_each_ablation(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(spec.parent / "run")
     assert main(["train", f"{spec}:routed", "--out", run, "--plain", "--no-compile", "--device", "cpu"]) == 0
