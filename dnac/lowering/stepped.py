@@ -62,7 +62,7 @@ class PieceTurn:
 
     def words(self, device: torch.device) -> Tensor:
         """[n] int64: words for draws, in the order of the piece's names."""
-        return self._tensor(device, "words", tuple(self.names.words.values()))
+        return self._tensor(device, "words", tuple(map(int, self.names.words.values())))
 
     def call(self, call: Call) -> Call:
         """The same call, with what concerns this turn alone."""
@@ -193,17 +193,14 @@ class Stepped:
         device = call.inputs.device
         for piece, function in zip(self.pieces, functions, strict=True):
             taken = tuple(values[name] for name in piece.takes)
-            made: Made | None = None
             for turn in piece.turns:
-                if made is not None:
-                    taken = made.values
                 own = tuple(weights[key] for key in turn.keys)
-                made = function(own, turn.words(device), _plain(taken), turn.call(call), training, record)
+                made: Made = function(own, turn.words(device), _plain(taken), turn.call(call), training, record)
                 stats.extend(made.stats)
                 records.extend(made.record)
                 _collect(losses, piece, turn, made)
-            assert made is not None
-            values |= zip(piece.outs, made.values, strict=True)
+                taken = made.values  # of a region: what its next turn takes
+            values |= zip(piece.outs, taken, strict=True)
         logits = values[self.interpreter.result]
         return Output(logits, self._loss(losses, call, logits), tuple(stats), tuple(records))
 
@@ -248,10 +245,11 @@ def _groups(instructions: Iterable[do.AnyInstruction]) -> Iterator[tuple[do.AnyI
 
 def _collect(losses: dict[str, Any], piece: Piece, turn: PieceTurn, made: Made) -> None:
     """Losses, and lists of loads, by the routers' own names."""
-    actual = lambda name: turn.names.routers.get(name, name)
-    losses.update((actual(name), loss) for name, loss in zip(piece.local, made.losses, strict=True))
+    actual = turn.names.routers
+    for name, loss in zip(piece.local, made.losses, strict=True):
+        losses[actual.get(name, name)] = loss
     for name, loads in zip(piece.pooled, made.loads, strict=True):
-        losses.setdefault(actual(name), []).extend(loads)
+        losses.setdefault(actual.get(name, name), []).extend(loads)
 
 
 def _at(steps: tuple[int, ...], given: tuple[Tensor, ...] | None) -> tuple[Tensor, ...] | None:
