@@ -50,6 +50,13 @@ NETS: dict[str, dict[str, Any]] = {
     "two choices": {"steps": 3, "choose": form("top", k=2), "combine": form("in_branch"), "backbone": ATTENTION},
     "everyone": {"steps": 3, "sees": form("everyone")},
     "a norm and shared experts": {"groups": (BLOCK,), "norm": graphs.NORM, "always": (("more", 1, MLP),)},
+    "a limit": {"steps": 3, "limit": form("capacity", factor=0.6, overflow="pass", order="position", per="sequence")},
+    "chosen tokens and what predicts them": {
+        "steps": 3,
+        "gate": form("none"),
+        "choose": form("top_tokens", share=0.25, member=None, per="sequence", takers=(0, 1, 2), rest=3),
+        "decode": form("predictor", score=form("linear"), loss=0.5),
+    },
     "images": {"steps": 3, "image": True, "tokens": 4},
 }
 
@@ -98,6 +105,11 @@ def require_same_bits(whole: Network, pieces: Network, **given: Any) -> None:
 def test_the_pieces_together_are_the_whole_program_bit_for_bit(net: dict[str, Any], lowering: str) -> None:
     graph = routed(**net)
     require_same_bits(network(graph, lowering), in_pieces(graph, lowering))
+
+
+def test_choices_while_generating_reach_every_turn() -> None:
+    graph = routed(**NETS["chosen tokens and what predicts them"])
+    require_same_bits(network(graph), in_pieces(graph), decode=True)
 
 
 @pytest.fixture
