@@ -17,7 +17,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install graphviz demo test test-slow test-gpu test-kernels check format goldens docs build clean
+.PHONY: help install graphviz demo test test-slow test-gpu test-kernels experiments check format goldens docs build clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,7 +52,10 @@ test-gpu: install ## what needs a CUDA device
 
 test-kernels: install ## the GPU kernels on a CPU, by Triton's interpreter (installs triton in a folder of its own)
 	@test -d $(VENV)/kernels || $(BIN)/python -m pip install -qq --disable-pip-version-check --target $(VENV)/kernels 'triton==3.6.*' 'numpy<2.4'
-	TRITON_INTERPRET=1 PYTHONPATH=$(VENV)/kernels $(TEST_ENV) $(BIN)/python -m pytest tests/parity/test_grouped.py tests/parity/test_lowerings_agree.py -m "slow or not slow" -W ignore -q $(PYTEST_FLAGS)
+	TRITON_INTERPRET=1 PYTHONPATH=$(VENV)/kernels $(TEST_ENV) $(BIN)/python -m pytest tests/parity/test_grouped.py tests/parity/test_lowerings_agree.py tests/parity/test_limits_agree.py tests/parity/test_decode.py -m "slow or not slow" -W ignore -q $(PYTEST_FLAGS)
+
+experiments: install ## the experiments of docs/systems.md over their seeds, into runs/ (CPU; resumable)
+	@for run in examples/experiments/*/run.py; do $(TEST_ENV) $(BIN)/python $$run; done
 
 check: install ## format, lint, types, layers and the tests that need no torch (under a minute)
 	$(BIN)/ruff format --check --quiet .

@@ -51,7 +51,7 @@ class Answers:
 
     answers = True
     """A sample is right as a whole or not: `exact_match` of an evaluation."""
-    bytes_per_token = None
+    bytes_per_token: float | None = None
 
     def __init__(self, task: Task, split: Split, place: Place) -> None:
         _require_fit(task, place)

@@ -42,9 +42,12 @@ class Ablation:
     """Routing steps whose modules add nothing."""
 
     def __add__(self, other: Ablation) -> Ablation:
-        pairs = ((self.parts, other.parts), (self.weights, other.weights), (self.steps, other.steps))
-        parts, weights, steps = (tuple(dict.fromkeys((*a, *b))) for a, b in pairs)
-        return Ablation(f"{self.name}+{other.name}" if self.name else other.name, parts, weights, steps)
+        return Ablation(
+            f"{self.name}+{other.name}" if self.name else other.name,
+            tuple(dict.fromkeys((*self.parts, *other.parts))),
+            tuple(dict.fromkeys((*self.weights, *other.weights))),
+            tuple(dict.fromkeys((*self.steps, *other.steps))),
+        )
 
 
 class Anatomy:

@@ -39,7 +39,7 @@ from dnac.train.settings import Settings
 from dnac.train.tensorboard import TensorBoard, require_package
 from dnac.train.way import Way, way_of
 
-SCORES = ("loss", "bits_per_byte", "perplexity", "accuracy", "skip_share", "as_trained_loss")
+SCORES = ("loss", "bits_per_byte", "perplexity", "accuracy", "exact_match", "skip_share", "as_trained_loss")
 """Scores on held-out data that go into the metrics, where the net has them."""
 
 

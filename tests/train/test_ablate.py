@@ -189,6 +189,8 @@ def test_the_command_shows_the_intact_run_and_each_ablation(spec: Path, capsys: 
     assert main(["train", f"{spec}:routed", "--out", run, "--plain", "--no-compile", "--device", "cpu"]) == 0
     capsys.readouterr()
     assert main(["eval", run, "--device", "cpu", "--json"]) == 0
+    lines = (spec.parent / "run" / "metrics.jsonl").read_text().splitlines()
+    assert 0 <= json.loads(lines[-1])["valid_exact_match"] <= 1
     (evaluated,) = json.loads(capsys.readouterr().out)["results"]
     words = ["--zero", "attn", "ffn", "--each", "module", "--each", "step"]
     assert main(["ablate", run, *words, "--device", "cpu", "--json"]) == 0

@@ -10,7 +10,7 @@ import torch
 
 from dnac.data import Dataset
 from dnac.data.base import IGNORED
-from dnac.ir.form import Form, form
+from dnac.ir.form import Form, Value, form
 from dnac.text.diagnostic import Diagnostic
 from inputs import text_input
 
@@ -29,7 +29,7 @@ def whole(data: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([b.inputs for b in batches]), torch.cat([b.targets for b in batches])
 
 
-def split(words: Form, part: str, **more: object) -> Form:
+def split(words: Form, part: str, **more: Value) -> Form:
     """The same task, another part of it."""
     return words.replace(split=part, **more)
 
