@@ -150,10 +150,10 @@ def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
     scores, gates, ids, valid, foreseen, taken = (_pooled(parts) for parts in zip(*loads, strict=True))
     terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
     with torch.autocast(loads[0].gates.device.type, enabled=False):
-        losses = [kind.loss(params, scores, gates, ids, valid) for kind, params in terms]
+        losses: list[Tensor] = [kind.loss(params, scores, gates, ids, valid) for kind, params in terms]
         if foreseen is not None:
             losses.append(router.decode[0].loss(router.decode[1], foreseen, taken))
-    return sum(losses) if losses else None
+    return sum(losses[1:], losses[0]) if losses else None
 
 
 def _pooled(parts: tuple[Tensor | None, ...]) -> Any:
