@@ -87,7 +87,9 @@ def test_a_run_is_trained_ablated_written_and_not_repeated(
     assert "| moe | 1 | " in experiment.table([found]) and "not run yet" in experiment.table([found])
 
 
-def test_the_results_in_the_repository_make_the_table_in_the_readme(experiment: ModuleType) -> None:
-    results = [json.loads(path.read_text()) for path in sorted((HOME / "results").glob("*.json"))]
-    assert {r["seed"] for r in results} <= set(experiment.SEEDS)
+@pytest.mark.parametrize("folder", ["results", "results_norms"])
+def test_the_results_in_the_repository_make_the_tables_in_the_readme(experiment: ModuleType, folder: str) -> None:
+    results = [json.loads(path.read_text()) for path in sorted((HOME / folder).glob("*.json"))]
+    assert {r["seed"] for r in results} == set(experiment.SEEDS)
+    assert {(r["steps"], r["norms"]) for r in results} == {(experiment.STEPS, folder == "results_norms")}
     assert experiment.table(results) in (HOME / "README.md").read_text(encoding="utf-8")
