@@ -33,6 +33,8 @@ class CompileReport:
     """Wall time of the first forward and backward pass, less that of the second."""
     graphs: int
     breaks: int
+    logits: Tensor
+    """What the network gave, for whoever compiles a loss."""
 
 
 WAYS = ("whole", "steps")
@@ -99,18 +101,20 @@ def measure(network: Network, inputs: Tensor, autocast: torch.dtype | None = Non
     from torch._dynamo.utils import counters
 
     before = _counted(counters)
-    first, second = (_pass_seconds(network, inputs, autocast, given) for _ in range(2))
+    (first, logits), (second, _) = (_pass_seconds(network, inputs, autocast, given) for _ in range(2))
     graphs, breaks = (now - then for now, then in zip(_counted(counters), before, strict=True))
-    return CompileReport(max(first - second, 0.0), graphs, breaks)
+    return CompileReport(max(first - second, 0.0), graphs, breaks, logits)
 
 
-def _pass_seconds(network: Network, inputs: Tensor, autocast: torch.dtype | None, given: Mapping[str, Tensor]) -> float:
+def _pass_seconds(
+    network: Network, inputs: Tensor, autocast: torch.dtype | None, given: Mapping[str, Tensor]
+) -> tuple[float, Tensor]:
     start = time.perf_counter()
     with torch.autocast(inputs.device.type, autocast, enabled=autocast is not None):
         output = network(inputs, **given)
     (output.logits.float().square().mean() + output.router_loss).backward()
     network.zero_grad()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, output.logits.detach()
 
 
 def _counted(counters: Any) -> tuple[int, int]:

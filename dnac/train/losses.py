@@ -45,3 +45,14 @@ def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tens
         label_smoothing=label_smoothing,
         reduction="sum",
     )
+
+
+def compiled_loss() -> Summed:
+    """`summed_loss` as training compiles it."""
+    return torch.compile(summed_loss, fullgraph=True, dynamic=False)
+
+
+def warm_loss(logits: Tensor, label_smoothing: float) -> None:
+    """Leave the compiled loss for such logits, forward and backward, in the compiler's cache."""
+    targets = torch.zeros(logits.shape[:-1], dtype=torch.int64, device=logits.device)
+    compiled_loss()(logits.clone().requires_grad_(), targets, label_smoothing).backward()

@@ -28,7 +28,7 @@ from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
 from dnac.train.files import publish
 from dnac.train.loop import Training
-from dnac.train.losses import summed_loss
+from dnac.train.losses import compiled_loss, summed_loss
 from dnac.train.metrics import MetricsFile, cut_back
 from dnac.train.optim import build_optimizer
 from dnac.train.prepare import Prepared
@@ -94,7 +94,7 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         dtype=dtype,
         device=device,
         # a loss of its own graph would hold the logits in float32 too
-        summed=torch.compile(summed_loss, fullgraph=True, dynamic=False) if network.is_compiled else summed_loss,
+        summed=compiled_loss() if network.is_compiled else summed_loss,
     )
     return Session(
         training,

@@ -124,6 +124,7 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     from dnac.lowering.network import Network
     from dnac.lowering.tune import tune
     from dnac.schedule.types import types_of
+    from dnac.train.losses import warm_loss
     from dnac.train.settings import resolve
     from dnac.train.start import pick_device, precision_of
 
@@ -155,6 +156,8 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     status(f"compiling the train program for {size} sequences on {device}")
     autocast = getattr(torch, precision.autocast) if precision.autocast else None
     found = measure(network.train(), _inputs(net.graph, size, device, dtype), autocast, **_given(network, size, device))
+    if settings is not None:
+        warm_loss(found.logits, settings.train.label_smoothing)
     return {**facts, "graphs": found.graphs, "breaks": found.breaks, "compile_seconds": round(found.seconds, 2)}
 
 

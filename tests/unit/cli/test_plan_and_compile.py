@@ -189,10 +189,11 @@ def test_equal_steps_are_compiled_once_where_that_is_asked_for(
 
     seen: list[str] = []
     private.setattr(torch, "compile", lambda function, **_: seen.append(function.__name__) or function)
-    for words, by, functions in ((["--by", "steps"], "steps", 3), ([], "whole", 1), (["--level", "O0"], "whole", 1)):
+    steps = ["--by", "steps"]
+    for words, by, functions in ((steps, "steps", 3), ([], "whole", 1), ([*steps, "--level", "O0"], "whole", 1)):
         seen.clear()
         assert main(["compile", f"{file}:small", "--json", "--device", "cpu", *words]) == 0
-        assert (json.loads(capsys.readouterr().out)["by"], len(seen)) == (by, functions)
+        assert (json.loads(capsys.readouterr().out)["by"], len(seen)) == (by, functions + 1)  # and the loss
 
 
 def test_a_run_is_compiled_by_steps_where_asked_for_and_goes_on_so(
@@ -219,7 +220,10 @@ def test_a_run_is_compiled_by_steps_where_asked_for_and_goes_on_so(
 
 @pytest.mark.slow
 @pytest.mark.compiles
-def test_train_starts_from_a_compiled_folder_without_compiling(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("by", "graphs"), [("whole", 1), ("steps", 3)])
+def test_train_starts_from_a_compiled_folder_without_compiling(
+    file: Path, tmp_path: Path, by: str, graphs: int
+) -> None:
     def dnac(*words: str) -> str:
         env = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "elsewhere"), "OMP_NUM_THREADS": "1"}
         done = subprocess.run([sys.executable, "-m", "dnac", *words], capture_output=True, text=True, env=env)
@@ -227,8 +231,8 @@ def test_train_starts_from_a_compiled_folder_without_compiling(file: Path, tmp_p
         return done.stdout
 
     out = tmp_path / "out"
-    report = json.loads(dnac("compile", f"{file}:small", "-o", str(out), "--json", "--device", "cpu"))
-    assert (report["graphs"], report["breaks"]) == (1, 0)
+    report = json.loads(dnac("compile", f"{file}:small", "-o", str(out), "--by", by, "--json", "--device", "cpu"))
+    assert (report["graphs"], report["breaks"]) == (graphs, 0)
     built = {p for p in out.rglob("*.so")}
     assert built
     trained = json.loads(
