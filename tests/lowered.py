@@ -130,7 +130,7 @@ def inputs_for(graph: Graph, batch: int = BATCH, tokens: int | None = None, seed
 
 def ids(output: Output) -> tuple[Tensor, ...]:
     """The choices of each routing step, to force them elsewhere."""
-    return tuple(step.ids for step in output.record)
+    return tuple(step.wanted for step in output.record)
 
 
 def objective(output: Output) -> Tensor:

@@ -134,13 +134,11 @@ class _Maker:
         view = self.norm(own) if has_norm else self.x
         always = tuple(self.members(r, f"{own}.shared", 1, has_norm)) if r.random() < 0.2 else ()
         router = own if r.random() < 0.3 else site
-        if router not in self.routers:
-            fields = self.fields(r, len(members), has_norm, is_fixed)
-            self.routers[router] = RouterSet(router, len(members), fields)
-        else:
-            self.fields(r, len(members), has_norm, is_fixed)
         skips = tuple(i for i, m in enumerate(members) if not self.modules[m.set].parts)
         runs = tuple(i for i in range(len(members)) if i not in skips)
+        fields = limited(r, self.fields(r, len(members), has_norm, is_fixed), runs, skips, is_fixed)
+        if router not in self.routers:
+            self.routers[router] = RouterSet(router, len(members), fields)
         node = Route(
             self.value(), self.x, view, site, self.step, router, tuple(members), always, runs, skips
         )  # fmt: skip
@@ -169,3 +167,19 @@ class _Maker:
             balance=r.choice(((), (form("z", weight=1e-3),))),
             sees=form(r.choice(("peers", "peers", "everyone", "module"))),
         ).form("router")
+
+
+def limited(r: Random, fields: Form, runs: tuple[int, ...], skips: tuple[int, ...], is_fixed: bool) -> Form:
+    """Some routers with a capacity, and some whose modules choose their tokens, maybe with a predictor."""
+    draw = r.random()
+    if draw < 0.2:
+        order, per = r.choice(("position", "gate")), r.choice(("sequence", "batch"))
+        factor = r.choice((0.01, 0.6, 1.25))
+        return fields.replace(limit=form("capacity", factor=factor, overflow="pass", order=order, per=per))
+    if draw < 0.35 and runs and not is_fixed:
+        takers = tuple(r.sample(runs, r.randint(1, len(runs)))) if skips else runs
+        choose = form("top_tokens", share=r.choice((0.01, 0.4, 1.0)), member=None, per="sequence",
+                      takers=tuple(sorted(takers)), rest=next(iter(skips), None))  # fmt: skip
+        predictor = form("predictor", score=form("linear", init=INIT), loss=0.1)
+        return fields.replace(choose=choose, decode=r.choice((form("none"), predictor)))
+    return fields

@@ -180,6 +180,7 @@ class Maker:
         said += [self.maybe(0.3, f"scale = {self.pick('2.5', '0.5')}"), self.maybe(0.3, "combine = in_branch")]
         said += [self.maybe(0.2, f"sees = {self.pick('everyone', 'module', 'peers')}"), self.maybe(0.1, "tau = 0.5")]
         said += [self.maybe(0.4, "read = normed") if has_norm else "", self.maybe(0.1, "noise = jitter(1%)")]
+        said.append(self.maybe(0.15, f"limit = capacity({self.pick('0.5', '1.25')}, order = position)"))
         said.append(f"balance = [{self.balance(k, skips, gate, learns and not is_all and not fixed)}]")
         return "; ".join(field for field in said if field)
 

@@ -44,6 +44,8 @@ class StepRecord(NamedTuple):
     """[B, T, M] gates over all candidates (float32 or wider)."""
     weights: Tensor
     """[B, T, K] what multiplied the increments."""
+    wanted: Tensor
+    """[B, T, K] the choices before any limit: forced, they give the same step again, its losses too."""
 
 
 class Output(NamedTuple):

@@ -47,7 +47,7 @@ def with_folded(output: Output, folded: tuple[Folded, ...], batch: int, tokens: 
         chosen[list(entry.slots)] = 1
         stats.insert(entry.step, _stats(chosen, batch * tokens, weight))
         if record:
-            records.insert(entry.step, StepRecord(ids, chosen.expand(batch, tokens, -1), weight.expand(ids.shape)))
+            records.insert(entry.step, StepRecord(ids, chosen.expand(batch, tokens, -1), weight.expand(ids.shape), ids))
     return output._replace(stats=tuple(stats), record=tuple(records))
 
 

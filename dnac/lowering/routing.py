@@ -188,7 +188,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         outer,
         _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite),
-        StepRecord(ids_BTK, gates_BTM, weights_BTK),
+        StepRecord(ids_BTK, gates_BTM, weights_BTK, wanted_BTK),
     )
 
 

@@ -136,3 +136,17 @@ def test_the_verdicts_of_chosen_tokens_are_true(lowering: str) -> None:
         assert error(net(later).logits[:, :-1], whole[:, :-1]) > 1e-6
         alone = torch.cat([net(inputs[b : b + 1], samples=torch.tensor([b])).logits for b in range(4)])
         assert (error(alone, whole) < 1e-11) is is_alone
+
+
+@pytest.mark.parametrize("order", ["position", "gate"])
+def test_a_record_replays_the_step_and_its_losses(order: str) -> None:
+    aux = (form("aux", weight=0.1, per="batch"),)
+    graph = routed(BANKS, choose=form("top", k=2), limit=capacity(0.5, order), balance=aux)
+    net, inputs = network(graph), inputs_for(graph)
+    first = net(inputs, record=True)
+    assert any(not torch.equal(step.ids, step.wanted) for step in first.record)
+    again = net(inputs, record=True, routes=[step.wanted for step in first.record])
+    assert torch.equal(again.logits, first.logits) and torch.equal(again.router_loss, first.router_loss)
+    ran = net(inputs, record=True, routes=[step.ids for step in first.record])
+    assert torch.equal(ran.logits, first.logits)
+    assert all(torch.equal(a.ids, b.ids) for a, b in zip(ran.record, first.record, strict=True))

@@ -108,7 +108,7 @@ def test_mixture_of_depths_must_be_admitted(tmp_path):
     assert [d.code for d in checked.bag if d.severity == "error"] == ["DNA512"]
     admitted = text.rstrip().removesuffix("}") + "  assert not_causal(hop)\n}\n"
     (net,) = check(Source(str(tmp_path / "a.dna"), admitted)).nets
-    fields = net.graph.routers[0].fields
+    fields = net.graph.router["hop"].fields
     assert fields["choose"]["takers"] and fields["choose"]["rest"] is not None
     assert fields["decode"] == form("predictor", score=form("mlp", hidden=128, init=NORMAL), loss=0.01)
 
