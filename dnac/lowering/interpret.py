@@ -195,7 +195,7 @@ class Interpreter(ABC):
                 {name: turn.weights[key] for name, key in keys.items()},
                 None if bias is None else turn.weights[bias],
                 *(None if each is None else each[place] for each in (call.routes, call.route_masks, call.module_gates)),
-                room,
+                room=room,
             )
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
