@@ -67,6 +67,15 @@ def stream_of(net: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
     return caught[0].detach()
 
 
+def test_a_module_takes_the_tokens_that_score_above_zero() -> None:
+    net = network(deep(steps=1))
+    inputs = inputs_for(net.graph)
+    found = net(inputs, decode=True, record=True).record[0].ids
+    above = stream_of(net, inputs) @ net.get_parameter("hop.0.decode.weight")[:, :3] > 0
+    assert above.any() and not above.all()
+    assert torch.equal(torch.stack([(found == module).any(-1) for module in (0, 1, 2)], -1), above)
+
+
 def test_the_network_learns_nothing_from_the_predictor() -> None:
     net = network(deep())
     output = net(inputs_for(net.graph))
