@@ -59,7 +59,8 @@ def test_words_of_data_load_nothing_heavy() -> None:
 
 
 def test_what_is_given_first_is_what_a_reader_expects() -> None:
-    first = {name: next(iter(catalogue.get("dataset", name).Params.model_fields)) for _, name, _ in WORDS[:9]}
+    names = catalogue.names("dataset")
+    first = {name: next(iter(catalogue.get("dataset", name).Params.model_fields)) for name in names}
     assert first["digits"] == first["stdlib_text"] == "split"
     assert first["text"] == first["npz"] == first["tokens"] == first["hf"] == "path"
     assert first["idx"] == first["raw"] == "images" and first["images"] == "folder"
