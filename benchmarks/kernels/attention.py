@@ -28,9 +28,7 @@ def sorted_rows(M: int) -> tuple[torch.Tensor, ...]:
     return key, (order % T).to(torch.int32), ends
 
 
-def ours(
-    M: int, qkv: torch.Tensor, grad: torch.Tensor, tile: tuple[int, int, int, int]
-) -> list[float]:
+def ours(M: int, qkv: torch.Tensor, grad: torch.Tensor, tile: tuple[int, int, int, int]) -> list[float]:
     """Forward, and backward; a tile is its rows, warps, stages and registers (0: as many as it wants)."""
     block, warps, stages, registers = tile
     segments.BLOCK = block

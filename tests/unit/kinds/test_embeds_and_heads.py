@@ -11,8 +11,8 @@ from torch.nn import functional
 import kind_ops
 from dnac import catalogue
 from dnac.ir.form import form
-from dnac.lowering.attention import rotary_table, turned
 from dnac.kinds.base import params_of
+from dnac.lowering.attention import rotary_table, turned
 
 OPS = kind_ops.PlainOps(torch.zeros(0))
 
