@@ -11,7 +11,6 @@ from torch import fx
 from torch._inductor.custom_graph_pass import CustomGraphPass
 
 from dnac.lowering import products
-from dnac.lowering.kernels import outer
 
 VERSION = "dnac.joined.2"
 MANY_ROWS, LARGE = 1536, 2 * 1024**2
@@ -55,6 +54,8 @@ def _is_worth_it(product: fx.Node) -> bool:
 
 
 def _replace(graph: fx.Graph, total: fx.Node, found: list[fx.Node]) -> None:
+    from dnac.lowering.kernels import outer
+
     columns = [list(column) for column in zip(*(node.args for node in found), strict=True)]
     with graph.inserting_before(total):
         joined = graph.call_function(outer.rows_outer_joined, tuple(columns))
