@@ -125,7 +125,7 @@ class Grouped(Portable):
             for plan in plans:
                 ops = SortedOps(
                     turn.frame, turn.names.words[i.site], places, plan.name, own, found.stream, added,
-                    found.rows.inverse, found.places, self.dtype, attention, product,
+                    found.places, self.dtype, attention, product,
                     may_join=routing.inner is None and not getattr(plan.params, "dropout", 0),
                 )  # fmt: skip
                 d, is_whole = _increment(plan, self._weights(turn, plan, keys[plan.name]), ops)

@@ -1,6 +1,6 @@
 """`Ops` for a bank of modules that stays in sorted order, by kernels that skip dead rows.
 
-What a kernel does not serve runs as `RowOps` writes it, and `why_not` says so before anything runs.
+What a kernel does not serve runs as `RowOps` writes it, and `suits.py` says so before anything runs.
 N rows, M modules, D width, K choices, H heads, G heads of keys and values, E head width.
 """
 
@@ -18,8 +18,6 @@ from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.lowering.kernels import activations, norms, segments, tiles
 from dnac.lowering.kernels.feed_forward import Rows, feed_forward
-from dnac.lowering.kernels.segments import packed_table
-from dnac.lowering.kernels.tiles import row_tiles
 from dnac.lowering.ops_rows import RowOps
 from dnac.lowering.products import BankWeights, bank_product
 from dnac.lowering.rows import BankRows
@@ -50,7 +48,6 @@ class SortedOps(RowOps):
     """[T', D] tokens whose rows these are."""
     added: Tensor | None
     """[N, D] increments of the parts before this one."""
-    inverse: Tensor
     places: Places
     dtype: torch.dtype
     """Type of the products."""
@@ -78,7 +75,7 @@ class SortedOps(RowOps):
         rows = self.set.rows
         weight, bias = weights.folded("norm", name), weights.get(f"{name}_bias")
         y = norms.normed_product(
-            self.stream, self.added, weight, rows.order, self.inverse, rows.ends, self.set.K, kind.name
+            self.stream, self.added, weight, rows.order, rows.inverse, rows.ends, self.set.K, kind.name
         )
         return y if bias is None else y + self._own(bias, y)
 
@@ -90,7 +87,7 @@ class SortedOps(RowOps):
         joins = self.may_join and self.added is not None
         made = feed_forward(
             self.stream, self.added, weights.folded("norm", "up"), weights["down"],  # type: ignore[attr-defined]
-            Rows(rows.order, self.inverse, rows.ends, self.places.of, self.places.at), self.set.K,
+            Rows(rows.order, rows.inverse, rows.ends, self.places.of, self.places.at), self.set.K,
             norm=norm.name, activation=activation.name, joins=joins,
         )  # fmt: skip
         self.joined = made if joins else None
@@ -142,7 +139,7 @@ class SortedOps(RowOps):
         if key not in made:
             table = self.frame.table(positions, heads.width, torch.float32)
             dtype = torch.float16 if self.dtype == torch.bfloat16 else torch.float32
-            made[key] = None if table is None else packed_table(*table, dtype)
+            made[key] = None if table is None else segments.packed_table(*table, dtype)
         return None if made[key] is None else made[key][self.places.positions]
 
     def _by_mask(
@@ -166,4 +163,4 @@ def places_of(rows: BankRows, sequences: int, tokens: int, K: int) -> Places:
     order, ends, count = rows.order, rows.ends, rows.order.shape[0]
     sequence, position = order // (tokens * K), order // K % tokens
     key = torch.where(rows.live, rows.module * sequences + sequence, count).to(torch.int32)
-    return Places(key, position.to(torch.int32), *segments.segment_blocks(key), *row_tiles(ends, count))
+    return Places(key, position.to(torch.int32), *segments.segment_blocks(key), *tiles.row_tiles(ends, count))

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from dnac.ir.form import Form
 from dnac.ir.graph import Graph
+from dnac.lowering import survey
 from dnac.lowering.device import present
 from dnac.schedule.candidates import CANDIDATES
 from dnac.schedule.choices import refused
@@ -48,3 +50,19 @@ def _slower(graph: Graph, schedule: Schedule, facts: DeviceFacts, choices: Mappi
             yield f"attention runs in token order under a mask: {why}{place}"
         if asked.question.group == "wide_attention":
             yield f"attention that sees more than peers runs in token order under a mask{place}"
+    yield from _without_kernel(graph, schedule)
+
+
+def _without_kernel(graph: Graph, schedule: Schedule) -> Iterator[str]:
+    """Norms and activations of banks that no kernel knows: they run as their kinds write them, dead rows too."""
+    from dnac.lowering.kernels import activations, norms
+
+    served = {"norm": norms.SERVED, "activation": activations.SERVED}
+    for entry in survey.banks(schedule.instructions):
+        made = graph.module[entry]
+        for part in made.parts:
+            for field, known in served.items():
+                given = part.kind.get(field)
+                if isinstance(given, Form) and given.name not in known:
+                    place = f" (asked for at {made.origin})" if made.origin else ""
+                    yield f"`{field} = {given.name}` runs for every row, skipped ones too: it has no kernel{place}"

@@ -53,6 +53,15 @@ def sets_read(instructions: Iterable[do.AnyInstruction], renames: Mapping[str, s
         yield from (new.get(name, name) for name in found)
 
 
+def banks(instructions: Iterable[do.AnyInstruction]) -> Iterator[str]:
+    """Names of the sets whose modules run as banks; those of a region's first turn stand for all."""
+    for i in instructions:
+        if isinstance(i, do.Run):
+            yield from dict.fromkeys(member.set for member in i.modules)
+        elif isinstance(i, do.Repeat):
+            yield from banks(i.body)
+
+
 def renamed(name: str, renames: Mapping[str, str]) -> str:
     """A site or a module under its name in this turn: `experts[0].ffn[3]` is renamed by its set."""
     if name in renames:

@@ -13,7 +13,6 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from dnac.lowering.kernels.norms import back_to_tokens
 from dnac.lowering.operators import operator, shapes_of
 
 
@@ -101,6 +100,3 @@ def combined(
     *early, last = made
     first = sum(early[1:], early[0]) if early else last
     return _Combined.apply(stream, weights, first, last if early else None, order, inverse, ends)
-
-
-__all__ = ["back_to_tokens", "combined", "row_spread"]

@@ -16,6 +16,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from dnac.lowering.operators import operator, shapes_of
+
 TILE = {"ROWS": 64, "INNER": 128, "OUTER": 256, "GROUP": 3, "num_warps": 8, "num_stages": 3}
 
 
@@ -58,7 +60,7 @@ def _distances(tensors: Sequence[Tensor]) -> list[int]:
     return [(t.data_ptr() - first) // size for t in tensors]
 
 
-@torch.library.custom_op("dnac::rows_outer_joined", mutates_args=())
+@operator("rows_outer_joined")
 def rows_outer_joined(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) -> Tensor:
     """xs [N, I], ys [N, O] and ends [M] of each step: [M, I, O]."""
     xs, ys, ends = ([t.contiguous() for t in each] for each in (xs, ys, ends))
@@ -75,6 +77,6 @@ def rows_outer_joined(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) ->
     return out
 
 
-@rows_outer_joined.register_fake
+@shapes_of(rows_outer_joined)
 def _(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) -> Any:
     return xs[0].new_empty((ends[0].shape[0], xs[0].shape[1], ys[0].shape[1]))
