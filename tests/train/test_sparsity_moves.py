@@ -32,7 +32,7 @@ def result(net: str, seed: int, whole: float, attn: float, ffn: float) -> dict[s
         key: {"exact_match": digits, "accuracy_by_place": [digits] * 4 + [1.0]}
         for key, digits in (("intact", whole), ("attn", attn), ("ffn", ffn))
     }
-    return {"net": net, "seed": seed, "steps": 10, **rows}
+    return {"arm": net, "seed": seed, "steps": 10, "figures": rows}
 
 
 def verdicts(experiment: ModuleType, results: list[dict[str, Any]]) -> dict[str, str]:
@@ -50,11 +50,11 @@ def test_the_nets_of_the_script_are_those_of_the_spec_and_alike_but_for_the_mlp(
     for net in ("moe", "top2", "frozen", "as_published"):
         assert plans[net]["total"] == outside + 4 * expert + 4 * 64
     assert plans["moe"]["active_max"] == plans["narrow"]["total"] + 4 * 64
-    assert 1 not in experiment.SEEDS, "settings were chosen with it"
+    assert 1 not in experiment.SERIES.seeds, "settings were chosen with it"
 
 
 def test_a_claim_holds_by_its_pass_line_over_five_paired_seeds(experiment: ModuleType) -> None:
-    seeds = experiment.SEEDS
+    seeds = experiment.SERIES.seeds
     dense = [result("dense", s, 1.0, 0.5, 0.1 + i / 100) for i, s in enumerate(seeds)]
     moe = [result("moe", s, 1.0, 0.44, 0.2 + i / 100) for i, s in enumerate(seeds)]
     frozen = [result("frozen", s, 0.97, 0.48, 0.14 + i / 100) for i, s in enumerate(seeds)]
@@ -71,25 +71,24 @@ def test_a_claim_holds_by_its_pass_line_over_five_paired_seeds(experiment: Modul
     assert set(turned.values()) == {"does not hold"}
 
 
-def test_a_run_is_trained_ablated_written_and_not_repeated(
-    experiment: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "moe-s7.json"
-    experiment.one("moe", 7, 2, tmp_path, file)
-    found = json.loads(file.read_text())
-    assert (found["net"], found["seed"], found["steps"]) == ("moe", 7, 2)
-    assert {"intact", "attn", "ffn", "attn+ffn"} <= set(found)
-    assert all(len(found[key]["accuracy_by_place"]) == 5 for key in ("intact", "attn", "ffn"))
-    monkeypatch.setattr(experiment, "dnac", lambda words: pytest.fail("trained again"))
-    experiment.one("moe", 7, 2, tmp_path, file)
-    with pytest.raises(SystemExit, match="other settings"):
-        experiment.one("moe", 7, 3, tmp_path, file)
-    assert "| moe | 1 | " in experiment.table([found]) and "not run yet" in experiment.table([found])
+def test_a_run_is_trained_ablated_and_written(experiment: ModuleType, tmp_path: Path) -> None:
+    words = ["--out", str(tmp_path), "--seeds", "7", "--only", "moe", "--set", "n=2"]
+    assert experiment.main(words) == 0
+    found = json.loads((tmp_path / "results" / "moe-s7.json").read_text())
+    assert (found["arm"], found["seed"], found["steps"], found["settings"]) == ("moe", 7, 2, ["n=2"])
+    assert {"intact", "attn", "ffn", "attn+ffn"} <= set(found["figures"])
+    assert all(len(found["figures"][key]["accuracy_by_place"]) == 5 for key in ("intact", "attn", "ffn"))
+    assert "| moe | 1 | " in (table := experiment.table([found])) and "not run yet" in table
+
+
+def test_the_series_with_norms_sets_every_norm(experiment: ModuleType) -> None:
+    assert experiment.with_norms(experiment.Arm("moe")).settings == (*experiment.NORMS, "experts.ffn.norm=rms")
+    assert experiment.with_norms(experiment.Arm("narrow")).settings[-1] == "ffn.norm=rms"
 
 
 @pytest.mark.parametrize("folder", ["results", "results_norms"])
 def test_the_results_in_the_repository_make_the_tables_in_the_readme(experiment: ModuleType, folder: str) -> None:
     results = [json.loads(path.read_text()) for path in sorted((HOME / folder).glob("*.json"))]
-    assert {r["seed"] for r in results} == set(experiment.SEEDS)
-    assert {(r["steps"], r["norms"]) for r in results} == {(experiment.STEPS, folder == "results_norms")}
+    assert {r["seed"] for r in results} == set(experiment.SERIES.seeds)
+    assert {(r["steps"], bool(r["settings"])) for r in results} == {(1000, folder == "results_norms")}
     assert experiment.table(results) in (HOME / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,153 @@
+"""The runner of all experiments: it runs what is missing, pairs by seed, and judges by lines that were fixed before."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def series() -> ModuleType:
+    """`examples/experiments/series.py`, imported as the scripts do."""
+    sys.path.insert(0, str(ROOT / "examples" / "experiments"))
+    return importlib.import_module("series")
+
+
+def results(**gaps: list[float]) -> list[dict[str, Any]]:
+    """Result files of arms whose figure `x` is 1 plus the gap, by seed."""
+    return [{"arm": a, "seed": s, "figures": {"x": 1 + g}} for a, row in gaps.items() for s, g in enumerate(row)]
+
+
+def word(series: ModuleType, claim: dict[str, Any], rows: list[dict[str, Any]]) -> str | None:
+    """The verdict on arm `a` less arm `b`."""
+    judged = series.judge(series.Claim(**{"a": "a", "b": "b", "measure": "x", **claim}), rows)
+    return judged and judged.verdict
+
+
+ZERO, UP, WIDE = [0.0] * 5, [0.30, 0.31, 0.29, 0.3, 0.3], [0.9, -0.5, 0.7, -0.3, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("claim", "gaps", "expected"),
+    [
+        ({"at_least": 0.2}, UP, "holds"),
+        ({"at_least": 0.4}, UP, "direction only"),
+        ({"at_most": -0.2}, UP, "does not hold"),
+        ({"at_least": 0.1}, WIDE, "holds, interval includes 0"),
+        ({"at_most": 0.35}, UP, "holds"),
+        ({"at_most": 0.3005}, UP, "holds, interval crosses the line"),
+        ({"at_most": 0.2}, UP, "does not hold"),
+        ({"at_least": -0.1}, ZERO, "holds"),
+        ({"within": 0.305}, UP, "holds, interval crosses the line"),
+        ({"within": 0.4}, UP, "holds"),
+        ({"within": 0.2}, UP, "does not hold"),
+        ({"direction": "up"}, UP, "direction"),
+        ({"direction": "down"}, UP, "does not hold"),
+        ({"b": 1.0, "within": 0.32}, UP, "holds"),
+        ({"b": None, "at_least": 1.4}, UP, "does not hold"),
+        ({"b": None, "at_least": 1.2}, UP, "holds"),
+        ({"at_least": 0.2}, UP[:4], "too few seeds"),
+        ({"at_least": 0.2}, [float("nan"), *UP[1:]], "not finite"),
+    ],
+)
+def test_the_verdict_is_by_the_mean_with_the_interval_beside(
+    series: ModuleType, claim: dict[str, Any], gaps: list[float], expected: str
+):
+    assert word(series, claim, results(a=gaps, b=ZERO)) == expected
+
+
+def test_differences_are_paired_and_a_seed_without_its_pair_is_left_out(series: ModuleType):
+    claim = series.Claim("a", "b", "x", at_least=0.05)
+    rows = results(a=[0.1, 1.1, 2.1, 3.1, 4.1, 9.0], b=[0.0, 1.0, 2.0, 3.0, 4.0])
+    judged = series.judge(claim, rows)
+    assert len(judged.gaps) == 5
+    assert judged.found.high - judged.found.low < 1e-9
+    assert series.judge(series.Claim("a", "c", "x", at_least=0.1), rows) is None
+
+
+def test_seeds_without_a_difference_go_no_way(series: ModuleType):
+    judged = series.judge(series.Claim("a", "b", "x", direction="down"), results(a=[0, 0, -1, 1, -1], b=ZERO))
+    assert judged.agree == 2
+
+
+def test_a_claim_has_one_line(series: ModuleType):
+    with pytest.raises(ValueError, match="one of"):
+        series.Claim("a", "b", "x")
+    with pytest.raises(ValueError, match="one of"):
+        series.Claim("a", "b", "x", at_least=1, within=2)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {home!r})
+from series import Arm, Claim, Series
+
+def work(task):
+    print("working", task.arm.name)
+    if "broken" in task.settings:
+        raise ValueError("on purpose")
+    task.folder.mkdir(parents=True, exist_ok=True)
+    (task.folder / "ran").open("a").write("x")
+    return {{"x": task.seed + len(task.arm.name)}}
+
+ARMS = (Arm("one"), Arm("three"), Arm("bad", settings=("broken",)))
+SERIES = Series("toy", ARMS, work=work, shown=("x",), claims=(Claim("three", "one", "x", at_least=1.5),))
+if __name__ == "__main__":
+    sys.exit(SERIES.main())
+"""
+
+
+def test_runs_side_by_side_are_written_once_and_a_failure_leaves_the_others(series: ModuleType, tmp_path: Path):
+    import os
+    import subprocess
+
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT.format(home=str(ROOT / "examples" / "experiments")))
+    words = [
+        sys.executable,
+        str(script),
+        "--out",
+        str(tmp_path / "o"),
+        "--seeds",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "--jobs",
+        "2",
+    ]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+    assert first.returncode == 1 and first.stderr.count("FAILED bad") == 5
+    assert "| three | 5 |" in first.stdout
+    assert "+2.000 (+2.000 to +2.000) | 5 of 5 | holds |" in first.stdout
+    assert "on purpose" in (tmp_path / "o" / "logs" / "bad-s1.log").read_text()
+    again = subprocess.run([*words, "--only", "one", "three"], capture_output=True, text=True, check=False, env=env)
+    assert (again.returncode, again.stderr, again.stdout) == (0, "", first.stdout)
+    assert {f.read_text() for f in (tmp_path / "o" / "runs").glob("*/ran")} == {"x"}
+    other = subprocess.run([*words, "--set", "n=1"], capture_output=True, text=True, check=False, env=env)
+    assert other.returncode == 1 and "made with other settings (settings)" in other.stderr
+
+
+def test_a_result_says_where_it_comes_from_and_another_spec_text_is_refused(series: ModuleType, tmp_path: Path):
+    spec = tmp_path / "a.dna"
+    spec.write_text("dna 1\n")
+    task = series.Task(series.Arm("a", settings=("n=1",)), 3, tmp_path / "f", spec, ("n=1",))
+    toy = series.Series("toy", (task.arm,))
+    series.write(toy, task, tmp_path, {"seconds": 1.0, "figures": {"x": 1}})
+    made = json.loads((tmp_path / "results" / "a-s3.json").read_text())
+    assert made["settings"] == ["n=1"] and len(made["spec_sha256"]) == 64 and made["torch"] and made["seconds"] == 1.0
+    assert "code" in made
+    assert series.is_done(toy, task, tmp_path)
+    spec.write_text("dna 1\n# changed\n")
+    with pytest.raises(SystemExit, match="spec_sha256"):
+        series.is_done(toy, task, tmp_path)
