@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from dnac.ir.form import Form, Value
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Presence, Region, Route
 from dnac.ir.names import join_names
 
 RESERVED = ("true", "false", "inf", "nan")
@@ -80,6 +80,8 @@ def type_of(graph: Graph, node: Node) -> str:
         case Head():
             text = graph.input.get("vocabulary", "V")
             return f"f[B,T,{text}]" if graph.is_text else f"f[B,{graph.input.get('classes', 'V')}]"
+        case Presence():
+            return "away[B,T]"
         case Embed() | Norm() | Apply() | Join() | Region():
             return stream
         case _:
@@ -91,7 +93,9 @@ def _chosen(graph: Graph, node: Route) -> Value:
     choose = graph.router[node.router].fields["choose"]
     if not isinstance(choose, Form):
         return "K"
-    return choose.get("k") or {"all": len(node.candidates), "fixed": 1}.get(choose.name, "K")
+    return choose.get("k") or {"all": len(node.candidates), "nonzero": len(node.candidates), "fixed": 1}.get(
+        choose.name, "K"
+    )
 
 
 def print_slots(slots: Sequence[int]) -> str:
@@ -153,11 +157,13 @@ def _rows(graph: Graph, node: Node, indent: str) -> list[tuple[str, str, str]]:
     keys = [key for key, _ in node.renames[0]] if node.renames else []
     new = [join_names([turn[i][1] for turn in node.renames]) for i in range(len(keys))]
     renames = [(f"{indent}  {key}", f"-> {names}", "") for key, names in zip(keys, new, strict=True)]
+    carried = [(f"{indent}  {taken}", f"=> {given} as {out}", "") for taken, given, out in node.carried]
     body = [row for inner in node.body for row in _rows(graph, inner, f"{indent}  ")]
-    return [(f"{indent}{node.id}", opening, type_of(graph, node)), *renames, *body, (f"{indent}}}", "", "")]
+    whole = (f"{indent}{node.id}", opening, type_of(graph, node))
+    return [whole, *renames, *carried, *body, (f"{indent}}}", "", "")]
 
 
-def _text(graph: Graph, node: Embed | Norm | Apply | Route | Join | Head) -> str:
+def _text(graph: Graph, node: Embed | Norm | Apply | Route | Presence | Join | Head) -> str:
     match node:
         case Embed():
             return f"embed(inputs) by {node.weights}"
@@ -170,11 +176,27 @@ def _text(graph: Graph, node: Embed | Norm | Apply | Route | Join | Head) -> str
         case Apply():
             gate = f" gate ({node.gate[0]} {node.gate[1]})" if node.gate else ""
             site = f" at {node.site}" if node.site else ""
-            return f"apply({_read(node.x, node.view)}) by {print_member(node.module, graph.module)}{gate}{site}"
+            where = f"{gate}{site}{_away(node.away)}"
+            return f"apply({_read(node.x, node.view)}) by {print_member(node.module, graph.module)}{where}"
+        case Presence():
+            return _presence(node)
         case Route():
             return _route(graph, node)
         case _:
             assert_never(node)
+
+
+def _away(away: str) -> str:
+    return f" away {away}" if away else ""
+
+
+def _presence(node: Presence) -> str:
+    words = [f"presence({node.away})"]
+    if node.route:
+        words.append(f"route {node.route} leaves ({' '.join(f'{slot}:{code}' for slot, code in node.leaves)})")
+    if node.back:
+        words.append(f"back {node.back}")
+    return " ".join(words)
 
 
 def _route(graph: Graph, node: Route) -> str:
@@ -187,7 +209,9 @@ def _route(graph: Graph, node: Route) -> str:
     words.append(f"runs {print_slots(node.runs)} skips {print_slots(node.skips)}")
     if node.banks:
         words.append(f"banks ({' '.join(print_slots(bank.slots) for bank in node.banks)})")
-    return " ".join(words)
+    if node.carries:
+        words.append(f"carries ({' '.join(node.carries)})")
+    return " ".join(words) + _away(node.away)
 
 
 def _read(x: str, view: str) -> str:

@@ -54,6 +54,8 @@ class RouteFacts:
     """Slots per token."""
     gate: str
     """The word of the gate."""
+    closes: bool = False
+    """Whether that gate can be exactly zero, so that its candidate does not run."""
 
     def slots(self, member: str) -> tuple[int, ...]:
         """Candidate slots that a member's name stands for."""

@@ -84,6 +84,8 @@ def spread(graph: Graph, route: Route, costs: Sequence[float]) -> Spread:
     chance, room = chances(graph, route), facts.most_share(router, graph.tokens)
     k, fixed = facts.chosen_per_token(router), facts.fixed_choice(router)
     cheap, dear = _picked(costs, k, fixed, cheap=True), _picked(costs, k, fixed, cheap=False)
+    if facts.may_pass(router):
+        cheap = set[int]()
     size = range(router.size)
     if facts.taken_shares(router, graph.tokens) is not None:
         return Spread(chance, chance, chance, chance, True, set(), dear)

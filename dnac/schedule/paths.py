@@ -34,6 +34,9 @@ def _choices(graph: Graph, route: Route, *, alike: bool) -> int:
     k = facts.chosen_per_token(router)
     if facts.taken_shares(router, graph.tokens) is not None:
         return 2**k  # each module takes the token or does not
+    if facts.may_pass(router):
+        works = sum(not traits.is_identity(graph, m) for m in route.candidates)
+        return 2 ** (works if alike else router.size)
     if not alike:
         return comb(router.size, k)
     identities = sum(traits.is_identity(graph, m) for m in route.candidates)

@@ -53,9 +53,16 @@ class Choice:
         """The slots of modules that choose their tokens; empty where tokens choose modules."""
         return self.choose.takers(params_of(self.choose, self.params.choose))
 
+    @cached_property
+    def takes_all(self) -> bool:
+        """Whether every token chooses every candidate, so that nothing is chosen."""
+        return self.k >= self.size and not self.takers and not self.choose.may_pass
+
     @property
     def what(self) -> str:
         """What the router does, in words."""
+        if self.choose.may_pass:
+            return f"chooses up to {self.k} of {self.size}"
         return f"lets {len(self.takers)} modules take tokens" if self.takers else f"chooses {self.k} of {self.size}"
 
     @cached_property
@@ -71,6 +78,7 @@ def facts_of(scored: tuple[Candidate, ...], fields: RouterParams, k: int = 0) ->
         identities=tuple(i for i, c in enumerate(scored) if c.is_identity),
         k=k,
         gate=fields.gate.name,
+        closes=words.kind("gate", fields.gate.name).closes,
     )
 
 

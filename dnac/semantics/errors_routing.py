@@ -229,6 +229,14 @@ def choice_without_router(span: Span, choice: str) -> Diagnostic:
     )  # fmt: skip
 
 
+def nothing_left(span: Span) -> Diagnostic:
+    """A router that asks for the module just left, where no step can have left any."""
+    return Diagnostic(
+        "DNA526", "no other routing step chooses among these modules, so a token never has left one of them", span,
+        "always none yet", help="declare the pool outside the `repeat`, or leave `last` out", severity="warning",
+    )  # fmt: skip
+
+
 def limit_below_demand(message: str, help_: str, span: Span, pool: Span) -> Diagnostic:
     """A capacity that even a level load exceeds."""
     return Diagnostic(
@@ -250,4 +258,41 @@ def decode_without_need(word: str, choice: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "DNA532", f"`decode = {word}` has nothing to replace: `choose = {choice}` looks at no other token", span,
         "not needed here", help="remove `decode`; it stands beside `choose = top_tokens(...)`",
+    )  # fmt: skip
+
+
+def gate_starts_closed(gate: str, message: str, help_: str, span: Span) -> Diagnostic:
+    """A gate with a true zero that is closed from the start."""
+    return Diagnostic("DNA540", f"`{gate}`: {message}", span, "starts closed", help=help_, severity="warning")
+
+
+def exit_as_step(span: Span) -> Diagnostic:
+    """A way out that no router chooses: every token would take it."""
+    return Diagnostic(
+        "DNA550", "`exit` is a member of a pool, for a router to choose", span, "every token would leave here",
+        help="write `pool go { body = transformer(heads = 4); out = exit() }` and `route go by ...`",
+    )  # fmt: skip
+
+
+def exit_always(span: Span) -> Diagnostic:
+    """A way out among the members that always run."""
+    return Diagnostic(
+        "DNA550", "`exit` is a member of a pool, for a router to choose", span, "every token would leave here",
+        help="take the exit out of `always`",
+    )  # fmt: skip
+
+
+def no_loop_to_leave(span: Span) -> Diagnostic:
+    """`exit(loop)` where no repeat is around."""
+    return Diagnostic(
+        "DNA551", "no `repeat` is around this routing step, so there is no loop to leave", span, "routes to `exit(loop)`",
+        help="put the step into a `repeat`, or write `exit()` to leave the net",
+    )  # fmt: skip
+
+
+def exit_of_branch(span: Span) -> Diagnostic:
+    """A way out inside a branch of a parallel: the other branches would go on."""
+    return Diagnostic(
+        "DNA552", "a token cannot leave inside a branch of `parallel`", span, "routes to an exit",
+        help="route to the exit before or behind the `parallel`",
     )  # fmt: skip

@@ -56,8 +56,7 @@ def _choose_params(choice: Choice) -> object:
 
 def _terms(choice: Choice) -> Iterator[Diagnostic]:
     """Losses on a score that does not learn, and biases on a choice that never varies."""
-    takes_all = choice.k >= choice.size and not choice.takers
-    is_fixed = takes_all or choice.choose.fixed(_choose_params(choice), choice.size) is not None
+    is_fixed = choice.takes_all or choice.choose.fixed(_choose_params(choice), choice.size) is not None
     for number, (term, kind) in enumerate(zip(choice.params.balance or (), _kinds(choice), strict=True)):
         span = choice.bound.at_item("balance", number, choice.text.span)
         if kind.loss is not None and (choice.params.frozen or not _learns(choice)):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dnac.ir.form import Form
-from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, WeightKind, params_of
+from dnac.kinds.base import BalanceKind, GateKind, GradKind, ScoreKind, WeightKind, params_of
 from dnac.kinds.limits import LimitKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import errors_values, words
@@ -26,7 +26,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     """
     faults = list(_choice_faults(choice)) or [*_must_say(choice), *_score_faults(choice), *_gradient(choice)]
     faults += _balance_faults(choice)
-    faults += [*_limit_faults(choice), *_decode_faults(choice)]
+    faults += [*_limit_faults(choice), *_decode_faults(choice), *_gate_faults(choice)]
     if not faults:
         faults += idle_faults(choice)
     errors_found = [f for f in faults if f.severity == "error"]
@@ -41,7 +41,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
 
 def _choice_faults(choice: Choice) -> Iterator[Diagnostic]:
     span = choice.bound.at("choose", choice.text.span)
-    if choice.size == 1 and not choice.takers:
+    if choice.size == 1 and choice.takes_all:
         yield errors.one_candidate(choice.over)
     params = params_of(choice.choose, choice.params.choose)
     for fault in (*choice.choose.fits(params, choice.facts), *choice.choose.check(params, choice.size)):
@@ -49,7 +49,7 @@ def _choice_faults(choice: Choice) -> Iterator[Diagnostic]:
 
 
 def _must_say(choice: Choice) -> Iterator[Diagnostic]:
-    if choice.k >= choice.size and not choice.takers:
+    if choice.takes_all:
         return
     if choice.params.weight is None:
         yield errors.weight_missing(choice.what, choice.text.span, words.names("weight"))
@@ -67,7 +67,7 @@ def _score_faults(choice: Choice) -> Iterator[Diagnostic]:
 def _gradient(choice: Choice) -> Iterator[Diagnostic]:
     """The router must learn through its weight, unless it does not learn or learns otherwise."""
     params = choice.params
-    if params.weight is None or params.frozen or (choice.size == 1 and not choice.takers):
+    if params.weight is None or params.frozen or (choice.size == 1 and choice.takes_all):
         return
     score: ScoreKind = words.kind("score", params.score.name)
     grad: GradKind = words.kind("grad", params.grad.name)
@@ -85,6 +85,15 @@ def _limit_faults(choice: Choice) -> Iterator[Diagnostic]:
     for fault in kind.check(params_of(kind, form), choice.facts):
         say = errors.limit_below_demand if fault.field == "below" else errors.limit_never_full
         yield say(fault.message, fault.help, span, choice.over)
+
+
+def _gate_faults(choice: Choice) -> Iterator[Diagnostic]:
+    """Gates that start closed."""
+    form = choice.params.gate
+    kind: GateKind = words.kind("gate", form.name)
+    span = choice.bound.at("gate", choice.text.span)
+    for fault in kind.starts(params_of(kind, form)):
+        yield errors.gate_starts_closed(form.name, fault.message, fault.help, span)
 
 
 def _decode_faults(choice: Choice) -> Iterator[Diagnostic]:
