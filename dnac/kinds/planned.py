@@ -8,8 +8,6 @@ from __future__ import annotations
 
 PLANNED: dict[tuple[str, str], str] = {
     # what a router reads
-    ("read", "step"): "the number of the routing step, so that a shared router can tell its turns apart",
-    ("read", "last"): "the module that the token has just left",
     ("read", "purse"): "what is left of the token's purse",
     ("read", "pooled"): "the mean of the stream over the sequence",
     ("read", "prefix_mean"): "the mean of the stream over the tokens so far",
@@ -24,13 +22,11 @@ PLANNED: dict[tuple[str, str], str] = {
     ("scope", "chunk"): "one decision for every chunk of tokens",
     ("scope", "batch"): "one decision for a whole batch",
     ("scope", "network"): "one decision for all inputs, as in architecture search",
-    ("gate", "relu_tanh"): "relu(tanh(z)), a gate with a true zero, as in dynamic token routing",
     # which candidates run
     ("choose", "threshold"): "every candidate whose gate is above a threshold",
     ("choose", "accumulate"): "halting once the gates add up to a threshold, as in adaptive computation time",
     ("choose", "gumbel"): "a Gumbel sample while training, the largest score at evaluation",
     ("choose", "sample"): "a sample from the gates",
-    ("choose", "nonzero"): "every candidate whose gate is not zero",
     ("limit", "purse"): "a purse that each token carries and modules charge",
     ("limit", "budget"): "a budget declared in the net",
     ("weight", "halting"): "the halting probability of the step, as in adaptive computation time",
@@ -45,7 +41,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
     ("balance", "router_bce"): "teaches the router to foresee the choice over tokens, as in Mixture-of-Recursions",
     # which keys a routed attention sees
-    ("sees", "history"): "keys of all earlier (token, iteration) pairs, as in Radial Networks",
     ("sees", "copied"): "keys copied from the state with which a token left, as in CALM",
     ("when", "train"): "a router that acts in training only",
     ("when", "eval"): "a router that acts at evaluation only",
@@ -53,7 +48,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("module", "chain"): "several declared modules in sequence as one; a `def module` makes fresh ones",
     ("module", "conv"): "a convolution over neighbouring tokens",
     ("module", "drop"): "a member that takes its tokens out of the sequence",
-    ("module", "exit"): "a member that ends a token's way, out of the loop or the net",
     ("module", "graph_conv"): "a convolution over a graph of tokens",
     ("module", "nested"): "nested slices of one module's weights",
     ("module", "position"): "positions that are added again inside a loop",
@@ -88,7 +82,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "top.sticky"): "a token that skipped once skips from then on",
     ("argument", "top_tokens.of"): "which tokens may be taken: all, or those that the step before took",
     ("argument", "capacity.eval"): "another factor at evaluation",
-    ("argument", "linear.per"): "one matrix for each module that the token may have left",
     ("argument", "router.bias"): "a bias written in the file",
     ("argument", "router.per"): "one decision for several tokens; say it by `scope`",
     ("argument", "router.start"): "initial routes",

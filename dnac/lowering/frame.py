@@ -36,6 +36,8 @@ class Frame:
     """[B] int64: global sample index."""
     carried: list[tuple[tuple[int, ...], str, Any]] = field(default_factory=list)
     """What attention of earlier routing steps left for `sees = module`: (modules, part, keys)."""
+    history: list[Any] = field(default_factory=list)
+    """Keys of all attention that ran so far at routing steps with `sees = history`, in order."""
     made: dict[Any, Any] = field(default_factory=dict)
     """What is made once per call and used in many places."""
 

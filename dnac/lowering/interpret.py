@@ -23,7 +23,7 @@ from dnac.ir.traits import is_identity
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
 from dnac.kinds.limits import Room
 from dnac.kinds.router import router_weights
-from dnac.lowering import survey
+from dnac.lowering import carried, survey
 from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.frame import frame_of
 from dnac.lowering.knobs import present_terms, scheduled_terms
@@ -31,7 +31,7 @@ from dnac.lowering.modules import PartPlan, increment, plans_by_set
 from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of
 from dnac.lowering.stepped import Stepped
-from dnac.lowering.turns import Names, Renamed, Results, Turn
+from dnac.lowering.turns import Names, Renamed, Results, Turn, turn_of
 from dnac.lowering.weights import Stack, has_bias, key_of, site_of, stack_of
 from dnac.passes.facts import fixed_choice
 from dnac.schedule import instructions as do
@@ -40,6 +40,8 @@ Values = dict[str, Any]
 
 
 Bound = Callable[[Values, Turn], None]
+Together = Callable[[Values, Turn, str], Any]
+"""(values, turn, pass) to what a bank makes; the pass is `keys`, `queries` (of keys that are there) or `whole`."""
 
 
 class Interpreter(ABC):
@@ -48,6 +50,8 @@ class Interpreter(ABC):
     name: str
     mix: Mix
     """Attention of a module that runs for all tokens."""
+    runs_banks_whole: bool = True
+    """Whether all keys of a bank are there before any of its queries looks at them."""
 
     def __init__(self, graph: Graph, schedule: do.Schedule, options: Options | None = None) -> None:
         self.graph = graph
@@ -56,7 +60,7 @@ class Interpreter(ABC):
         self.plans = plans_by_set(graph.modules, self.site)
         self.routers = {entry.name: router_of(entry) for entry in graph.routers}
         self.biased = {entry.name for entry in graph.routers if has_bias(entry)}
-        self.carries = any(router.sees == "module" for router in self.routers.values())
+        self.carries = any(router.sees in ("module", "history") for router in self.routers.values())
         """Whether some router sees keys of earlier routing steps."""
         self.scheduled = scheduled_terms(graph)
         self.names = Names(graph)
@@ -64,6 +68,8 @@ class Interpreter(ABC):
         """Router of each routing value."""
         self.ranks = dict(survey.bank_ranks(schedule.instructions))
         """First module and number of modules of each bank, in the order that its sort makes."""
+        self.mixing = survey.mixing_banks(graph, schedule.instructions)
+        """Banks of each routing value whose tokens see one another."""
         self.bound = [self.bind(i) for i in schedule.instructions]
         self.whole = self.names.whole(schedule.instructions)
         self.result = schedule.result
@@ -197,9 +203,12 @@ class Interpreter(ABC):
                 *(None if each is None else each[place] for each in (call.routes, call.route_masks, call.module_gates)),
                 room=room,
             )
+            held = {state: self._carried(values, turn, state) for state in i.carries}
+            given = given._replace(turn=turn.names.words[turn_of(i.site)], last=next(iter(held.values()), None))
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)
+            values |= {carried.value_name(state): carried.left(routing, was) for state, was in held.items()}
             turn.results.stats.append(routing.stats)
             turn.results.loads.setdefault(name, []).append(routing.load)
             if turn.frame.record:
@@ -234,16 +243,37 @@ class Interpreter(ABC):
     def _repeat(self, i: do.Repeat) -> Bound:
         body = [self.bind(inner) for inner in i.body]
         turns = self.names.turns(i)
+        along = tuple(map(carried.value_name, carried.states(i.body)))
 
         def act(values: Values, turn: Turn) -> None:
-            x = values[i.x]
+            x, states = values[i.x], {name: values[name] for name in along if name in values}
             for names in turns:
                 inner = Turn(turn.frame, turn.call, Renamed(turn.weights, names.keys), names, turn.results)
-                local: Values = {i.x: x}
+                local: Values = {i.x: x, **states}
                 for run in body:
                     run(local, inner)
-                x = local[i.result]
-            values[i.out] = x
+                x, states = local[i.result], {name: local[name] for name in along}
+            values |= {i.out: x, **states}
+
+        return act
+
+    def joint(self, i: do.Run, run: Together) -> Bound:
+        """A bank that sees history: keys of a routing step are there once all its modules have made theirs. The last
+        bank runs them all, first for their keys alone where that takes a pass of its own.
+        """
+        banks = self.mixing[i.routing]
+        waiting = f"{i.routing}.history"
+
+        def act(values: Values, turn: Turn) -> None:
+            values.setdefault(waiting, []).append((i.out, run))
+            if i.out != banks[-1]:
+                return
+            together = values.pop(waiting)
+            is_whole = self.runs_banks_whole and len(together) == 1
+            for _, each in () if is_whole else together:
+                each(values, turn, "keys")
+            for out, each in together:
+                values[out] = each(values, turn, "whole" if is_whole else "queries")
 
         return act
 
@@ -270,6 +300,11 @@ class Interpreter(ABC):
 
     def _dense_ops(self, turn: Turn, site: str, module: str, part: str, mix: Mix | None = None) -> DenseOps:
         return DenseOps(turn.frame, turn.names.words[site], turn.names.words[module], part, mix or type(self).mix)
+
+    def _carried(self, values: Values, turn: Turn, state: str) -> Tensor:
+        """What goes along with each token, as the step before left it."""
+        name = carried.value_name(state)
+        return values[name] if name in values else carried.initial(turn.call, self.graph.tokens, self.graph.is_text)
 
     def _source(self) -> Any:
         return params_of(catalogue.get("input", self.graph.input.name), self.graph.input)

@@ -54,6 +54,8 @@ class RowSet:
     """What every token would feed to the bank's first part, for `sees = everyone`."""
     carries: bool = False
     """Whether later routing steps may see the keys made here."""
+    only: str = "whole"
+    """For `sees = history`: `keys` to leave keys alone, `queries` where they are there already, else both."""
 
 
 @dataclass
@@ -101,6 +103,8 @@ class RowOps(ComposedOps):
         """Attention of each row among the keys it sees; [N, H, E]."""
         q, k, v = self._heads_of(project(x, self), heads, positions)
         own = self._keys(k, v)
+        if self.set.sees == "history":
+            return self._history(q, own, causal, window)
         seen = [own]
         if self.set.sees == "everyone":
             seen = [self._everyone(project, heads, positions)]
@@ -158,6 +162,21 @@ class RowOps(ComposedOps):
         if is_own:
             return seen
         return seen | dead if self.set.sees == "everyone" else seen & ~dead
+
+    def _history(self, q: Tensor, own: Keys, causal: bool, window: int | None) -> Tensor:
+        """Attention among all pairs so far, whichever modules made their keys; [N, H, E]."""
+        if self.set.only != "queries":
+            self.frame.history.append(own)
+        if self.set.only == "keys":
+            return q  # nobody reads what this pass makes
+        seen: list[Keys] = self.frame.history
+        at = self._token_positions()
+        dead = (self.set.module_BR < 0)[:, :, None]  # these see something, since a softmax is never of nothing
+        near = (in_reach(at, keys.positions, causal=causal, window=window) for keys in seen)
+        live = ((keys.module >= 0)[:, None, :] | dead for keys in seen)
+        mask = torch.cat([a & b for a, b in zip(near, live, strict=True)], dim=-1)
+        k, v = (torch.cat([getattr(keys, name) for keys in seen], dim=1) for name in ("k", "v"))
+        return to_bank(by_sdpa(self._in_token_order(q), k, v, mask).flatten(0, 1), self.set.rows)
 
     def _everyone(self, project: Callable[[Tensor, Ops], Tensor], heads: Heads, positions: Form) -> Keys:
         """Keys that each module of the bank makes of every token of the sequence."""

@@ -11,7 +11,7 @@ from dnac.kinds.base import ModuleKind
 from dnac.lowering import errors
 from dnac.text.diagnostic import Bag, Faults
 
-SEES = ("peers", "module", "everyone")
+SEES = ("peers", "module", "everyone", "history")
 
 
 def require_served(graph: Graph, lowering: str) -> None:

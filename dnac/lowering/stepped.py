@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dnac.lowering import survey
+from dnac.lowering import carried, survey
 from dnac.lowering.base import Call, Output, StepRecord, StepStats
 from dnac.lowering.frame import frame_of
 from dnac.lowering.routing import Load
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Run = Callable[..., Any]
 NO_REGION = "no two routing steps of it are equal"
-CARRIES = "attention sees keys of earlier routing steps (`sees = module`), so no two of them are equal"
+CARRIES = "attention sees keys of earlier routing steps (`sees = module` or `history`), so no two of them are equal"
 
 
 class Made(NamedTuple):
@@ -186,7 +186,9 @@ class Stepped:
     def _run(
         self, functions: Sequence[Run], weights: Mapping[str, Tensor], call: Call, training: bool, record: bool
     ) -> Output:
-        values: dict[str, Any] = {}
+        graph = self.interpreter.graph
+        names = map(carried.value_name, carried.states(self.instructions))
+        values: dict[str, Any] = {name: carried.initial(call, graph.tokens, graph.is_text) for name in names}
         stats: list[StepStats] = []
         records: list[StepRecord] = []
         losses: dict[str, Any] = {}
@@ -216,16 +218,19 @@ class Stepped:
         groups = tuple(_groups(self.instructions))
         for n, group in enumerate(groups):
             first = group[0]
+            along = tuple(map(carried.value_name, carried.states(group)))
             if isinstance(first, do.Repeat):
                 turns = self.interpreter.names.turns(first)
-                yield Piece(self.interpreter, first.body, turns, (first.x,), (first.result,), (first.out,))
+                takes, gives, outs = (first.x, *along), (first.result, *along), (first.out, *along)
+                yield Piece(self.interpreter, first.body, turns, takes, gives, outs)
                 continue
             inside = {i.out for i in group}
             before = (name for i in group for name in reads(i) if name not in inside)
             after = {name for later in groups[n + 1 :] for i in later for name in reads(i)}
             gives = tuple(i.out for i in group if i.out in {*after, self.interpreter.result})
             names = self.interpreter.names.whole(group)
-            yield Piece(self.interpreter, group, (names,), tuple(dict.fromkeys(before)), gives, gives)
+            gives = (*gives, *along)
+            yield Piece(self.interpreter, group, (names,), (*dict.fromkeys(before), *along), gives, gives)
 
 
 def _groups(instructions: Iterable[do.AnyInstruction]) -> Iterator[tuple[do.AnyInstruction, ...]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from dnac.ir.graph import Graph
+from dnac.passes import facts
 from dnac.schedule import instructions as do
 
 
@@ -98,3 +100,14 @@ def bank_ranks(instructions: Iterable[do.AnyInstruction]) -> Iterator[tuple[tupl
             yield (i.order, i.bank), (first, len(i.modules))
         elif isinstance(i, do.Repeat):
             yield from bank_ranks(i.body)
+
+
+def mixing_banks(graph: Graph, instructions: Iterable[do.AnyInstruction]) -> dict[str, tuple[str, ...]]:
+    """Of each routing value, the runs in order whose modules let tokens see one another."""
+    found: dict[str, tuple[str, ...]] = {}
+    for i in instructions:
+        if isinstance(i, do.Repeat):
+            found |= mixing_banks(graph, i.body)
+        elif isinstance(i, do.Run) and facts.mixes_tokens(graph, i.modules[0]):
+            found[i.routing] = (*found.get(i.routing, ()), i.out)
+    return found

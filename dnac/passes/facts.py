@@ -14,6 +14,7 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Member, RouterSet
 from dnac.kinds.base import ChooseKind, ModuleKind, Params, params_of
 from dnac.kinds.limits import LimitKind, Room
+from dnac.kinds.router import views
 from dnac.text.diagnostic import InternalError
 
 
@@ -29,6 +30,11 @@ def chosen_per_token(router: RouterSet) -> int:
     """K of a router: how many choices each token makes."""
     kind, params = _choose(router)
     return kind.k(params, router.size)
+
+
+def may_pass(router: RouterSet) -> bool:
+    """Whether a token chooses as many candidates as it likes, none too."""
+    return _choose(router)[0].may_pass
 
 
 def fixed_choice(router: RouterSet) -> tuple[int, ...] | None:
@@ -82,12 +88,17 @@ def mixes_tokens(graph: Graph, member: Member) -> bool:
 
 def reads_norm(router: RouterSet) -> bool:
     """Whether the router reads the pool's own norm, as its members do, and not the raw stream."""
-    return field(router, "read").name == "normed"
+    return any(view.name == "normed" for view in views(router.fields))
 
 
 def sees_own_step(router: RouterSet) -> bool:
     """Whether routed attention looks at keys of its own routing step alone."""
     return field(router, "sees").name in ("peers", "everyone")
+
+
+def sees_history(router: RouterSet) -> bool:
+    """Whether routed attention looks at the keys of every pair (token, step) so far."""
+    return field(router, "sees").name == "history"
 
 
 def _choose(router: RouterSet) -> tuple[ChooseKind, Params]:

@@ -23,7 +23,7 @@ from dnac.ir import traits
 from dnac.ir.form import Form
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Region, Route, RouterSet
 from dnac.kinds.base import EmbedKind, HeadKind, ModuleKind, ScoreKind, params_of
-from dnac.kinds.router import decode_score
+from dnac.kinds.router import decode_score, view_width
 from dnac.passes import facts
 from dnac.schedule.chance import Spread, chances, spread
 from dnac.schedule.sizes import Sizes
@@ -62,13 +62,16 @@ class _Keys(NamedTuple):
     """Which of a full segment's keys are there for a routed token."""
 
     others: float = 1.0
-    """Chance of each other token of this step."""
+    """Keys that each other token has at this step: the chance that it is in the same module, or under `history` the
+    mean number of its modules that make keys."""
     before: float = 0.0
-    """Times that all tokens, itself too, ran here at earlier steps whose keys it sees."""
+    """Keys that each token, itself too, has from earlier steps."""
+    own: float = 0.0
+    """Keys that the token itself has at this step from its other choices."""
 
     def seen(self, full: float) -> float:
         """Mean number of keys, itself always among them; 0 for what sees none."""
-        return 1.0 + self.others * (full - 1.0) + self.before * full if full else 0.0
+        return 1.0 + self.own + self.others * (full - 1.0) + self.before * full if full else 0.0
 
 
 class RouteCost(NamedTuple):
@@ -163,7 +166,7 @@ class Costs(Sizes):
         router = self.graph.router[node.router]
         # a slot that does not run costs nothing: identities, and all slots of a folded choice
         params = [self.module_params(m.set) if i in node.runs else 0 for i, m in enumerate(node.candidates)]
-        full = [self.module_flops(m.set, _Keys(1.0, self._before(node, m, 1.0))) for m in node.candidates]
+        full = [self.module_flops(m.set, self._most_keys(node, m)) for m in node.candidates]
         found = spread(self.graph, node, full)
         active = Range(
             sum(params[i] for i in found.fewest),
@@ -180,7 +183,8 @@ class Costs(Sizes):
     def _score_flops(self, router: RouterSet) -> float:
         scores = [facts.field(router, "score"), decode_score(router.fields)]
         kinds: list[tuple[ScoreKind, Form]] = [(catalogue.get("score", s.name), s) for s in scores if s is not None]
-        return sum(kind.flops(params_of(kind, form), self.graph.width, router.size) for kind, form in kinds)
+        width = view_width(router.fields, self.graph.width, router.size)
+        return sum(kind.flops(params_of(kind, form), width, router.size) for kind, form in kinds)
 
     def _slot(self, node: Route, slot: int, found: Spread) -> Range:
         """The cost of one slot, by how often it is chosen in each case."""
@@ -188,6 +192,9 @@ class Costs(Sizes):
         everyone = facts.field(self.graph.router[node.router], "sees").name == "everyone"
         if everyone:
             keys = (_Keys(), _Keys(), _Keys())
+        elif facts.sees_history(self.graph.router[node.router]):
+            mean = self._mean_keys(node, chance)
+            keys = (mean if found.is_fixed or chance == 1.0 else _Keys(0.0), mean, self._most_keys(node, member))
         else:
             alone = _Keys(others=chance if found.is_fixed else float(chance == 1.0))
             together = _Keys(found.together[slot], self._before(node, member, 1.0))
@@ -196,6 +203,42 @@ class Costs(Sizes):
         extra = self._key_flops(member.set) if everyone else 0.0
         cases = zip((found.least[slot], chance, found.most[slot]), keys, strict=True)
         return Range(*(share * self.module_flops(member.set, k) + (1.0 - share) * extra for share, k in cases))
+
+    def _most_keys(self, node: Route, member: Member) -> _Keys:
+        """All tokens in the same modules, at this step and at those before."""
+        if not facts.sees_history(self.graph.router[node.router]):
+            return _Keys(1.0, self._before(node, member, 1.0))
+        here, before = self._pairs[node.step].max, self._pairs_before[node.step].max
+        return _Keys(here, before, max(0.0, here - 1.0))
+
+    def _mean_keys(self, node: Route, chance: float) -> _Keys:
+        """Expected keys under `history`, of a token that is in a module with this chance."""
+        here, k = self._pairs[node.step].expected, facts.chosen_per_token(self.graph.router[node.router])
+        own = (k - 1) * (here - chance) / (k - chance) if k > chance else 0.0
+        return _Keys(here, self._pairs_before[node.step].expected, max(0.0, own))
+
+    @cached_property
+    def _pairs(self) -> dict[int, Range]:
+        """Keys that one token leaves in the history at each routing step that shares it."""
+        found: dict[int, Range] = {}
+        for node in self._all_routes:
+            router = self.graph.router[node.router]
+            if facts.sees_history(router):
+                mixing = {m.set for m in node.candidates if facts.mixes_tokens(self.graph, m)}
+                slots = [i for i in node.runs if node.candidates[i].set in mixing]
+                chance = chances(self.graph, node)
+                most = min(len(slots), facts.chosen_per_token(router))
+                found[node.step] = Range(0.0, sum(chance[i] for i in slots), float(most))
+        return found
+
+    @cached_property
+    def _pairs_before(self) -> dict[int, Range]:
+        """Keys that one token has in the history when a routing step begins."""
+        found, sofar = dict[int, Range](), Range()
+        for step in sorted(self._pairs):
+            found[step] = sofar
+            sofar = sofar.plus(self._pairs[step])
+        return found
 
     def _before(self, node: Route, member: Member, chance: float | None) -> float:
         """Chances that a token ran here at earlier steps, summed; `chance` in place of each, if given."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnac.ir.graph import Apply, Member, Route
 from dnac.semantics import errors_routing as errors
+from dnac.semantics import history
 from dnac.semantics.choice import never_varies
 from dnac.semantics.draft import Draft
 from dnac.semantics.naming import plain
@@ -13,6 +14,7 @@ def check(draft: Draft) -> None:
     """Add warnings about modules that nothing can reach."""
     if draft.bag.has_errors:
         return
+    history.check(draft)
     reached, warned = _reached(draft), set[str]()
     for name, modules in draft.modules.items():
         missing = _missing(reached.get(name, set()), modules.count)

@@ -20,7 +20,7 @@ def everything(sees: str = "peers", **more: object) -> Graph:
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)
-@pytest.mark.parametrize("sees", ["peers", "module", "everyone"])
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
 def test_later_tokens_change_nothing_before_them(sees: str, lowering: str) -> None:
     net = network(everything(sees), lowering)
     inputs = inputs_for(net.graph)
@@ -45,7 +45,7 @@ def test_without_a_causal_mask_later_tokens_are_seen(lowering: str) -> None:
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)
-@pytest.mark.parametrize("sees", ["peers", "module", "everyone"])
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
 def test_a_sequence_does_not_depend_on_its_batch(sees: str, lowering: str) -> None:
     net = network(everything(sees), lowering)
     inputs = inputs_for(net.graph, batch=4)

@@ -26,7 +26,7 @@ def poison(monkeypatch: pytest.MonkeyPatch):
     return lambda: monkeypatch.setattr(gmm.torch, "empty", nan_empty)
 
 
-@pytest.mark.parametrize("sees", ["peers", "module", "everyone"])
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
 @pytest.mark.parametrize("choice", [[0, 3], [3, 4], [-1, 4], [2, -1]])
 def test_poisoned_memory_changes_nothing_in_two_backward_passes(choice: list[int], sees: str, poison) -> None:
     graph = routed([BLOCKS, ("m", 1, MLP), SKIP], choose=form("top", k=2), sees=form(sees))

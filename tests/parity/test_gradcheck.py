@@ -20,7 +20,7 @@ PARTS = (
 
 @pytest.mark.parametrize("lowering", ["reference", "portable"])
 @pytest.mark.parametrize("combine", ["delta", "in_branch"])
-@pytest.mark.parametrize("sees", ["peers", "module", "everyone"])
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
 def test_gradients_are_the_derivatives(sees: str, combine: str, lowering: str) -> None:
     graph = routed(
         [("x", 2, PARTS), SKIP],

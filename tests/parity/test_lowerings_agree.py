@@ -53,6 +53,8 @@ FIELDS = {
     "aux per sequence": {"balance": (form("aux", weight=0.1, per="sequence"),)},
     "module": {"sees": form("module")},
     "everyone": {"sees": form("everyone")},
+    "history": {"sees": form("history")},
+    "history in branch": {"sees": form("history"), "combine": form("in_branch")},
     "all": {"choose": form("all")},
     "top 4 of 4": {"choose": form("top", k=4)},
     "jitter": {"noise": form("jitter", share=0.1)},
@@ -71,6 +73,18 @@ def test_every_kind_runs_alike(kind: str, k: int) -> None:
 @pytest.mark.parametrize("kind", ["two banks", "single modules", "attention after mlp", "two attentions", "rope"])
 def test_every_kind_sees_alike(kind: str, sees: str) -> None:
     require_equal(routed(KINDS[kind], choose=TOP2, sees=form(sees)))
+
+
+@pytest.mark.parametrize(
+    "kind", ["two banks", "single modules", "attention after mlp", "grouped keys", "window", "rope"]
+)
+def test_every_kind_sees_history_alike(kind: str) -> None:
+    require_equal(routed(KINDS[kind], steps=3, choose=TOP2, sees=form("history")))
+
+
+def test_banks_of_unlike_modules_share_one_history() -> None:
+    block = (Part("m", graphs.mlp()), Part("a", graphs.attention(window=3)))
+    require_equal(routed([("a", 2, ATTENTION), ("b", 2, block), SKIP], steps=3, choose=TOP2, sees=form("history")))
 
 
 @pytest.mark.parametrize("k", [1, 2])
@@ -136,7 +150,7 @@ CORNERS = {
 }
 
 
-@pytest.mark.parametrize("sees", ["peers", "module", "everyone"])
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
 @pytest.mark.parametrize("corner", CORNERS)
 def test_corners_of_the_choice_run_alike(corner: str, sees: str) -> None:
     slots = CORNERS[corner]

@@ -43,6 +43,11 @@ EVERYONE: Sets = (
     {i: [(j, 0) for j in range(i + 1)] for i in (0, 1, 2, 4)},
     {i: [(j, 1) for j in range(i + 1)] for i in range(5)},
 )
+# every pair (token, step) that attended so far, whichever module made its keys; token 3 skipped the first step
+HISTORY: Sets = (
+    {i: [(j, 0) for j in (0, 1, 2, 4) if j <= i] for i in (0, 1, 2, 4)},
+    {i: [(j, 0) for j in (0, 1, 2, 4) if j <= i] + [(j, 1) for j in range(i + 1)] for i in range(5)},
+)
 IMAGE: Sets = (
     {0: [(0, 0), (2, 0), (4, 0)], 1: [(1, 0)], 2: [(0, 0), (2, 0), (4, 0)], 4: [(0, 0), (2, 0), (4, 0)]},
     {
@@ -63,6 +68,7 @@ CASES = {
     "peers": ({}, "peers", PEERS),
     "module": ({}, "module", MODULE),
     "everyone": ({}, "everyone", EVERYONE),
+    "history": ({}, "history", HISTORY),
     "peers of an image": ({"causal": False}, "peers", IMAGE),
     "a window counts positions": ({"window": 3}, "peers", WINDOW),
 }

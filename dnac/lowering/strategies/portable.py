@@ -11,6 +11,7 @@ dispatch in sorted order; those belong in a strategy of their own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -72,7 +73,7 @@ class Portable(Interpreter):
         # keys of a later part's attention need the parts before it, for every token
         is_dense = sees == "everyone" and any(plan.kind.mixes_tokens for plan in plans[1:])
 
-        def act(values: Values, turn: Turn) -> None:
+        def bank(values: Values, turn: Turn, only: str) -> tuple[BankRows, Tensor]:
             def weights(plan: PartPlan) -> dict[str, Tensor]:
                 return {name: stack.of(turn.weights) for name, stack in keys[plan.name].items()}
 
@@ -86,9 +87,15 @@ class Portable(Interpreter):
                 made_ND = self._for_every_token(i, turn, routing, rows, x_BTD, run)
             else:
                 inner = None if routing.inner is None else to_bank(routing.inner.flatten(), rows)
-                made_ND = run(x_ND, self._row_set(i, turn, routing.ids, rows, x_BTD, sees), inner)
-            values[i.out] = rows, torch.where(rows.live[:, None], made_ND, 0)
+                places = replace(self._row_set(i, turn, routing.ids, rows, x_BTD, sees), only=only)
+                made_ND = run(x_ND, places, inner)
+            return rows, torch.where(rows.live[:, None], made_ND, 0)
 
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = bank(values, turn, "whole")
+
+        if sees == "history" and i.out in self.mixing.get(i.routing, ()):
+            return self.joint(i, bank)
         return act
 
     def combine(self, i: do.Combine) -> Bound:

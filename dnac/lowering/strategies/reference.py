@@ -41,6 +41,7 @@ class Reference(Interpreter):
 
     name = "reference"
     mix = staticmethod(among_all)
+    runs_banks_whole = False
 
     def sort(self, i: do.Sort) -> Bound:
         """Nothing is sorted."""
@@ -59,7 +60,7 @@ class Reference(Interpreter):
         plans = self.plans[i.modules[0].set]
         keys = {member: self._keys((member,)) for member in i.modules}
 
-        def act(values: Values, turn: Turn) -> None:
+        def run(values: Values, turn: Turn, only: str) -> dict[int, Tensor]:
             routing: Routing = values[i.routing]
             made: dict[int, Tensor] = {}
             for slot, member in zip(i.make.slots, i.modules, strict=True):
@@ -67,15 +68,20 @@ class Reference(Interpreter):
                 def weights(plan: PartPlan, member: Any = member) -> dict[str, Tensor]:
                     return {name: stack.of(turn.weights)[0] for name, stack in keys[member][plan.name].items()}
 
-                mixes = self._mixes(i, turn, str(member), (routing.ids == slot).any(-1))
+                mixes = self._mixes(i, turn, str(member), (routing.ids == slot).any(-1), only)
                 ops = lambda plan, member=str(member), mixes=mixes: self._dense_ops(
                     turn, i.site, member, plan.name, mixes(plan.name)
                 )
                 inner, _ = slot_scales(routing, slot)
                 scaled = inner if routing.inner is not None else None
                 made[slot] = increment(plans, weights, values[i.rows], ops, scaled)
-            values[i.out] = made
+            return made
 
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = run(values, turn, "whole")
+
+        if self._sees(i) == "history" and i.out in self.mixing.get(i.routing, ()):
+            return self.joint(i, run)
         return act
 
     def combine(self, i: do.Combine) -> Bound:
@@ -94,9 +100,12 @@ class Reference(Interpreter):
 
         return act
 
-    def _mixes(self, i: do.Run, turn: Turn, member: str, chosen_BT: Tensor) -> Callable[[str], Mix]:
+    def _sees(self, i: do.Run) -> str:
+        return self.routers[self.router_at[i.routing]].sees
+
+    def _mixes(self, i: do.Run, turn: Turn, member: str, chosen_BT: Tensor, only: str) -> Callable[[str], Mix]:
         """Attention of one routed module, by `sees` of its router."""
-        sees = self.routers[self.router_at[i.routing]].sees
+        sees = self._sees(i)
         number = turn.names.numbers[member]
 
         def mixes(part: str) -> Mix:
@@ -105,7 +114,15 @@ class Reference(Interpreter):
                 near = in_reach(at, at, causal=causal, window=window)[None]
                 if sees == "everyone":
                     return written_out(q, k, v, near)
+                if only == "keys":
+                    frame.history.append((k, v, chosen_BT))
+                    return q  # nobody reads what this pass makes
                 itself = torch.eye(len(at), dtype=torch.bool, device=at.device)
+                if sees == "history":  # a token that is not here sees itself, since a softmax is never of nothing
+                    seen = [near & chosen[:, None, :] for _, _, chosen in frame.history]
+                    seen[-1] = seen[-1] | itself & ~chosen_BT[:, :, None]
+                    keys, values = (torch.cat(every, dim=1) for every in list(zip(*frame.history, strict=True))[:2])
+                    return written_out(q, keys, values, torch.cat(seen, dim=-1))
                 steps = frame.earlier((number,), part) if sees == "module" else []
                 visible = [near & chosen[:, None, :] for _, _, chosen in steps]
                 visible.append(near & chosen_BT[:, None, :] | itself)

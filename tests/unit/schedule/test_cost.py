@@ -105,3 +105,18 @@ def test_instructions_sum_to_the_network_and_passes_add_no_work(level: str) -> N
         assert found == pytest.approx(Costs(lowered).flops)
         assert all(a <= b + 1e-6 for a, b in zip(found, Costs(graph).flops, strict=True))
         assert found.min <= found.expected + 1e-6 and found.expected <= found.max + 1e-6
+
+
+def test_history_sees_every_pair_so_far() -> None:
+    """Four blocks and a skip, one choice: at step 2 each token has left a key at 4 of 5 steps before, on average."""
+    graph = tiny_text(sees=form("history"))
+    p, pairs = 1 / 5, 4 / 5
+    seen = 1 + pairs * (KEYS - 1) + 2 * pairs * KEYS
+    want = Range(ROUTER, ROUTER + 4 * p * (BLOCK + 4 * D * seen), ROUTER + BLOCK + 4 * D * 3 * KEYS)
+    assert step_cost(graph, step=2) == pytest.approx(want)
+
+
+def test_history_holds_all_choices_of_a_token() -> None:
+    """Five of five: each token leaves four keys a step, and sees its own four."""
+    cost = step_cost(tiny_text(k=5, sees=form("history")), step=1)
+    assert cost.min == cost.expected == cost.max == pytest.approx(ROUTER + 4 * (BLOCK + 4 * D * 8 * KEYS))
