@@ -30,6 +30,9 @@ class Origin:
         return f"{self.path}:{self.line}:{self.column}"
 
 
+EXIT = "exit"
+"""The one kind that graphs know by its word: no other decides whether a token is there at later nodes."""
+
 # --- sets of weights -------------------------------------------------------------------------
 
 
@@ -39,6 +42,13 @@ class Part:
 
     name: str
     kind: Form
+
+
+def exits_of(parts: tuple[Part, ...]) -> str:
+    """`loop` or `net` for the parts of a way out; empty for all others."""
+    if len(parts) != 1 or parts[0].kind.name != EXIT:
+        return ""
+    return str(parts[0].kind["of"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,13 @@ class ModuleSet:
 
     @property
     def is_identity(self) -> bool:
-        """Whether the module leaves the stream as it is."""
-        return not self.parts
+        """Whether the module leaves the stream as it is: no parts, or a way out alone."""
+        return not self.parts or bool(self.exits)
+
+    @property
+    def exits(self) -> str:
+        """`loop` or `net`: what a token leaves that chooses the module; empty for all but exits."""
+        return exits_of(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,16 @@ class SharedSet:
     role: Literal["embed", "head", "norm"]
     name: str
     kind: Form
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSet:
+    """A limit on what routers may spend: `flops{target, per, by, of}`, and the routers that it covers."""
+
+    name: str
+    kind: Form
+    routers: tuple[str, ...]
     origin: Origin | None = field(default=None, compare=False)
 
 
@@ -122,6 +147,7 @@ class Apply:
     """Every token through one module: `x + f(view)`; `view` is `x` unless a pool owns the norm.
 
     `gate` = (router, candidate slot) where a folded fixed choice keeps its weight.
+    `away` = the presence that says which tokens are here; empty where all are.
     """
 
     id: str
@@ -130,6 +156,7 @@ class Apply:
     module: Member
     gate: tuple[str, int] | None = None
     site: str = ""
+    away: str = ""
     origin: Origin | None = field(default=None, compare=False)
 
 
@@ -140,7 +167,9 @@ class Route:
     `candidates` are scored, in order of declaration. `always` are modules that run for every token
     with weight one and are not scored. `runs` are candidate slots that can be chosen and have work
     to do, `skips` those that are identity. `banks` cover `runs` once `stack_same_kind` has run.
-    `site` is the label with its turns (`hop[17]`), `step` the routing step counted from 0.
+    `site` is the label with its turns (`hop[17]`), `step` the routing step counted from 0. `away` =
+    the presence that says which tokens are here; empty where all are. Those that are not choose nothing.
+    `carries` names what goes along with each token, which this step reads and changes (`last`).
     """
 
     id: str
@@ -154,6 +183,25 @@ class Route:
     runs: tuple[int, ...] = ()
     skips: tuple[int, ...] = ()
     banks: tuple[Bank, ...] = ()
+    away: str = ""
+    carries: tuple[str, ...] = ()
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Which tokens are here, [B, T]: 0 for those that are, 1 for those that left the net, 1 + d for
+    those that left a loop inside d - 1 others. No stream: nodes that change the stream name it.
+
+    `away` is the presence before; empty: all are here. Tokens that chose one of `leaves` = (slot, code)
+    at the node `route` leave; those whose code is `back` or more come back (0: nobody does).
+    """
+
+    id: str
+    away: str = ""
+    route: str = ""
+    leaves: tuple[tuple[int, int], ...] = ()
+    back: int = 0
     origin: Origin | None = field(default=None, compare=False)
 
 
@@ -183,6 +231,9 @@ class Region:
     """Equal turns rolled into one: `body` is the first turn and reads `x`; the last node's value
     feeds the next turn. `renames[t]` maps each name of the first turn (weights, sites) to that of
     turn t; `steps[t]` is the first routing step of turn t.
+
+    `carried` are values beside the stream that a turn reads and hands on: (the one that the first turn
+    reads, the value of the body that the next turn reads in its place, its name behind the region).
     """
 
     id: str
@@ -190,10 +241,11 @@ class Region:
     body: tuple[Node, ...]
     renames: tuple[tuple[tuple[str, str], ...], ...]
     steps: tuple[int, ...]
+    carried: tuple[tuple[str, str, str], ...] = ()
     origin: Origin | None = field(default=None, compare=False)
 
 
-Node = Embed | Norm | Apply | Route | Join | Head | Region
+Node = Embed | Norm | Apply | Route | Presence | Join | Head | Region
 
 
 @dataclass(frozen=True)
@@ -214,6 +266,7 @@ class Graph:
     routers: tuple[RouterSet, ...]
     nodes: tuple[Node, ...]
     asserts: tuple[str, ...] = ()
+    budgets: tuple[BudgetSet, ...] = ()
 
     @cached_property
     def module(self) -> dict[str, ModuleSet]:

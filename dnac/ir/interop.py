@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Presence, Region, Route
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -59,7 +59,7 @@ class _View:
         match node:
             case Embed():
                 self._link(SOURCE, self._node(name, "stream", node.weights, node))
-            case Norm():
+            case Norm() | Presence():
                 return
             case Head():
                 name = self._node(SINK, "logits", node.weights, node)
@@ -83,7 +83,7 @@ class _View:
         for t, body in enumerate(traits.turns(node)):
             for inner in body:
                 self.add(inner, f"@{t}")
-            self.streams[node.x] = self.streams[body[-1].id]
+            self.streams[node.x] = self.streams[traits.last_stream(body).id]
         last, self.streams[node.x] = self.streams[node.x], before
         return last
 

@@ -23,6 +23,7 @@ RESERVED = ("true", "false", "inf", "nan")
 def print_graph(graph: Graph) -> str:
     """The whole graph as text, ending in a line break; `read_graph` gives an equal graph."""
     head = [f"net {graph.name} width={graph.width} tokens={graph.tokens}", f"input {print_form(graph.input)}"]
+    head += [f"budget {b.name} over ({join_names(b.routers)}) = {print_form(b.kind)}" for b in graph.budgets]
     head += [f"assert {json.dumps(text, ensure_ascii=False)}" for text in graph.asserts]
     tables = _aligned(
         [

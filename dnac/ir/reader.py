@@ -12,6 +12,7 @@ from dnac.ir.forms import FormReader, read_form
 from dnac.ir.graph import (
     Apply,
     Bank,
+    BudgetSet,
     Embed,
     Graph,
     Head,
@@ -21,6 +22,7 @@ from dnac.ir.graph import (
     Node,
     Norm,
     Part,
+    Presence,
     Region,
     Route,
     RouterSet,
@@ -31,9 +33,11 @@ from dnac.ir.printer import type_of
 
 _HEAD = re.compile(r"net (\S+) width=(\d+) tokens=(\d+)")
 _TABLE = re.compile(r"(embed|head|norm|module|router)\s+(\S+)(?:\s+(?:x|of)\s+(\d+))?\s+=\s(.*)")
+_BUDGET = re.compile(r"budget (\S+) over \(([^)]*)\) = (.*)")
 _PART = re.compile(r"(?: \+ )?(\w[\w.\[\]]*): ")
 _ARGUMENT = re.compile(r"(\w+)\s+(\([^)]*\)|\S+)")
 _NODE = re.compile(r"(\S+)\s+=\s(\w+)\(([^)]*)\)(.*?)(?:\s+:\s(.*))?")
+_CARRIED = re.compile(r"(\S+)\s+=> (\S+) as (\S+)")
 _SLICE = re.compile(r"(.+)\[(\d+)(?::(\d+))?\]")
 
 
@@ -74,6 +78,9 @@ class _Reader:
             self.net = replace(self.net, input=read_form(rest))
         elif word == "assert":
             self.net = replace(self.net, asserts=(*self.net.asserts, str(json.loads(rest))))
+        elif found := _BUDGET.fullmatch(line):
+            made = BudgetSet(found[1], read_form(found[3]), tuple(split_names(found[2])))
+            self.net = replace(self.net, budgets=(*self.net.budgets, made))
         elif found := _TABLE.fullmatch(line):
             self._table(found[1], found[2], found[3], found[4])
         else:
@@ -116,7 +123,10 @@ class _Reader:
         if word == "apply":
             gate = (more["gate"][0], int(more["gate"][1])) if "gate" in more else None
             (module,) = self._members(more["by"])
-            return Apply(name, reads[0], reads[-1], module, gate, site)
+            return Apply(name, reads[0], reads[-1], module, gate, site, more.get("away", [""])[0])
+        if word == "presence":
+            pairs = tuple((int(a), int(b)) for a, b in (text.split(":") for text in more.get("leaves", [])))
+            return Presence(name, reads[0], more.get("route", [""])[0], pairs, int(more.get("back", ["0"])[0]))
         if word == "route":
             return self._route(Route(name, reads[0], reads[-1], site, int(more["step"][0]), more["by"][0], ()), more)
         raise ValueError(f"no node is called {word}")
@@ -132,22 +142,28 @@ class _Reader:
             runs=_slots(more["runs"][0]),
             skips=_slots(more["skips"][0]),
             banks=banks,
+            carries=tuple(name for text in more.get("carries", []) for name in text.split()),
+            away=more.get("away", [""])[0],
         )
 
     def _region(self, name: str, x: str, rest: str) -> Region:
         steps = tuple(int(s) for s in rest.replace("{", " ").split()[1:])
         keys: list[tuple[str, list[str]]] = []
         body: list[Node] = []
+        carried: list[tuple[str, str, str]] = []
         for _, line in self.lines:
             if line == "}":
                 break
+            if found := _CARRIED.fullmatch(line):
+                carried.append((found[1], found[2], found[3]))
+                continue
             key, arrow, new = line.partition("->")
             if arrow:
                 keys.append((key.strip(), split_names(new)))
             else:
                 body.append(self._node(line))
         renames = tuple(tuple((key, new[t]) for key, new in keys) for t in range(len(steps)))
-        return Region(name, x, tuple(body), renames, steps)
+        return Region(name, x, tuple(body), renames, steps, tuple(carried))
 
     def _members(self, texts: list[str]) -> tuple[Member, ...]:
         return tuple(member for text in texts for member in self._group(text))

@@ -10,18 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Presence, Region, Route
 
 
 def inputs(node: Node) -> tuple[str, ...]:
-    """The values that a node reads, the stream first."""
+    """The values that a node reads, the stream first where it reads one."""
     match node:
         case Embed():
             return ()
-        case Norm() | Head() | Region():
+        case Norm() | Head():
             return (node.x,)
+        case Region():
+            return (node.x, *(taken for taken, _, _ in node.carried))
         case Apply() | Route():
-            return (node.x, node.view)
+            return (node.x, node.view, *((node.away,) if node.away else ()))
+        case Presence():
+            return tuple(value for value in (node.away, node.route) if value)
         case Join():
             return (node.x, *(value for branch in node.branches for value in branch))
         case _:
@@ -37,10 +41,14 @@ def reading(node: Node, values: Mapping[str, str]) -> Node:
     match node:
         case Embed():
             return node
-        case Norm() | Head() | Region():
+        case Norm() | Head():
             return replace(node, x=new(node.x))
+        case Region():
+            return replace(node, x=new(node.x), carried=tuple((new(a), b, c) for a, b, c in node.carried))
         case Apply() | Route():
-            return replace(node, x=new(node.x), view=new(node.view))
+            return replace(node, x=new(node.x), view=new(node.view), away=new(node.away))
+        case Presence():
+            return replace(node, away=new(node.away), route=new(node.route))
         case Join():
             return replace(node, x=new(node.x), branches=tuple(tuple(map(new, b)) for b in node.branches))
         case _:
@@ -58,7 +66,7 @@ def named(node: Node) -> tuple[str, ...]:
             return (node.module.set, *((node.gate[0],) if node.gate else ()), *((node.site,) if node.site else ()))
         case Route():
             return (node.router, node.site, *(m.set for m in (*node.candidates, *node.always)))
-        case Join():
+        case Join() | Presence():
             return ()
         case Region():
             return tuple(name for inner in node.body for name in named(inner))
@@ -92,7 +100,7 @@ def renamed(node: Node, new: Mapping[str, str], steps: int = 0) -> Node:
                 candidates=tuple(map(member, node.candidates)),
                 always=tuple(map(member, node.always)),
             )
-        case Join():
+        case Join() | Presence():
             return node
         case Region():
             raise TypeError("regions are not nested")
@@ -125,6 +133,26 @@ def parts(graph: Graph, member: Member) -> tuple[Part, ...]:
 def is_identity(graph: Graph, member: Member) -> bool:
     """Whether a module leaves the stream as it is."""
     return graph.module[member.set].is_identity
+
+
+def exits(graph: Graph, member: Member) -> str:
+    """`loop` or `net`: what a token leaves that chooses the module; empty for all but exits."""
+    return graph.module[member.set].exits
+
+
+def leaves(graph: Graph, route: Route) -> tuple[int, ...]:
+    """Candidate slots of exits."""
+    return tuple(slot for slot, member in enumerate(route.candidates) if exits(graph, member))
+
+
+def is_stream(node: Node) -> bool:
+    """Whether the node's value is a stream: not a view of one, and not who is here."""
+    return not isinstance(node, (Norm, Presence))
+
+
+def last_stream(nodes: Iterable[Node]) -> Node:
+    """The node whose value is the stream behind them all."""
+    return [node for node in nodes if is_stream(node)][-1]
 
 
 def make(graph: Graph, name: str) -> object:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Presence, Region, Route
 from dnac.text.diagnostic import InternalError
 
 Rule = Callable[[Graph], Iterator[str]]
@@ -38,19 +38,23 @@ def single_assignment(graph: Graph) -> Iterator[str]:
     """Each value is made once, and read only after it was made."""
     known: set[str] = set()
     for scope, x in _scopes(graph):
-        seen = known if scope is graph.nodes else {x}
+        seen = known if scope is graph.nodes else {x, *_carried(graph, scope)}
         for node in scope:
             missing = [value for value in traits.inputs(node) if value not in seen]
             yield from (f"{node.id} reads {value}, which is not made before it" for value in missing)
             if node.id in known or node.id in seen:
                 yield f"{node.id} is made twice"
             seen.add(node.id)
+            if isinstance(node, Region):
+                seen.update(out for _, _, out in node.carried)
 
 
 def streams_flow(graph: Graph) -> Iterator[str]:
     """Only streams are changed; a view is the stream itself or its norm."""
     norms = {n.id: n.x for n in _all_nodes(graph) if isinstance(n, Norm)}
     for node in _all_nodes(graph):
+        if isinstance(node, Presence):
+            continue
         if not isinstance(node, Embed) and node.x in norms:
             yield f"{node.id} takes the norm {node.x} for a stream"
         if isinstance(node, (Apply, Route)) and node.view != node.x and norms.get(node.view) != node.x:
@@ -172,8 +176,12 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
         keys = tuple(key for key, _ in node.renames[0])
         if any(isinstance(inner, (Region, Embed, Head)) for inner in node.body) or not node.body:
             yield f"{node.id} holds what no turn may hold"
-        if isinstance(node.body[-1], Norm):
+        if isinstance([n for n in node.body if not isinstance(n, Presence)][-1], Norm):
             yield f"{node.id} ends in a norm, which is no stream"
+        made = {inner.id for inner in node.body if isinstance(inner, Presence)}
+        for taken, given, _ in node.carried:
+            if given not in made and given != taken:
+                yield f"{node.id} hands on {given}, which no turn makes"
         if any(key not in used for key in keys) or any(key != new for key, new in node.renames[0]):
             yield f"{node.id} renames what its first turn does not name"
         for turn in node.renames:
@@ -184,6 +192,31 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
                 for key, new in turn
                 if traits.make(graph, key) != traits.make(graph, new)
             )
+
+
+def presences_are_read(graph: Graph) -> Iterator[str]:
+    """Who is here is said by presences alone, and a token leaves by a route's exits alone."""
+    made = {n.id: n for n in _all_nodes(graph)}
+    here = {i for i, n in made.items() if isinstance(n, Presence)}
+    here |= {out for n in graph.nodes if isinstance(n, Region) for _, _, out in n.carried}
+    for node in _all_nodes(graph):
+        if isinstance(node, (Apply, Route, Presence)) and node.away and node.away not in here:
+            yield f"{node.id} takes {node.away} for a presence"
+        if isinstance(node, Presence) and node.route:
+            route = made[node.route]
+            if not isinstance(route, Route):
+                yield f"{node.id} names {node.route}, which is no route"
+            elif not {slot for slot, _ in node.leaves} <= set(traits.leaves(graph, route)):
+                yield f"{node.id} lets tokens leave by slots {node.leaves}, which are no exits of {node.route}"
+
+
+def budgets_name_routers(graph: Graph) -> Iterator[str]:
+    """A budget covers routers of the net, and none twice."""
+    for budget in graph.budgets:
+        unknown = [name for name in budget.routers if name not in graph.router]
+        yield from (f"budget {budget.name} covers {name}, which is no router" for name in unknown)
+        if len(set(budget.routers)) < len(budget.routers):
+            yield f"budget {budget.name} covers a router twice"
 
 
 RULES: tuple[Rule, ...] = (
@@ -199,6 +232,8 @@ RULES: tuple[Rule, ...] = (
     slots_are_split,
     banks_cover_runs,
     branches_are_chains,
+    presences_are_read,
+    budgets_name_routers,
 )
 """In an order in which each rule may trust the ones before it."""
 
@@ -207,6 +242,12 @@ def _scopes(graph: Graph) -> Iterator[tuple[tuple[Node, ...], str]]:
     """The graph's own nodes, then each region's body with the value it reads."""
     yield graph.nodes, ""
     yield from ((n.body, n.x) for n in graph.nodes if isinstance(n, Region))
+
+
+def _carried(graph: Graph, body: tuple[Node, ...]) -> tuple[str, ...]:
+    """The values beside the stream that the region with this body reads."""
+    regions = (n for n in graph.nodes if isinstance(n, Region) and n.body is body)
+    return tuple(taken for region in regions for taken, _, _ in region.carried)
 
 
 def _all_nodes(graph: Graph) -> Iterator[Node]:

@@ -33,6 +33,8 @@ class StepStats(NamedTuple):
     """Mean entropy of the gates of a token, nats (detached scalar)."""
     finite: Tensor
     """Whether all scores were finite (bool scalar)."""
+    left: Tensor | None = None
+    """How many tokens had left before (int64 scalar): their slots are not counted as empty."""
 
 
 class StepRecord(NamedTuple):

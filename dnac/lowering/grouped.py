@@ -149,7 +149,7 @@ class Grouped(Portable):
 
     def _dense(self, i: do.Dense) -> Bound:
         """Increments part by part, which the addition takes one after the other, as the module itself did."""
-        if i.gate is not None:
+        if i.gate is not None or i.away:
             return super()._dense(i)
         plans, keys = self.plans[i.module.set], self._keys((i.module,))
 

@@ -119,6 +119,7 @@ class Interpreter(ABC):
             do.Norm: self._norm,
             do.Dense: self._dense,
             do.Route: self._route,
+            do.Presence: self._presence,
             do.Sort: self.sort,
             do.Gather: self.gather,
             do.Run: self.run_bank,
@@ -128,6 +129,10 @@ class Interpreter(ABC):
             do.Repeat: self._repeat,
         }
         return makers[type(instruction)](instruction)
+
+    @abstractmethod
+    def mix_of(self, here_BT: Tensor) -> Mix:
+        """Attention of a module that runs for some of the tokens, among them."""
 
     @abstractmethod
     def sort(self, i: do.Sort) -> Bound:
@@ -179,9 +184,26 @@ class Interpreter(ABC):
             inner = outer = None
             if i.gate is not None:
                 inner, outer = slot_scales(values[i.gate[0]], i.gate[1])
-            ops = lambda plan: self._dense_ops(turn, i.site, str(i.module), plan.name)
+            here = values[i.away] == 0 if i.away else None
+            mix = None if here is None else self.mix_of(here)
+            ops = lambda plan: self._dense_ops(turn, i.site, str(i.module), plan.name, mix)
             made = increment(plans, weights, values[i.x], ops, inner)
-            values[i.out] = made if outer is None else made * outer[..., None]
+            made = made if outer is None else made * outer[..., None]
+            values[i.out] = made if here is None else torch.where(here[..., None], made, 0)
+
+        return act
+
+    def _presence(self, i: do.Presence) -> Bound:
+        def act(values: Values, turn: Turn) -> None:
+            frame = turn.frame
+            shape, device = (frame.batch, frame.tokens), frame.inputs.device
+            away_BT = values[i.away] if i.away else torch.zeros(shape, dtype=torch.uint8, device=device)
+            if i.back:
+                away_BT = torch.where(away_BT >= i.back, 0, away_BT)
+            # who leaves two things at once leaves the larger one, whose code is the smaller
+            for slot, code in sorted(i.leaves, key=lambda pair: -pair[1]):
+                away_BT = torch.where((values[i.routing].ids == slot).any(-1), code, away_BT)
+            values[i.out] = away_BT.to(torch.uint8)
 
         return act
 
@@ -205,6 +227,8 @@ class Interpreter(ABC):
             )
             held = {state: self._carried(values, turn, state) for state in i.carries}
             given = given._replace(turn=turn.names.words[turn_of(i.site)], last=next(iter(held.values()), None))
+            if i.away:
+                given = given._replace(here=values[i.away] == 0)
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)
@@ -247,13 +271,15 @@ class Interpreter(ABC):
 
         def act(values: Values, turn: Turn) -> None:
             x, states = values[i.x], {name: values[name] for name in along if name in values}
+            beside = {taken: values[taken] for taken, _, _ in i.carried}
             for names in turns:
                 inner = Turn(turn.frame, turn.call, Renamed(turn.weights, names.keys), names, turn.results)
-                local: Values = {i.x: x, **states}
+                local: Values = {i.x: x, **states, **beside}
                 for run in body:
                     run(local, inner)
                 x, states = local[i.result], {name: local[name] for name in along}
-            values |= {i.out: x, **states}
+                beside = {taken: local[given] for taken, given, _ in i.carried}
+            values |= {i.out: x, **states, **{out: beside[taken] for taken, _, out in i.carried}}
 
         return act
 

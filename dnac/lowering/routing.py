@@ -31,7 +31,8 @@ from dnac.kinds.base import (
     params_of,
 )
 from dnac.kinds.limits import LimitKind, Room
-from dnac.kinds.router import DECODE, RouterParams, decode_score
+from dnac.kinds.present import AWAY
+from dnac.kinds.router import DECODE, RouterParams, decode_score, views
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
 from dnac.lowering.exact import exact_product, narrow_product
@@ -57,6 +58,12 @@ class Given(NamedTuple):
     """[M] multiplies each candidate's increment."""
     room: Room = Room(0, 0)
     """What a limit knows of the place."""
+    turn: Tensor | int = 0
+    """How often the router was used before."""
+    last: Tensor | None = None
+    """[B, T] the candidate that each token has just left, -1 for none; None where nobody asks."""
+    here: Tensor | None = None
+    """[B, T] bool: the tokens that have not left; None: all are here. The others choose nothing."""
 
 
 class Routing(NamedTuple):
@@ -79,6 +86,7 @@ class Load(NamedTuple):
     scores: Tensor
     gates: Tensor
     ids: Tensor
+    """[B, T, K] as wanted; -1 for empty, `AWAY` for tokens that have left."""
     valid: Tensor
     foreseen: Tensor | None = None
     """[B, T, K] scores of what stands in while generating, for each module that chooses its tokens."""
@@ -107,6 +115,8 @@ class Router:
     tau: float
     scale: float
     sees: str
+    reads: tuple[Word, ...] = ()
+    """The views that are read, side by side."""
 
     @property
     def has_loss(self) -> bool:
@@ -134,6 +144,7 @@ def router_of(entry: RouterSet) -> Router:
         tau=fields.tau,
         scale=fields.scale,
         sees=fields.sees.name,
+        reads=tuple(_word("read", view) for view in views(entry.fields)),
     )
 
 
@@ -174,6 +185,8 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         wanted_BTK = _decoded(router, foreseen_BTK, given)
     else:
         wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given)
+    if given.here is not None:
+        wanted_BTK = torch.where(given.here[..., None], wanted_BTK, -1)
     ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given.room)
     valid_BTK = ids_BTK >= 0
     slots_BTK = ids_BTK.clamp(min=0)
@@ -186,20 +199,23 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         ids_BTK,
         inner,
         outer,
-        _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK),
-        step_stats(gates_BTM, ids_BTK, weights_BTK, finite),
+        _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here),
+        step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
         StepRecord(ids_BTK, gates_BTM, weights_BTK, wanted_BTK),
     )
 
 
 def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor]:
-    ops = _Ops(frame, given.site, router.size)
+    ops = _Ops(frame, given, router.size)
     given_BTD, view_BTD = view_BTD, view_BTD.to(torch.promote_types(view_BTD.dtype, torch.float32))
     noise: tuple[NoiseKind, Any] = router.noise
     if noise[0].perturb is not None and frame.training:
-        view_BTD = noise[0].perturb(noise[1], view_BTD, ops)
+        view_BTD = _joined(router, noise[0].perturb(noise[1], view_BTD, ops), ops)
     elif given_BTD.dtype == torch.bfloat16 and given_BTD.is_cuda:
-        ops = replace(ops, wide=view_BTD, narrow=given_BTD)
+        view_BTD = _joined(router, view_BTD, ops)
+        ops = replace(ops, wide=view_BTD, narrow=_joined(router, given_BTD, ops))
+    else:
+        view_BTD = _joined(router, view_BTD, ops)
     score: tuple[ScoreKind, Any] = router.score
     scores_BTM = score[0].scores(score[1], given.weights, view_BTD, ops)  # type: ignore[misc]
     known = torch.isfinite(scores_BTM)
@@ -207,12 +223,29 @@ def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tup
     return torch.where(known, scores_BTM, -torch.inf), known.all()
 
 
+def _joined(router: Router, stream_BTD: Tensor, ops: _Ops) -> Tensor:
+    """All views that the router reads side by side, in the type of the stream (a one-hot is exact in any)."""
+    if len(router.reads) == 1 and router.reads[0][0].is_stream:
+        return stream_BTD
+    return torch.cat(
+        [
+            stream_BTD if kind.is_stream else kind.features(params, ops, stream_BTD.dtype)
+            for kind, params in router.reads
+        ],
+        dim=-1,
+    )
+
+
 def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given) -> Tensor:
     selection = gates_BTM.detach()
     for offset in (given.bias, given.mask):
         if offset is not None:
             selection = selection + offset.detach().to(selection.dtype)
+    if given.here is not None:
+        selection = torch.where(given.here[..., None], selection, -torch.inf)
     selection = torch.where(scores_BTM.isneginf(), -torch.inf, selection)
+    if router.gate[0].closes:
+        selection = torch.where(gates_BTM > 0, selection, -torch.inf)
     choose: tuple[ChooseKind, Any] = router.choose
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
 
@@ -222,9 +255,10 @@ def _foreseen(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> T
     if router.foresee is None:
         return None
     score: tuple[ScoreKind, Any] = router.foresee
-    view_BTD = view_BTD.detach().to(torch.promote_types(view_BTD.dtype, torch.float32))
+    ops = _Ops(frame, given, router.size)
+    view_BTD = _joined(router, view_BTD.detach().to(torch.promote_types(view_BTD.dtype, torch.float32)), ops)
     own = {name.removeprefix(f"{DECODE}."): w for name, w in given.weights.items() if name.startswith(f"{DECODE}.")}
-    scores_BTM = score[0].scores(score[1], own, view_BTD, _Ops(frame, given.site, router.size))  # type: ignore[misc]
+    scores_BTM = score[0].scores(score[1], own, view_BTD, ops)  # type: ignore[misc]
     choose: tuple[ChooseKind, Any] = router.choose
     return scores_BTM[..., list(choose[0].takers(choose[1]))]
 
@@ -238,11 +272,14 @@ def _decoded(router: Router, foreseen_BTK: Tensor, given: Given) -> Tensor:
     return choose[0].of_taken(choose[1], taken_BTK)  # type: ignore[misc]
 
 
-def _load(router: Router, scores: Tensor, gates: Tensor, wanted: Tensor, foreseen: Tensor | None) -> Load:
+def _load(
+    router: Router, scores: Tensor, gates: Tensor, wanted: Tensor, foreseen: Tensor | None, here: Tensor | None
+) -> Load:
+    ids = wanted if here is None else torch.where(here[..., None], wanted, AWAY)
     if foreseen is None:
-        return Load(scores, gates, wanted, wanted >= 0)
+        return Load(scores, gates, ids, wanted >= 0)
     choose: tuple[ChooseKind, Any] = router.choose
-    return Load(scores, gates, wanted, wanted >= 0, foreseen, choose[0].taken(choose[1], wanted))  # type: ignore[misc]
+    return Load(scores, gates, ids, wanted >= 0, foreseen, choose[0].taken(choose[1], wanted))  # type: ignore[misc]
 
 
 def _admitted(router: Router, ids_BTK: Tensor, gates_BTM: Tensor, room: Room) -> Tensor:
@@ -263,7 +300,7 @@ class _Ops:
     """`RouterOps` of one routing step."""
 
     frame: Frame
-    site: Tensor | int
+    given: Given
     candidates: int
     wide: Tensor | None = None
     """The view, where `narrow` holds the same values in bfloat16."""
@@ -278,13 +315,27 @@ class _Ops:
             return narrow_product(self.narrow, weight)
         return exact_product(x, weight)
 
+    def linear_by(self, x: Tensor, weights: Tensor, which: Tensor) -> Tensor:
+        # every matrix on every token, then each token's own: one product, static shapes, the same on every machine
+        of_all = self.linear(x, weights.permute(1, 0, 2).flatten(1)).unflatten(-1, (weights.shape[0], -1))
+        own = which[..., None, None].expand(*which.shape, 1, weights.shape[-1])
+        return torch.gather(of_all, -2, own)[..., 0, :]
+
+    def turn(self) -> Tensor | int:
+        return self.given.turn
+
+    def last(self) -> Tensor:
+        if self.given.last is None:
+            raise ValueError("nothing is carried here")
+        return torch.where(self.given.last < 0, self.candidates, self.given.last)
+
     def token_ids(self) -> Tensor:
         return self.frame.token_ids()
 
     def uniform(self, last: int, purpose: str) -> Tensor:
         where = self.frame.samples[:, None, None], self.frame.positions()[:, None]
         index = torch.arange(last, device=self.frame.inputs.device)
-        return self.frame.uniform(self.site, draws.name_word(purpose), *where, index)
+        return self.frame.uniform(self.given.site, draws.name_word(purpose), *where, index)
 
 
 def _word(field: str, form: Any) -> Word:

@@ -26,7 +26,7 @@ def require_served(graph: Graph, lowering: str) -> None:
 
 
 def _unserved(graph: Graph) -> Iterator[tuple[str, Origin | None]]:
-    for entry in graph.modules:
+    for entry in (entry for entry in graph.modules if not entry.is_identity):
         for part in entry.parts:
             kind: ModuleKind = catalogue.get("module", part.kind.name)
             if kind.forward is None:

@@ -221,7 +221,11 @@ class Stepped:
             along = tuple(map(carried.value_name, carried.states(group)))
             if isinstance(first, do.Repeat):
                 turns = self.interpreter.names.turns(first)
-                takes, gives, outs = (first.x, *along), (first.result, *along), (first.out, *along)
+                beside = tuple(zip(*first.carried, strict=True)) or ((), (), ())
+                takes, gives, outs = (
+                    (stream, *others, *along)
+                    for stream, others in zip((first.x, first.result, first.out), beside, strict=True)
+                )
                 yield Piece(self.interpreter, first.body, turns, takes, gives, outs)
                 continue
             inside = {i.out for i in group}

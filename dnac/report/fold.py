@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from dnac.ir.graph import Apply, Graph, Join, Node, Norm, Region, Route
+from dnac.ir.graph import Apply, Graph, Join, Node, Norm, Presence, Region, Route
 from dnac.text.diagnostic import InternalError
 
 _TURN = re.compile(r"\[\d+\]")
@@ -44,10 +44,10 @@ Item = Single | Branches | Turns
 
 
 def fold(graph: Graph) -> tuple[Item, ...]:
-    """The nodes of a graph as elaborated (no pass has run), norms left out, equal turns rolled up."""
+    """The nodes of a graph as elaborated (no pass has run), norms and presences left out, equal turns rolled up."""
     owned = {name for node in graph.nodes if isinstance(node, Join) for branch in node.branches for name in branch}
     nodes = {node.id: node for node in graph.nodes}
-    return _roll(graph, [_item(n, nodes, graph) for n in graph.nodes if n.id not in owned and not isinstance(n, Norm)])
+    return _roll(graph, [_item(n, nodes, graph) for n in graph.nodes if n.id not in owned and not _is_beside(n)])
 
 
 def flat(items: Sequence[Item]) -> tuple[Node, ...]:
@@ -67,6 +67,11 @@ def flat(items: Sequence[Item]) -> tuple[Node, ...]:
 def stem(name: str) -> str:
     """A canonical name without its turns: `experts[3].ffn` is `experts.ffn`."""
     return _TURN.sub("", name)
+
+
+def _is_beside(node: Node) -> bool:
+    """Whether a node stands beside the stream, which a picture follows."""
+    return isinstance(node, (Norm, Presence))
 
 
 def _item(node: Node, nodes: dict[str, Node], graph: Graph) -> Item:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Presence, Region, Route
 from dnac.passes import facts
 from dnac.passes.rewrites.stack_same_kind import banks_of
 from dnac.schedule import instructions as do
@@ -39,6 +39,8 @@ class _Builder:
         self.increments: dict[str, tuple[str, ...]] = {}
         self.routings: dict[str, str] = {}
         """Router to its last routing value."""
+        self.chosen: dict[str, str] = {}
+        """Routing step to its routing value."""
 
     def nodes(self, nodes: tuple[Node, ...]) -> None:
         read = _read_as_stream(nodes)
@@ -64,6 +66,9 @@ class _Builder:
             case Join():
                 found = (self.increments[value] for branch in node.branches for value in branch)
                 self._change(node, tuple(name for names in found for name in names), is_read)
+            case Presence():
+                routing = self.chosen[node.route] if node.route else ""
+                self.made.append(do.Presence(node.id, node.away, routing, node.leaves, node.back, origin=at))
             case Region():
                 self._region(node)
             case _:
@@ -84,23 +89,26 @@ class _Builder:
             return ()
         gate = (self.routings[node.gate[0]], node.gate[1]) if node.gate else None
         out = f"{node.id}.increment"
-        self.made.append(do.Dense(out, self._value(node.view), node.module, node.site, gate, origin=node.origin))
+        x, at = self._value(node.view), node.origin
+        self.made.append(do.Dense(out, x, node.module, node.site, gate, origin=at, away=node.away))
         return (out,)
 
     def _route(self, node: Route) -> tuple[str, ...]:
         view = self._value(node.view)
-        out = self.routings[node.router] = f"{node.id}.routing"
+        out = self.chosen[node.id] = self.routings[node.router] = f"{node.id}.routing"
         k = facts.chosen_per_token(self.graph.router[node.router])
         # members read the pool's own norm; the router does where it says so
         read = view if facts.reads_norm(self.graph.router[node.router]) else self._value(node.x)
-        self.made.append(do.Route(out, read, node.router, node.site, node.step, node.candidates, k, origin=node.origin))
+        at, names = node.origin, (node.router, node.site, node.step, node.candidates)
+        self.made.append(do.Route(out, read, *names, k, carries=node.carries, away=node.away, origin=at))
         work = [i for i, module in enumerate(node.always) if not traits.is_identity(self.graph, module)]
         shared = tuple(self._always(node, i) for i in work)
         return (*shared, self._dispatch(node, view, out)) if node.runs else shared
 
     def _always(self, node: Route, i: int) -> str:
         out = f"{node.id}.always{i}"
-        self.made.append(do.Dense(out, self._value(node.view), node.always[i], node.site, origin=node.origin))
+        x, at = self._value(node.view), node.origin
+        self.made.append(do.Dense(out, x, node.always[i], node.site, origin=at, away=node.away))
         return out
 
     def _dispatch(self, node: Route, view: str, routing: str) -> str:
@@ -123,15 +131,15 @@ class _Builder:
         x = self._value(node.x)
         inner = _Builder(self.graph, {node.x: x})
         inner.nodes((*node.body,))
-        last = node.body[-1]
-        result = inner._value(last.id)
-        self.made.append(do.Repeat(node.id, x, tuple(inner.made), result, node.renames, node.steps, origin=node.origin))
+        result = inner._value(traits.last_stream(node.body).id)
+        body, turns = tuple(inner.made), (node.renames, node.steps, node.carried)
+        self.made.append(do.Repeat(node.id, x, body, result, *turns, origin=node.origin))
 
 
 def _read_as_stream(nodes: Iterable[Node]) -> set[str]:
     """Nodes whose stream somebody reads; the last one's is the result."""
     listed = list(nodes)
-    read = {listed[-1].id}
-    for node in listed:
+    read = {traits.last_stream(listed).id}
+    for node in (node for node in listed if traits.is_stream(node) or isinstance(node, Norm)):
         read.update(traits.inputs(node)[:1] if isinstance(node, Join) else traits.inputs(node))
     return read

@@ -11,7 +11,21 @@ from typing import Any
 
 from dnac.ir import traits
 from dnac.ir.form import Form
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, ModuleSet, Node, Norm, Region, Route, RouterSet, SharedSet
+from dnac.ir.graph import (
+    Apply,
+    Embed,
+    Graph,
+    Head,
+    Join,
+    ModuleSet,
+    Node,
+    Norm,
+    Presence,
+    Region,
+    Route,
+    RouterSet,
+    SharedSet,
+)
 from dnac.ir.printer import print_members, print_value
 from dnac.passes.pipeline import optimize
 from dnac.schedule.cost import Costs
@@ -36,10 +50,13 @@ def diff(a: Graph, b: Graph) -> dict[str, Any]:
         "shared": tables({s.name: _shared(s) for s in a.shared}, {s.name: _shared(s) for s in b.shared}),
         "modules": tables({m.name: _module(m) for m in a.modules}, {m.name: _module(m) for m in b.modules}),
         "routers": tables({r.name: _router(r) for r in a.routers}, {r.name: _router(r) for r in b.routers}),
+        "budgets": tables({x.name: _budget(x) for x in a.budgets}, {x.name: _budget(x) for x in b.budgets}),
         "steps": _edits(_steps(a), _steps(b)),
     }
     equal = not any(found[key] for key in ("input", "steps")) and not any(
-        found[key][sort] for key in ("shared", "modules", "routers") for sort in ("added", "removed", "changed")
+        found[key][sort]
+        for key in ("shared", "modules", "routers", "budgets")
+        for sort in ("added", "removed", "changed")
     )
     totals = {key: [value, _totals(b)[key]] for key, value in _totals(a).items()}
     head = {"version": VERSION, "a": a.name, "b": b.name, "equal": equal}
@@ -89,6 +106,10 @@ def _router(entry: RouterSet) -> Facts:
     return {"candidates": str(entry.size), **_fields("", entry.fields)}
 
 
+def _budget(entry: BudgetSet) -> Facts:
+    return {"counts": entry.kind.name, "covers": join_names(entry.routers), **_fields("", entry.kind)}
+
+
 def _steps(graph: Graph) -> list[str]:
     return [_step(graph, node) for node in traits.unrolled(graph.nodes)]
 
@@ -107,6 +128,8 @@ def _step(graph: Graph, node: Node) -> str:
             return f"{site}: route {print_members(candidates, graph.module)} by {router}{shared}"
         case Join(branches=branches):
             return f"add {len(branches)} branches of {' and '.join(str(len(branch)) for branch in branches)} steps"
+        case Presence(leaves=leaves, back=back):
+            return f"tokens leave by {len(leaves)} exits" if leaves else "tokens come back" if back else "all are here"
         case Head(weights=name, table=table):
             return f"head {name}" + (f" with the table of {table}" if table else "")
         case Region():

@@ -40,18 +40,23 @@ class Dense(Instruction):
     """view -> increment: every token through one module.
 
     `site` names the place for dropout and for run-time faults. `gate` = (routing value, slot)
-    multiplies the increment by that candidate's weight (a folded fixed choice).
+    multiplies the increment by that candidate's weight (a folded fixed choice). `away` = the presence
+    that says which tokens are here; empty where all are. The others get no increment.
     """
 
     x: str
     module: Member
     site: str
     gate: tuple[str, int] | None = None
+    away: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Route(Instruction):
-    """view -> routing: score, gate, select, weigh."""
+    """view -> routing: score, gate, select, weigh. `carries`: what goes along with each token from step to
+    step, which this one reads and changes. `away`: the presence that says which tokens are here; the others choose
+    nothing.
+    """
 
     x: str
     router: str
@@ -59,6 +64,20 @@ class Route(Instruction):
     step: int
     candidates: tuple[Member, ...]
     k: int
+    carries: tuple[str, ...] = field(default=(), kw_only=True)
+    away: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence(Instruction):
+    """presence, routing -> presence: who is here from now on. Fields as those of the graph's node; `routing`
+    is empty where nobody leaves.
+    """
+
+    away: str
+    routing: str
+    leaves: tuple[tuple[int, int], ...]
+    back: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +145,8 @@ class Repeat(Instruction):
 
     `result` is the value of the body that goes on. `renames[t]` maps names of the first turn
     (members, routers, sites, norms) to those of turn t; `steps[t]` is its first routing step.
-    Modules of a pool outside the repeat keep their names.
+    Modules of a pool outside the repeat keep their names. `carried` are presences that turns hand on:
+    (read by the first turn, value of the body that the next turn reads in its place, name behind the repeat).
     """
 
     x: str
@@ -134,9 +154,10 @@ class Repeat(Instruction):
     result: str
     renames: tuple[tuple[tuple[str, str], ...], ...]
     steps: tuple[int, ...]
+    carried: tuple[tuple[str, str, str], ...] = ()
 
 
-AnyInstruction = Embed | Norm | Dense | Route | Sort | Gather | Run | Combine | Add | Head | Repeat
+AnyInstruction = Embed | Norm | Dense | Route | Presence | Sort | Gather | Run | Combine | Add | Head | Repeat
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from dnac.schedule.instructions import (
     Gather,
     Head,
     Norm,
+    Presence,
     Repeat,
     Route,
     Run,
@@ -57,12 +58,13 @@ def _rows(instruction: AnyInstruction, indent: str) -> list[tuple[str, str]]:
             (f"{indent}  {key}", f"-> {join_names([turn[i][1] for turn in instruction.renames])}")
             for i, key in enumerate(keys)
         ),
+        *((f"{indent}  {taken}", f"=> {given} as {out}") for taken, given, out in instruction.carried),
         *(row for inner in instruction.body for row in _rows(inner, f"{indent}  ")),
         (f"{indent}}}", f"-> {instruction.result}"),
     ]
 
 
-def _text(i: Embed | Norm | Dense | Route | Sort | Gather | Run | Combine | Add | Head) -> str:
+def _text(i: Embed | Norm | Dense | Route | Presence | Sort | Gather | Run | Combine | Add | Head) -> str:
     match i:
         case Embed():
             return f"embed(inputs) by {i.weights}"
@@ -72,7 +74,11 @@ def _text(i: Embed | Norm | Dense | Route | Sort | Gather | Run | Combine | Add 
             return f"head({i.x}) by {i.weights}" + (f" table {i.table}" if i.table else "")
         case Dense():
             gate = f" gate {i.gate[0]} slot {i.gate[1]}" if i.gate else ""
-            return f"dense({i.x}) by {i.module}{gate}" + (f" at {i.site}" if i.site else "")
+            return f"dense({i.x}) by {i.module}{gate}" + (f" at {i.site}" if i.site else "") + _away(i.away)
+        case Presence():
+            leaves = f" leaves {' '.join(f'{slot}:{code}' for slot, code in i.leaves)}" if i.leaves else ""
+            back = f" back {i.back}" if i.back else ""
+            return f"presence({', '.join(v for v in (i.away, i.routing) if v)}){leaves}{back}"
         case Add():
             return f"add({', '.join((i.x, *i.increments))})"
         case _:
@@ -82,7 +88,9 @@ def _text(i: Embed | Norm | Dense | Route | Sort | Gather | Run | Combine | Add 
 def _routed(i: Route | Sort | Gather | Run | Combine) -> str:
     match i:
         case Route():
-            return f"route({i.x}) by {i.router} at {i.site} step {i.step}: {i.k} of {_members(i.candidates)}"
+            carried = f" carrying {' '.join(i.carries)}" if i.carries else ""
+            chosen = f"{i.k} of {_members(i.candidates)}{carried}{_away(i.away)}"
+            return f"route({i.x}) by {i.router} at {i.site} step {i.step}: {chosen}"
         case Sort():
             return f"sort({i.routing}) runs {print_slots(i.runs)} skips {print_slots(i.skips)}"
         case Gather():
@@ -93,6 +101,10 @@ def _routed(i: Route | Sort | Gather | Run | Combine) -> str:
             return f"combine({i.routing}, {', '.join(i.rows)})"
         case _:
             assert_never(i)
+
+
+def _away(away: str) -> str:
+    return f" away {away}" if away else ""
 
 
 def _members(members: Sequence[Member]) -> str:

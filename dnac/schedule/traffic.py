@@ -66,6 +66,8 @@ class Traffic:
             case do.Dense():
                 through = self.module(new.get(i.module.set, i.module.set))
                 return Moved(through.weights, through.per_token + (2 * row if i.gate else 0))
+            case do.Presence():
+                return Moved(0.0, 2.0)
             case do.Repeat():
                 return Moved()
             case _:

@@ -75,11 +75,14 @@ class _Unroller:
 
     def _repeat(self, repeat: do.Repeat, names: dict[str, str]) -> Iterator[Moment]:
         x = names.get(repeat.x, repeat.x)
+        beside = {taken: names.get(taken, taken) for taken, _, _ in repeat.carried}
         for turn in range(len(repeat.renames)):
-            inner = {**names, repeat.x: x}
+            inner = {**names, repeat.x: x, **beside}
             yield from self.scope(repeat.body, inner, f"@{turn}")
             x = inner[repeat.result]
+            beside = {taken: inner[given] for taken, given, _ in repeat.carried}
         names[repeat.out] = x
+        names |= {out: beside[taken] for taken, _, out in repeat.carried}
 
     def _moment(self, i: do.AnyInstruction, names: Mapping[str, str], out: str) -> Moment:
         read = tuple(names.get(value, value) for value in reads(i))
@@ -96,6 +99,8 @@ class _Unroller:
                 inside = self.graph.tokens * kept(made, self.graph.width, self.types)
                 needs = self.graph.tokens * scratch(made, self.types)
                 keeps, gradient = read, 0
+            case do.Presence():
+                return Moment(out, read, self.graph.tokens, 0, (), 0, 0, i.out)
             case do.Route() | do.Sort() | do.Gather() | do.Run() | do.Combine():
                 return self._routed(i, read, out)
             case _:

@@ -20,6 +20,7 @@ from dnac.schedule.instructions import (
     Gather,
     Head,
     Norm,
+    Presence,
     Repeat,
     Route,
     Run,
@@ -48,10 +49,16 @@ def reads(instruction: AnyInstruction) -> tuple[str, ...]:
     match instruction:
         case Embed():
             return ()
-        case Norm() | Head() | Repeat() | Route():
+        case Norm() | Head():
             return (instruction.x,)
+        case Repeat():
+            return (instruction.x, *(taken for taken, _, _ in instruction.carried))
+        case Route():
+            return (instruction.x, *_said(instruction.away))
+        case Presence():
+            return (*_said(instruction.away), *_said(instruction.routing))
         case Dense():
-            return (instruction.x, *((instruction.gate[0],) if instruction.gate else ()))
+            return (instruction.x, *((instruction.gate[0],) if instruction.gate else ()), *_said(instruction.away))
         case Sort():
             return (instruction.routing,)
         case Gather():
@@ -66,6 +73,10 @@ def reads(instruction: AnyInstruction) -> tuple[str, ...]:
             assert_never(instruction)
 
 
+def _said(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
 def _verify_scope(scope: Scope, given: tuple[str, ...], result: str) -> None:
     for message in (*_defined_before_use(scope, given, result), *(m for rule in RULES for m in rule(scope))):
         raise InternalError("schedule.verify", message)
@@ -73,7 +84,7 @@ def _verify_scope(scope: Scope, given: tuple[str, ...], result: str) -> None:
         if isinstance(instruction, Repeat):
             if len(instruction.steps) != len(instruction.renames):
                 raise InternalError("schedule.verify", f"{instruction.out} has turns without a routing step")
-            _verify_scope(instruction.body, (instruction.x,), instruction.result)
+            _verify_scope(instruction.body, reads(instruction), instruction.result)
 
 
 def _defined_before_use(scope: Scope, given: tuple[str, ...], result: str) -> Iterator[str]:
@@ -83,6 +94,8 @@ def _defined_before_use(scope: Scope, given: tuple[str, ...], result: str) -> It
         if instruction.out in known:
             yield f"{instruction.out} is made twice"
         known.add(instruction.out)
+        if isinstance(instruction, Repeat):
+            known.update(out for _, _, out in instruction.carried)
     if result not in known:
         yield f"the result {result} is not made"
 

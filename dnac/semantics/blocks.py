@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dnac.ir.graph import Apply, Join, Member, Node, Norm
+from dnac.ir.graph import Apply, Join, Member, Node, Norm, exits_of
 from dnac.ir.graph import Route as RouteNode
-from dnac.semantics import errors_names, errors_values, words
+from dnac.semantics import errors_names, errors_routing, errors_values, words
 from dnac.semantics import errors_shapes as errors
 from dnac.semantics.asserts import assert_statement
 from dnac.semantics.bind import Owner
@@ -14,6 +14,7 @@ from dnac.semantics.modules import Wanted, count_params, make, note_shared, over
 from dnac.semantics.naming import Place, last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.pools import declare_pool, shared_norm
+from dnac.semantics.presence import Loop
 from dnac.semantics.recipes import least_steps, module_of, not_flat, recipe_scope
 from dnac.semantics.routes import route
 from dnac.semantics.scope import Constant, ModuleEntry, Recipe, RouterEntry, Scope, Unbuilt
@@ -143,9 +144,13 @@ def _apply(step: ast.Step, action: ast.Apply, place: Place, draft: Draft) -> Non
             sort = "a module with its own norm"
             raise Wrong(errors_names.wrong_sort(wanted.ref.span, sort, "a kind in place", found.span))
         member = found.member
+        if exits_of(found.parts):
+            raise Wrong(errors_routing.exit_as_step(wanted.ref.span))
         note_shared(found, wanted.ref.span, draft)
     else:
         parts = make(wanted, draft)
+        if exits_of(parts):
+            raise Wrong(errors_routing.exit_as_step(wanted.value.span))
         draft.add_params(count_params(parts, draft), step.span)
         draft.add_module(site, None, parts, wanted.value.span)
         member = Member(site)
@@ -169,8 +174,8 @@ def _expand(recipe: Recipe, wanted: Wanted, place: Place, draft: Draft) -> None:
 
 def _repeat(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> None:
     turns = _turns(step, action, place, draft)
-    outer = draft.turns
-    draft.turns = outer * turns
+    outer, begin = draft.turns, len(draft.nodes)
+    draft.turns, draft.depth = outer * turns, draft.depth + 1
     for number in range(turns):
         scope = Scope(place.scope)
         if action.turn is not None:
@@ -179,7 +184,8 @@ def _repeat(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> N
         elaborate_block(action.body, place.turn(number, scope), draft)
         if draft.stopped or draft.bag.errors > before:
             break
-    draft.turns = outer
+    draft.turns, draft.depth = outer, draft.depth - 1
+    draft.loops.append(Loop(begin, len(draft.nodes), draft.depth))
 
 
 def _turns(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> int:
@@ -200,7 +206,8 @@ def _turns(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> in
 
 def _parallel(step: ast.Step, action: ast.Parallel, place: Place, draft: Draft) -> None:
     """Each statement of the block is a branch that reads the same stream value."""
-    start, outer = draft.x, draft.view
+    start, outer, was_branch = draft.x, draft.view, draft.is_branch
+    draft.is_branch = True
     if not action.body.statements:
         raise Wrong(errors.empty_parallel(step.span))
     norm = shared_norm("parallel", place.step(step), action.args, step.span, place, draft)
@@ -215,7 +222,7 @@ def _parallel(step: ast.Step, action: ast.Parallel, place: Place, draft: Draft) 
         one = ast.Block((statement,), span=statement.span)
         elaborate_block(one, place.inside(scope), draft)
         branches.append(_increments(draft.nodes[first:]))
-    draft.view = outer
+    draft.view, draft.is_branch = outer, was_branch
     node = Join(draft.fresh(), start, tuple(b for b in branches if b), origin(step.span))
     draft.add_node(node, step.span)
     draft.x = node.id

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dnac.ir.graph import Member
+from dnac.ir.graph import Member, Part, exits_of
 from dnac.semantics import errors_names, errors_values
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.draft import Draft
@@ -60,6 +60,11 @@ def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Dra
     return tuple(found)
 
 
+def _is_idle(parts: tuple[Part, ...]) -> bool:
+    """Whether a module leaves the stream as it is."""
+    return not parts or bool(exits_of(parts))
+
+
 def _refuse_twins(found: Iterable[Candidate]) -> None:
     first, homes = dict[Member, Candidate](), dict[str, Candidate]()
     for candidate in found:
@@ -86,7 +91,7 @@ def _of_ref(ref: ast.Ref, place: Place, draft: Draft) -> Iterable[Candidate]:
     entry, tail = resolve(ref, place.scope)
     if isinstance(entry, ModuleEntry) and not tail:
         note_shared(entry, ref.span, draft)
-        return (Candidate(ref.head.text, entry.member, not entry.parts, None, ref.span),)
+        return (Candidate(ref.head.text, entry.member, _is_idle(entry.parts), None, ref.span),)
     if not isinstance(entry, PoolEntry):
         raise Wrong(errors_names.wrong_sort(ref.span, sort_of(entry), "a pool", entry.span))
     if not tail:
@@ -107,7 +112,7 @@ def _of_pool(pool: PoolEntry, ref: ast.Ref) -> tuple[Candidate, ...]:
 
 
 def _of_group(group: Group, pool: PoolEntry, span: Span) -> Iterable[Candidate]:
-    return (Candidate(group.name, m, not group.parts, pool.norm, span) for m in group.members)
+    return (Candidate(group.name, m, _is_idle(group.parts), pool.norm, span) for m in group.members)
 
 
 def _part(
@@ -135,8 +140,8 @@ def _of_module(
     found = target(wanted)
     if isinstance(found, ModuleEntry):
         note_shared(found, value.span, draft)
-        return (Candidate(word, found.member, not found.parts, None, value.span),)
+        return (Candidate(word, found.member, _is_idle(found.parts), None, value.span),)
     parts = make(wanted, draft)
     draft.add_params(count_params(parts, draft), value.span)
     draft.add_module(f"{site}.{local}", None, parts, value.span)
-    return (Candidate(local, Member(f"{site}.{local}"), not parts, None, value.span),)
+    return (Candidate(local, Member(f"{site}.{local}"), _is_idle(parts), None, value.span),)

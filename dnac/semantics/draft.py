@@ -13,6 +13,7 @@ from dnac.kinds.router import RouterParams
 from dnac.semantics import errors_values as errors
 from dnac.semantics.bind import Bound
 from dnac.semantics.overrides import Overrides
+from dnac.semantics.presence import Loop
 from dnac.semantics.result import CostAssert
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.text.limits import MOST_NODES, MOST_PARAMS, MOST_SLOTS
@@ -100,6 +101,12 @@ class Draft:
     """Parameters of parts, by their identity; the parts beside it keep it unique."""
     places: dict[str, Span] = field(default_factory=dict[str, Span])
     """Where the input and the fields of the train block stand."""
+    loops: list[Loop] = field(default_factory=list[Loop])
+    """Repeats as they were written out, inner ones first."""
+    depth: int = 0
+    """Repeats around the present place."""
+    is_branch: bool = False
+    """Whether the present place is a branch of a `parallel`."""
     turns: int = 1
     """Product of the counts of all enclosing repeats."""
     view: str = ""

@@ -9,11 +9,13 @@ from dnac.ir.graph import Graph, Head
 from dnac.semantics import errors_names, whole_net
 from dnac.semantics import errors_shapes as errors
 from dnac.semantics.blocks import elaborate_block
+from dnac.semantics.carried import settle
 from dnac.semantics.draft import Draft, origin
 from dnac.semantics.file_scope import file_scope
 from dnac.semantics.files import Unit
 from dnac.semantics.naming import Place, step_names
 from dnac.semantics.overrides import Override, Overrides, layer_of
+from dnac.semantics.presence import with_presence
 from dnac.semantics.result import CheckedNet
 from dnac.semantics.scope import NetEntry, Scope, sort_of
 from dnac.semantics.training import train_form
@@ -78,6 +80,8 @@ def _draft(name: str, lineage: Lineage, overrides: Overrides, bag: Ledger) -> tu
     elaborate_block(lineage.block.body, place, draft)
     if not draft.stopped:
         _check_ends(draft, lineage)
+        if not bag.has_errors:
+            settle(draft)
         whole_net.check(draft)
         check_claims(draft)
     source = lineage.train
@@ -141,6 +145,6 @@ def _graph(draft: Draft) -> Graph:
         shared=(*draft.shared, head),
         modules=tuple(draft.modules.values()),
         routers=tuple(draft.routers.values()),
-        nodes=(*draft.nodes, node),
+        nodes=(*with_presence(draft.nodes, draft.loops), node),
         asserts=(*(str(a) for a in draft.asserts), *claims),
     )

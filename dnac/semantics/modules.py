@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from dnac.ir.form import Form
-from dnac.ir.graph import Part
+from dnac.ir.graph import EXIT, Part
 from dnac.kinds.base import Fault, ModuleKind, params_of
-from dnac.semantics import errors_names, errors_shapes, words
+from dnac.semantics import errors_names, errors_routing, errors_shapes, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
 from dnac.semantics.draft import Draft, Made
@@ -108,6 +108,8 @@ def _made(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
         if why is not None:
             raise Wrong(errors_shapes.rolled_out_module(wanted.ref.span.text, why[0], wanted.ref.span))
         parts = _chain(found, wanted, draft)
+    if len(parts) > 1 and any(part.kind.name == EXIT for part in parts):
+        raise Wrong(errors_routing.exit_as_step(wanted.value.span))
     if wanted.norm is not None and len(parts) > 1:
         word = last_word(wanted.value)
         raise Wrong(errors_shapes.several_parts_under_one_norm(word, len(parts), wanted.value.span, wanted.norm))

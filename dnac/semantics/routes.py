@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dnac.ir.graph import Norm, Route, RouterSet
-from dnac.kinds.router import router_weights
+from dnac.ir.graph import Norm, Presence, Route, RouterSet
+from dnac.kinds.router import router_weights, views
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.bind import Bound
 from dnac.semantics.candidates import Candidate, candidates
 from dnac.semantics.choice import Choice, resolved
 from dnac.semantics.draft import Draft, RouteUse, origin
 from dnac.semantics.naming import Place
+from dnac.semantics.presence import NET
 from dnac.semantics.references import settings_heads
 from dnac.semantics.routers import bind_router, router_text
 from dnac.semantics.routing import complete_router
@@ -80,6 +82,8 @@ def _routed(action: ast.Route, found: Candidates, site: str, place: Place, draft
     scored = tuple(c for c in found if c.name not in bound.params.always)
     if not scored:
         raise Wrong(errors.nothing_to_score(bound.at("always", text.span)))
+    if any(draft.modules[c.member.set].exits for c in always):
+        raise Wrong(errors.exit_always(bound.at("always", text.span)))
     choice = Choice(scored, resolved(bound, scored), text, action.over.span)
     bound = complete_router(choice, draft)
     heads = settings_heads(action.by) if isinstance(action.by, ast.Settings) else ()
@@ -96,7 +100,7 @@ def _view(found: tuple[Candidate, ...], bound: Bound, action: ast.Route, draft: 
         raise Wrong(errors.two_norms(second, first))
     (norm,) = norms
     if norm is None:
-        if bound.params.read.name == "normed":
+        if any(view.name == "normed" for view in views(bound.params.form("router"))):
             raise Wrong(errors.no_pool_norm(bound.at("read", action.over.span), action.over.span))
         return draft.x
     node = Norm(draft.fresh("n"), draft.x, norm, origin(action.over.span))
@@ -144,6 +148,25 @@ def _append(
     draft.add_node(node, step.span)
     draft.x = node.id
     draft.routing_steps += 1
+    leaves = tuple(_leaves(scored, draft))
+    if leaves:
+        draft.add_node(Presence(f"{node.id}.left", route=node.id, leaves=leaves, origin=node.origin), step.span)
+
+
+def _leaves(scored: tuple[Candidate, ...], draft: Draft) -> Iterator[tuple[int, int]]:
+    """The slots of exits, each with the code of what it leaves.
+
+    Raises:
+        Wrong: there is nothing to leave, or the place is a branch.
+    """
+    for slot, candidate in enumerate(scored):
+        of = draft.modules[candidate.member.set].exits
+        if of and draft.is_branch:
+            raise Wrong(errors.exit_of_branch(candidate.span))
+        if of == "loop" and not draft.depth:
+            raise Wrong(errors.no_loop_to_leave(candidate.span))
+        if of:
+            yield slot, NET if of == "net" else draft.depth + NET
 
 
 def _note(label: str, site: str, choice: Choice, bound: Bound, always: tuple[Candidate, ...], draft: Draft) -> None:

@@ -1,7 +1,7 @@
 """`aux(weight)`: the load-balance loss of Switch: weight * M * sum_i f_i P_i (arXiv 2101.03961, eq. 4).
 
 f_i is the share of the filled choices that fall on candidate i (sum 1, no gradient), P_i the mean
-gate of i, each token's gates brought to sum 1 (softmax gates have it already; for sigmoid this is
+gate of i over the tokens that are here, each token's gates brought to sum 1 (softmax gates have it already; for sigmoid this is
 DeepSeek-V3's form, arXiv 2412.19437, eq. 17-20). Identities count. The least value is the weight.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from dnac.kinds.base import BalanceKind, Fault, Params, Real, RouteFacts
+from dnac.kinds.present import AWAY
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +33,10 @@ def loss(params: AuxParams, scores: Tensor, gates: Tensor, ids: Tensor, valid: T
     chosen_BTM = _chosen(ids, M).to(gates.dtype)
     f = chosen_BTM.sum(over) / valid.sum((*over, -1)).clamp_min(1)[..., None]
     shares = gates / gates.sum(-1, keepdim=True).clamp_min(1e-20)
+    here = (ids[..., :1] != AWAY).to(gates.dtype)
+    P = (shares * here).sum(over) / here.sum(over).clamp_min(1)
     weight: Any = params.weight  # a tensor where it is scheduled
-    return weight * M * (f * shares.mean(over)).sum(-1).mean()
+    return weight * M * (f * P).sum(-1).mean()
 
 
 def check(params: AuxParams, facts: RouteFacts) -> Iterator[Fault]:

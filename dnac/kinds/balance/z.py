@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnac.kinds.base import BalanceKind, Params, Real
+from dnac.kinds.present import mean_over_present
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,7 @@ class ZParams(Params):
 def loss(params: ZParams, scores: Tensor, gates: Tensor, ids: Tensor, valid: Tensor) -> Tensor:
     """Scores [B, T, M], before the temperature, to a scalar."""
     weight: Any = params.weight  # a tensor where it is scheduled
-    return weight * scores.logsumexp(-1).square().mean()
+    return weight * mean_over_present(scores.logsumexp(-1).square(), ids)
 
 
 KIND = BalanceKind(

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from dnac.ir.graph import Graph
+from dnac.lowering.attention import by_sdpa, in_reach
 from dnac.lowering.base import Lowering, Options, Program
+from dnac.lowering.frame import Frame
 from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
 from dnac.lowering.modules import PartPlan, increment
-from dnac.lowering.ops_dense import mix_all
+from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.ops_rows import RowOps, RowSet
 from dnac.lowering.routing import Routing
 from dnac.lowering.rows import BankRows, Order, bank_rows, from_bank, sort_rows, to_bank
@@ -39,6 +41,48 @@ class Portable(Interpreter):
 
     name = "portable"
     mix = staticmethod(mix_all)
+
+    def mix_of(self, here_BT: Tensor) -> Mix:
+        """Only tokens that are here give keys; each sees itself too, so that a softmax is never of nothing."""
+
+        def mix(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> Tensor:
+            at = frame.positions()
+            itself = torch.eye(at.shape[0], dtype=torch.bool, device=at.device)
+            near = in_reach(at[None], at[None], causal=causal, window=window)
+            return by_sdpa(q, k, v, near & here_BT[:, None, :] | itself)
+
+        return mix
+
+    def _dense(self, i: do.Dense) -> Bound:
+        """As for all tokens; where some have left, the others alone, as rows of a bank of one module."""
+        if not i.away or i.gate is not None:
+            return super()._dense(i)
+        plans, keys = self.plans[i.module.set], self._keys((i.module,))
+
+        def act(values: Values, turn: Turn) -> None:
+            x_BTD = values[i.x]
+            number = turn.names.numbers[str(i.module)]
+            here_BT = values[i.away] == 0
+            rows = bank_rows(sort_rows(torch.where(here_BT, 0, -1)[..., None], (0,), 1), 0, 1)
+            places = RowSet(
+                rows=rows,
+                K=1,
+                module_BR=torch.where(here_BT, number, -1),
+                numbers=(number,),
+                names=(turn.names.words[str(i.module)],),
+                sees="peers",
+                tokens_BTD=x_BTD,
+            )
+
+            def weights(plan: PartPlan) -> dict[str, Tensor]:
+                return {name: stack.of(turn.weights) for name, stack in keys[plan.name].items()}
+
+            ops = lambda plan: RowOps(turn.frame, turn.names.words[i.site], places, plan.name)
+            x_ND = torch.where(rows.live[:, None], to_bank(x_BTD.flatten(0, 1), rows), 0)
+            made_ND = torch.where(rows.live[:, None], increment(plans, weights, x_ND, ops), 0)
+            values[i.out] = from_bank(made_ND, rows).view(x_BTD.shape)
+
+        return act
 
     def sort(self, i: do.Sort) -> Bound:
         """One stable sort of the rows by module."""

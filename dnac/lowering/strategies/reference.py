@@ -43,6 +43,17 @@ class Reference(Interpreter):
     mix = staticmethod(among_all)
     runs_banks_whole = False
 
+    def mix_of(self, here_BT: Tensor) -> Mix:
+        """Only tokens that are here give keys; each sees itself too, so that a softmax is never of nothing."""
+
+        def mix(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> Tensor:
+            at = frame.positions()
+            itself = torch.eye(len(at), dtype=torch.bool, device=at.device)
+            near = in_reach(at, at, causal=causal, window=window)[None]
+            return written_out(q, k, v, near & here_BT[:, None, :] | itself)
+
+        return mix
+
     def sort(self, i: do.Sort) -> Bound:
         """Nothing is sorted."""
         return _nothing

@@ -9,7 +9,7 @@ With another weight, or with a balance term, the router stays and gates the modu
     h1      = apply(h0) by a[2] gate (r 2) at r
 
 Several fixed choices become the branches of one join. Nothing is folded under `in_branch` or a
-limit, or where attention looks at keys of other routing steps.
+limit, where attention looks at keys of other routing steps, or where a router asks what was chosen here.
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ def _rule(graph: Graph, node: Node) -> tuple[Node, ...] | Bypass | None:
 def _can_fold(graph: Graph, node: Route) -> bool:
     router = graph.router[node.router]
     fields = router.fields
+    if node.away or traits.leaves(graph, node):
+        return False
     if not (node.runs or node.skips or node.always) or facts.fixed_choice(router) is None:
         return False
-    if fields["combine"] != form("delta") or fields["limit"] != form("none"):
+    if node.carries or fields["combine"] != form("delta") or fields["limit"] != form("none"):
         return False
     return not any(facts.mixes_tokens(graph, m) and _seen_elsewhere(graph, m) for m in node.candidates)
 

@@ -9,7 +9,7 @@
     }
 
 Turns are equal where renaming sets of weights of the same make, routers and sites turns one into
-the other. The run of turns that covers most nodes is rolled first, then what stands beside it.
+the other. Beside the stream a turn may hand on who is here: each turn reads it where the first does. The run of turns that covers most nodes is rolled first, then what stands beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Node, Norm, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Node, Norm, Presence, Region, Route
 from dnac.passes.base import Pass, Phase
 
 Renames = dict[str, str]
@@ -37,6 +37,9 @@ class _Run:
     start: int
     period: int
     renames: tuple[Renames, ...]
+    carried: tuple[tuple[str, int | None], ...]
+    """What the first turn reads beside the stream, and the place in a turn of what the next one reads instead;
+    None: the same in all turns."""
 
     @property
     def rank(self) -> tuple[int, bool, int, int]:
@@ -81,39 +84,68 @@ def _candidates(shapes: Sequence[object]) -> Iterator[tuple[int, int, int]]:
 def _checked(graph: Graph, nodes: tuple[Node, ...], start: int, period: int, turns: int) -> _Run | None:
     """As many equal turns as there really are from `start` on, if two or more."""
     first = nodes[start : start + period]
-    if not _is_closed(graph, first):
+    second = nodes[start + period : start + 2 * period]
+    if not traits.is_stream(first[0]) and not isinstance(first[0], Norm):
+        return None
+    carried = _carried(first, second)
+    if carried is None or not _is_closed(graph, first, carried):
         return None
     renames: list[Renames] = []
     for t in range(turns):
         turn = nodes[start + t * period : start + (t + 1) * period]
+        before = nodes[start + (t - 1) * period : start + t * period] if t else ()
         found = _renaming(first, turn)
-        follows = t == 0 or _follows(graph, turn, nodes[start + t * period - 1].id)
-        if found is None or not follows or not _is_closed(graph, turn):
+        follows = t == 0 or _follows(graph, turn, before, carried)
+        if found is None or not follows or not _is_closed(graph, turn, carried):
             break
         renames.append(found)
-    return _Run(start, period, tuple(renames)) if len(renames) > 1 else None
+    return _Run(start, period, tuple(renames), carried) if len(renames) > 1 else None
 
 
-def _follows(graph: Graph, turn: tuple[Node, ...], last: str) -> bool:
-    """Whether a turn reads the stream `last`, and nobody else does."""
+Carried = tuple[tuple[str, "int | None"], ...]
+
+
+def _beside(turn: tuple[Node, ...]) -> tuple[str, ...]:
+    """What a turn reads from outside beside the stream, in order."""
+    known = {traits.inputs(turn[0])[0], *(node.id for node in turn)}
+    return tuple(dict.fromkeys(v for node in turn for v in traits.inputs(node) if v not in known))
+
+
+def _carried(first: tuple[Node, ...], second: tuple[Node, ...]) -> Carried | None:
+    """What goes from turn to turn beside the stream; None where that cannot be."""
+    places = {node.id: place for place, node in enumerate(first) if isinstance(node, Presence)}
+    before, now = _beside(first), _beside(second)
+    if len(before) != len(now) or any(b != a and b not in places for a, b in zip(before, now, strict=True)):
+        return None
+    return tuple((a, None if a == b else places[b]) for a, b in zip(before, now, strict=True))
+
+
+def _follows(graph: Graph, turn: tuple[Node, ...], before: tuple[Node, ...], carried: Carried) -> bool:
+    """Whether a turn reads what the turn before it hands on, and nobody else does."""
     made = {node.id for node in turn}
-    others = (node for node in graph.nodes if node.id not in made)
-    return traits.inputs(turn[0])[0] == last and not any(last in traits.inputs(node) for node in others)
-
-
-def _is_closed(graph: Graph, turn: tuple[Node, ...]) -> bool:
-    """Whether a turn reads one stream from outside, and gives its last stream alone."""
-    made = {node.id for node in turn}
-    x = traits.inputs(turn[0])[0]
-    read = {value for node in turn for value in traits.inputs(node)}
-    if isinstance(turn[-1], Norm) or _is_gate(turn[-1]) or not read <= {x, *made}:
+    others = [node for node in graph.nodes if node.id not in {*made, *(n.id for n in before)}]
+    last = traits.last_stream(before).id
+    handed = tuple(value if place is None else before[place].id for value, place in carried)
+    own = {last, *(before[place].id for _, place in carried if place is not None)}
+    if traits.inputs(turn[0])[0] != last or _beside(turn) != handed:
         return False
-    inner = made - {turn[-1].id}
+    return not any(own & set(traits.inputs(node)) for node in others)
+
+
+def _is_closed(graph: Graph, turn: tuple[Node, ...], carried: Carried) -> bool:
+    """Whether a turn reads one stream and what is carried, and gives its last stream and what is carried."""
+    made = {node.id for node in turn}
+    x, last = traits.inputs(turn[0])[0], traits.last_stream(turn)
+    read = {value for node in turn for value in traits.inputs(node)}
+    is_whole = isinstance(turn[-1], Presence) or last is turn[-1]
+    if not is_whole or _is_gate(last) or not read <= {x, *made, *_beside(turn)}:
+        return False
+    inner = made - {last.id, *(turn[place].id for _, place in carried if place is not None)}
     outside = [node for node in graph.nodes if node.id not in made]
     if any(inner & set(traits.inputs(node)) for node in outside):
         return False
     # the branches of a join read increments, which a region does not give
-    return not any(turn[-1].id in traits.inputs(n)[1:] for n in outside if not isinstance(n, (Apply, Route)))
+    return not any(last.id in traits.inputs(n)[1:] for n in outside if not isinstance(n, (Apply, Route)))
 
 
 def _is_gate(node: Node) -> bool:
@@ -130,7 +162,7 @@ def _renaming(first: tuple[Node, ...], turn: tuple[Node, ...]) -> Renames | None
             return None
     if len(set(found.values())) != len(found):
         return None
-    values = {a: b for a, b in zip(_values(first), _values(turn), strict=True)}
+    values = dict(zip((*_values(first), *_beside(first)), (*_values(turn), *_beside(turn)), strict=True))
     shift = _first_step(turn) - _first_step(first)
     same = (
         replace(traits.renamed(traits.reading(a, values), found, shift), id=b.id) == b
@@ -142,12 +174,15 @@ def _renaming(first: tuple[Node, ...], turn: tuple[Node, ...]) -> Renames | None
 def _region(nodes: tuple[Node, ...], run: _Run) -> Region:
     changed = [old for old in run.renames[0] if any(turn[old] != old for turn in run.renames)]
     turns = [nodes[t * run.period : (t + 1) * run.period] for t in range(len(run.renames))]
+    last = nodes[-run.period :]
+    carried = ((value, place) for value, place in run.carried)
     return Region(
-        id=nodes[-1].id,
+        id=traits.last_stream(last).id,
         x=traits.inputs(nodes[0])[0],
         body=turns[0],
         renames=tuple(tuple((old, turn[old]) for old in changed) for turn in run.renames),
         steps=tuple(_first_step(turn) for turn in turns),
+        carried=tuple((v, v, v) if p is None else (v, turns[0][p].id, last[p].id) for v, p in carried),
         origin=nodes[0].origin,
     )
 
