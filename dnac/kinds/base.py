@@ -87,6 +87,22 @@ class ModuleKind(Kind):
 
 
 @dataclass(frozen=True, eq=False)
+class ReadKind(Kind):
+    """One of the views that a router reads: the stream (raw or normed), or features that stand beside it.
+
+    width(params, size) -> features that it adds, over `size` candidates.
+    features(params, ops, dtype) -> [B, T, width] in that dtype, without gradient.
+    """
+
+    is_stream: bool = False
+    """Whether it is the stream itself, of width D."""
+    width: Callable[[Any, int], int] = lambda params, size: 0
+    features: Callable[[Any, RouterOps, Any], Tensor] | None = None
+    carries: tuple[str, ...] = ()
+    """What it needs to know that goes along with each token from step to step: `last`."""
+
+
+@dataclass(frozen=True, eq=False)
 class ScoreKind(Kind):
     """How a router scores: `scores(params, weights, view, ops) -> [B, T, M]` in the gate's dtype,
     which is the wider of float32 and the view's.
@@ -101,6 +117,8 @@ class ScoreKind(Kind):
     learns: Callable[[Any], bool] = lambda params: True
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     """(params, candidates) to faults."""
+    carries: Callable[[Any], tuple[str, ...]] = lambda params: ()
+    """What it needs to know that goes along with each token from step to step: `last`."""
     written: Callable[[Any], tuple[float, ...] | None] = lambda params: None
     """The scores, where the file itself says them, so that they never vary."""
 
@@ -120,6 +138,12 @@ class GateKind(Kind):
     """
 
     gate: Callable[[Any, Tensor], Tensor] | None = None
+    openness: Callable[[Any, Tensor], Tensor] | None = None
+    """(params, scores) to [..., M] in (0, 1), whose gradient a budget uses for "it runs"; None: the gate itself."""
+    closes: bool = False
+    """Whether a gate can be exactly zero. Such a candidate is never chosen."""
+    starts: Callable[[Any], Iterable[Fault]] = lambda params: ()
+    """What is wrong with the gates that scores around 0 give."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +160,8 @@ class ChooseKind(Kind):
     fixed: Callable[[Any, int], tuple[int, ...] | None] = lambda params, size: None
     takes_highest: bool = False
     """Whether it takes the k highest scores, the first of equal ones."""
+    may_pass: bool = False
+    """Whether a token chooses as many candidates as it likes, none too: k is only the most."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     is_causal: bool = True
     is_row_independent: bool | Callable[[Any], bool] = True

@@ -100,6 +100,20 @@ class RouterOps(Protocol):
         """
         ...
 
+    def linear_by(self, x: Tensor, weights: Tensor, which: Tensor) -> Tensor:
+        """[B, T, I] times each token's own matrix of [P, I, O], in the full precision of its dtype; `which`
+        [B, T] int64 says whose.
+        """
+        ...
+
+    def turn(self) -> Tensor | int:
+        """How often this router has been used before in the network."""
+        ...
+
+    def last(self) -> Tensor:
+        """[B, T] int64: the candidate that the token has just left; the number of candidates: none yet."""
+        ...
+
     def token_ids(self) -> Tensor:
         """Token id (text) or position (image) of each token: [B, T] int64."""
         ...

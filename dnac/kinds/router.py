@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dnac import catalogue
 from dnac.ir.form import Form, form
-from dnac.kinds.base import From, MemberName, Params, ScoreKind, WeightSpec, params_of
+from dnac.kinds.base import From, MemberName, Params, ReadKind, ScoreKind, WeightSpec, params_of
 from dnac.kinds.limits import DecodeKind
 from dnac.kinds.params import NORMAL
 
@@ -23,8 +23,9 @@ class RouterParams(Params):
     """Arguments of `route ... by { ... }` and of `router name { ... }`."""
 
     read: Annotated[Form, From("read")] = form("raw_stream")
-    """What the router sees: `[h]` the raw stream, `normed` the pool's own norm of it."""
-    score: Annotated[Form, From("score")] = form("linear", init=NORMAL)
+    """What the router sees: `[h]` the raw stream, `normed` the pool's own norm of it, or several views side by
+    side: `[h, step, last]`."""
+    score: Annotated[Form, From("score")] = form("linear", init=NORMAL, per=None)
     """How it scores the candidates."""
     frozen: bool = False
     """Whether the score's weights stay as initialised."""
@@ -64,12 +65,37 @@ DECODE = "decode"
 """What the names of a decode word's weights begin with."""
 
 
+def views(fields: Form) -> tuple[Form, ...]:
+    """The views that a router reads, side by side."""
+    read = fields["read"]
+    assert isinstance(read, Form)
+    several = read.get("views")
+    return tuple(v for v in several if isinstance(v, Form)) if isinstance(several, tuple) else (read,)
+
+
+def view_width(fields: Form, width: int, size: int) -> int:
+    """Features that a router reads, from a stream of `width` and over `size` candidates."""
+    kinds: list[tuple[ReadKind, Form]] = [(catalogue.get("read", view.name), view) for view in views(fields)]
+    return sum(width if kind.is_stream else kind.width(params_of(kind, view), size) for kind, view in kinds)
+
+
+def carries(fields: Form) -> tuple[str, ...]:
+    """What a router needs to know that goes along with each token from step to step."""
+    readers: list[ReadKind] = [catalogue.get("read", view.name) for view in views(fields)]
+    found = dict.fromkeys(state for kind in readers for state in kind.carries)
+    for score in (fields["score"], decode_score(fields)):
+        if isinstance(score, Form):
+            kind: ScoreKind = catalogue.get("score", score.name)
+            found |= dict.fromkeys(kind.carries(params_of(kind, score)))
+    return tuple(found)
+
+
 def score_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
     """The weights of a router's score, over `size` candidates."""
     score = fields["score"]
     assert isinstance(score, Form)
     kind: ScoreKind = catalogue.get("score", score.name)
-    return kind.weights(params_of(kind, score), width, size)
+    return kind.weights(params_of(kind, score), view_width(fields, width, size), size)
 
 
 def decode_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
@@ -78,7 +104,7 @@ def decode_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...
     if score is None:
         return ()
     kind: ScoreKind = catalogue.get("score", score.name)
-    specs = kind.weights(params_of(kind, score), width, size)
+    specs = kind.weights(params_of(kind, score), view_width(fields, width, size), size)
     return tuple(replace(spec, name=f"{DECODE}.{spec.name}") for spec in specs)
 
 

@@ -5,12 +5,14 @@ The body is written with the names of the first turn: sets of weights, routers, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from dnac.ir.graph import Graph
+from dnac.ir import traits
+from dnac.ir.graph import Graph, Route
 from dnac.lowering import draws, survey
 from dnac.lowering.base import Call, StepRecord, StepStats
 from dnac.lowering.frame import Frame
@@ -35,7 +37,7 @@ class TurnNames:
     keys: dict[str, str]
     """State-dict keys that differ."""
     words: Mapping[str, Tensor | int]
-    """Sites and modules as words for draws."""
+    """Sites and modules as words for draws; and which of its turns the router of each routing step is in."""
     numbers: dict[str, int]
     """Modules as numbers that are unique in the network."""
     routers: dict[str, str]
@@ -82,6 +84,7 @@ class Names:
             for n in range(entry.count or 1)
         ]
         self._number = {name: n for n, name in enumerate(members)}
+        self._used = dict(_uses(graph))
 
     def whole(self, instructions: Iterable[do.AnyInstruction]) -> TurnNames:
         """Names outside all regions: they stand for themselves."""
@@ -118,11 +121,28 @@ class Names:
         }
 
     def _words(self, instructions: Iterable[do.AnyInstruction], new: Mapping[str, str]) -> dict[str, int]:
-        return {name: draws.name_word(survey.renamed(name, new)) for name in _named(instructions)}
+        listed = tuple(instructions)
+        words = {name: draws.name_word(survey.renamed(name, new)) for name in _named(listed)}
+        sites = (i.site for i in listed if isinstance(i, do.Route))
+        return words | {turn_of(site): self._used[survey.renamed(site, new)] for site in sites}
 
     def _numbers(self, instructions: Iterable[do.AnyInstruction], new: Mapping[str, str]) -> dict[str, int]:
         found = {name: self._number.get(survey.renamed(name, new)) for name in _named(instructions)}
         return {name: number for name, number in found.items() if number is not None}
+
+
+def turn_of(site: str) -> str:
+    """Among the words of a turn: how often the router of the routing step at `site` was used before."""
+    return f"turn of {site}"
+
+
+def _uses(graph: Graph) -> Iterator[tuple[str, int]]:
+    """(site, uses of its router before it) of each routing step."""
+    counts: Counter[str] = Counter()
+    for node in traits.unrolled(graph.nodes):
+        if isinstance(node, Route):
+            yield node.site, counts[node.router]
+            counts[node.router] += 1
 
 
 def _named(instructions: Iterable[do.AnyInstruction]) -> dict[str, None]:

@@ -122,17 +122,31 @@ def _word(catalogue: str, expr: ast.Expr, at: Field) -> Form:
 
 
 def _read_list(expr: ast.ListExpr, at: Field) -> Form:
+    """`[h, step, last]`: several views side by side, each once, and one stream at most."""
+    found = list[Form]()
     for item in expr.items:
-        ref = item.callee if isinstance(item, ast.Call) else item
-        text = ref.head.text if isinstance(ref, ast.Ref) else ref.span.text
-        why = words.planned("read", text)
-        if why is not None:
-            raise Wrong(errors.unsupported(f"a router that reads `{text}`", item.span, why))
-        if text != "h":
-            raise Wrong(errors.unknown_word(at.key, text, item.span, ("h",)))
-    if len(expr.items) != 1:
-        raise Wrong(errors.field_sum("`read` names one view", expr.span, "write `read = [h]`"))
-    return Form("raw_stream")
+        view = _view(item, at)
+        streams = [f for f in (*found, view) if f.name in ("raw_stream", "normed")]
+        if view.name in (f.name for f in found) or view.name == "joined" or len(streams) > 1:
+            message = "each view stands there once, and one stream at most (`h` or `normed`)"
+            raise Wrong(errors.values_clash(at.owner, at.key, message, "write `read = [h, step, last]`", item.span))
+        found.append(view)
+    if not found:
+        raise Wrong(errors.field_sum("`read` names no view", expr.span, "write `read = [h]`"))
+    return found[0] if len(found) == 1 else Form("joined", (("views", tuple(found)),))
+
+
+def _view(item: ast.Expr, at: Field) -> Form:
+    ref = item.callee if isinstance(item, ast.Call) else item
+    text = ref.head.text if isinstance(ref, ast.Ref) else ref.span.text
+    if text == "h":
+        return Form("raw_stream")
+    why = words.planned("read", text)
+    if why is not None:
+        raise Wrong(errors.unsupported(f"a router that reads `{text}`", item.span, why))
+    if not words.has("read", text):
+        raise Wrong(errors.unknown_word(at.key, text, item.span, ("h", "normed", "step", "last")))
+    return _word("read", item, at)
 
 
 def _number(slot: NumberSlot, expr: ast.Expr, at: Field) -> Value:

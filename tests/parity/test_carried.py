@@ -30,25 +30,23 @@ HUB = "router hub { read = [h, step, last]; score = mlp(6); choose = top(2); wei
 NODE = "router hub { score = linear(per = last); choose = top(1); weight = raw; balance = [aux(0.1)] }"
 PLAIN = "router plain { choose = top(1); weight = raw; balance = [] }"
 
+OWN = "{ read = [last, h, step(turns = 2)]; choose = top(2); weight = raw; balance = [] }"
+BLIND = "{ read = [last]; choose = top(1); weight = raw; balance = [] }"
+MORE = "pool more { m[3] = mlp(gelu, 2x); skip = identity() }"
+TWO = f"{MORE}\n  {HUB}\n  {NODE.replace('hub', 'node')}"
+FULL = HUB.replace("weight = raw", "weight = raw; limit = capacity(0.6)")
+TURNS = "repeat 3 { hop: route nodes by hub }"
+VIA = "hop: route nodes by hub\n  via: route nodes by plain\n  end: route nodes by hub"
+
 NETS = {
-    "one router for all turns": (BLOCKS, HUB, "repeat 3 { hop: route nodes by hub }"),
+    "one router for all turns": (BLOCKS, HUB, TURNS),
     "a router per node": (BLOCKS, NODE, "repeat 4 { hop: route nodes by hub }"),
-    "a step of another router between": (
-        BLOCKS, f"{HUB}\n  {PLAIN}", "hop: route nodes by hub\n  via: route nodes by plain\n  end: route nodes by hub",
-    ),
-    "a router in every turn": (
-        BLOCKS, "", "repeat 3 { hop: route nodes by { read = [last, h, step(turns = 2)]; choose = top(2); weight = raw; balance = [] } }",
-    ),
-    "what does not look at the token": (
-        BLOCKS, "", "repeat 3 { hop: route nodes by { read = [last]; choose = top(1); weight = raw; balance = [] } }",
-    ),
-    "two pools in turn": (
-        BLOCKS,
-        f"pool more {{ m[3] = mlp(gelu, 2x); skip = identity() }}\n  {HUB}\n  {NODE.replace('hub', 'node')}",
-        "repeat 3 { hop: route nodes by hub; then: route more by node }",
-    ),
-    "refused choices": (BLOCKS, HUB.replace("weight = raw", "weight = raw; limit = capacity(0.6)"), "repeat 3 { hop: route nodes by hub }"),
-}  # fmt: skip
+    "a step of another router between": (BLOCKS, f"{HUB}\n  {PLAIN}", VIA),
+    "a router in every turn": (BLOCKS, "", f"repeat 3 {{ hop: route nodes by {OWN} }}"),
+    "what does not look at the token": (BLOCKS, "", f"repeat 3 {{ hop: route nodes by {BLIND} }}"),
+    "two pools in turn": (BLOCKS, TWO, "repeat 3 { hop: route nodes by hub; then: route more by node }"),
+    "refused choices": (BLOCKS, FULL, TURNS),
+}
 
 
 def graph_of(net: tuple[str, str, str], tmp_path: Path) -> Graph:
@@ -99,7 +97,7 @@ def _left(choices: list[Tensor], gates: list[Tensor], none: int) -> list[Tensor]
         for b, t in torch.cartesian_prod(torch.arange(ids.shape[0]), torch.arange(ids.shape[1])).tolist():
             slots = [s for s in ids[b, t].tolist() if s >= 0]
             if slots:
-                last[b, t] = max(slots, key=lambda slot: float(gate[b, t, slot]))
+                last[b, t] = max(slots, key=lambda slot: float(gate[b, t, slot].detach()))
     return found
 
 
@@ -156,4 +154,4 @@ def test_later_tokens_change_nothing_before_them(tmp_path: Path) -> None:
     changed = inputs.clone()
     changed[:, 5:] = (changed[:, 5:] + 1) % 32
     before, after = (net(each).logits for each in (inputs, changed))
-    assert torch.equal(before[:, :5], after[:, :5]) and not torch.equal(before[:, 5:], after[:, 5:])
+    assert error(after[:, :5], before[:, :5]) < 1e-12 < 1e-3 < error(after[:, 5:], before[:, 5:])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dnac.kinds.base import Kind
+from dnac.kinds.base import ReadKind
 
-KIND = Kind(
+KIND = ReadKind(
     name="normed",
     summary="The pool's own norm of the stream, which its members read too (Mixtral, DeepSeek).",
+    is_stream=True,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dnac.kinds.base import Kind
+from dnac.kinds.base import ReadKind
 
-KIND = Kind(
+KIND = ReadKind(
     name="raw_stream",
     summary="The residual stream h itself, without a norm (DNA). `[h]` says the same.",
+    is_stream=True,
 )

@@ -9,7 +9,8 @@ With another weight, or with a balance term, the router stays and gates the modu
     h1      = apply(h0) by a[2] gate (r 2) at r
 
 Several fixed choices become the branches of one join. Nothing is folded under `in_branch` or a
-limit, where attention looks at keys of other routing steps, or where a router asks what was chosen here.
+limit, where tokens have left or may leave, where attention looks at keys of other routing steps, or where a
+router asks what was chosen here.
 """
 
 from __future__ import annotations
