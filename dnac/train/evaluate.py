@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from dnac.data.base import IGNORED, Batch, Dataset
 from dnac.lowering.base import Output
 from dnac.train.active import ActiveFlops
+from dnac.train.difficulty import NOTHING, ByDifficulty
 from dnac.train.routing import RoutingStep, routing_steps
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def evaluate(
     routers: for each router its skip_share, empty_share and load per candidate, over its routing steps.
     Of a data set of questions and answers also exact_match: share of samples whose every target has the
     largest logit (None elsewhere), and accuracy_by_place: accuracy at each place of the answer (else empty).
+    Where the data know how hard each target is: by_difficulty, depth_follows_difficulty, depth_follows_steps
+    (`train.difficulty`).
 
     `given` goes to the network's forward: `knobs`, `seeds`, `route_masks`, `module_gates`.
     """
@@ -54,7 +57,7 @@ def evaluate(
     if network.decodes and "decode" not in given:
         trained = evaluate(network, dataset, batch_size, batches=batches, autocast=autocast, decode=False, **given)
         leaky, given = trained["loss"], {**given, "decode": True}
-    tally = _Tally(network, autocast, given, has_answers=getattr(dataset, "answers", False))
+    tally = _Tally(network, autocast, given, dataset)
     with _evaluating(network):
         for batch, is_last in _marked(islice(dataset.sequential(batch_size), batches)):
             is_odd = is_last and (len(batch.samples) < batch_size or bool((batch.targets == IGNORED).any()))
@@ -66,14 +69,13 @@ def evaluate(
 class _Tally:
     """Sums over batches; they stay on the device until the end."""
 
-    def __init__(
-        self, network: Network, autocast: torch.dtype | None, given: dict[str, Any], *, has_answers: bool
-    ) -> None:
+    def __init__(self, network: Network, autocast: torch.dtype | None, given: dict[str, Any], dataset: Dataset) -> None:
         self._network, self._autocast, self._given = network, autocast, given
-        self._whole = _Whole() if has_answers else None
+        self._whole = _Whole() if getattr(dataset, "answers", False) else None
         self._steps = routing_steps(network.graph)
         weight = next(network.parameters())
         self._device, self._dtype = weight.device, weight.dtype
+        self._hard = ByDifficulty(dataset, self._steps, self._device) if hasattr(dataset, "difficulty") else None
         self._sums = torch.zeros(3, dtype=torch.float64, device=self._device)
         """Loss, correct, targets."""
         self._counts = [torch.zeros(len(s.candidates) + 1, dtype=torch.int64, device=self._device) for s in self._steps]
@@ -82,7 +84,7 @@ class _Tally:
         """One batch. Where some targets are padding, choices of padded tokens do not count."""
         targets = batch.targets.to(self._device)
         counted = targets != IGNORED
-        is_padded = not bool((batch.targets != IGNORED).all())
+        is_padded = self._hard is not None or not bool((batch.targets != IGNORED).all())
         output = self._forward(batch, record=is_padded)
         logits = output.logits.to(torch.promote_types(output.logits.dtype, torch.float32))
         loss = cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED, reduction="none")
@@ -90,6 +92,8 @@ class _Tally:
         self._sums += torch.stack([loss.double().sum(), correct.sum().double(), counted.sum().double()])
         if self._whole:
             self._whole.add(correct, counted)
+        if self._hard:
+            self._hard.add(batch, loss.view_as(targets), correct, output.record)
         for step, total in enumerate(self._counts):
             total += _choices(output, step, len(total), counted) if is_padded else output.stats[step].counts
 
@@ -104,6 +108,7 @@ class _Tally:
             "perplexity": math.exp(min(mean, 700.0)) if self._network.graph.is_text else None,
             "accuracy": correct / targets,
             **(self._whole.result() if self._whole else {"exact_match": None, "accuracy_by_place": []}),
+            **(self._hard.result() if self._hard else NOTHING),
             "targets": int(targets),
             "active_flops_per_token": round(flops),
             **_routing(self._steps, [c.tolist() for c in self._counts]),
