@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor
 
 from dnac import catalogue
 from dnac.bench.routes import steps_of
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Member, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Member, Presence, Route
 from dnac.kinds.base import params_of
 from dnac.passes.facts import field
 from dnac.passes.pipeline import optimize
@@ -36,6 +37,7 @@ class Counter:
         """FLOPs of a forward pass with these choices [B, T, K], one for each routing step."""
         at = dict(zip(self.sites, routes, strict=True))
         rows, total = self.batch * self.tokens, 0.0
+        here = _Here(self.batch, self.tokens)
         for node in traits.unrolled(self.graph.nodes):
             match node:
                 case Embed():
@@ -43,11 +45,14 @@ class Counter:
                 case Head():
                     total += self.batch * self._head(node.weights)
                 case Apply():
-                    total += self.batch * self._segment(node.module, self.tokens)
+                    total += sum(self._segment(node.module, n) for n in here.lengths(node.away))
                 case Route():
                     total += rows * self.costs.route(node).router
-                    total += self.batch * sum(self._segment(member, self.tokens) for member in node.always)
+                    total += sum(self._segment(m, n) for m in node.always for n in here.lengths(node.away))
+                    here.chose(node, at[node.site])
                     total += self._routed(node, at[node.site])
+                case Presence():
+                    here.change(node)
                 case _:
                     continue
         return total
@@ -75,6 +80,35 @@ class Counter:
         kind = catalogue.get("module", form.name)  # type: ignore[attr-defined]
         params = params_of(kind, form)  # type: ignore[arg-type]
         return kind.flops(params, self.costs.site, kind.keys(params, length))
+
+
+class _Here:
+    """How many tokens of each sequence are here, from the choices as they were made."""
+
+    def __init__(self, batch: int, tokens: int) -> None:
+        self.all = [tokens] * batch
+        self.shape = batch, tokens
+        self.away: Tensor | None = None
+        self.ids: dict[str, Tensor] = {}
+
+    def chose(self, node: Route, ids: Tensor) -> None:
+        """Keep the choices of a routing step."""
+        self.ids[node.id] = ids
+
+    def change(self, node: Presence) -> None:
+        """Who is here from now on."""
+        away = self.away if node.away and self.away is not None else torch.zeros(self.shape, dtype=torch.int64)
+        if node.back:
+            away = torch.where(away >= node.back, 0, away)
+        for slot, code in sorted(node.leaves, key=lambda pair: -pair[1]):
+            away = torch.where((self.ids[node.route].cpu() == slot).any(-1), code, away)
+        self.away = away
+
+    def lengths(self, away: str) -> list[int]:
+        """Tokens that are here, for each sequence."""
+        if not away or self.away is None:
+            return self.all
+        return [int(n) for n in (self.away == 0).sum(-1)]
 
 
 def segments(ids: Tensor, slots: int) -> list[list[int]]:

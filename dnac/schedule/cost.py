@@ -9,12 +9,13 @@ norms and activations count nothing. Per token of the stream.
 - expected: the declared skip share, else uniform choice, with the keys that follow from it.
 
 A limit holds every module to its room in each case: max then fills the dearest ones, one after the
-other. Where modules choose their tokens, each takes its share in each case.
+other. Where modules choose their tokens, each takes its share in each case. Where tokens can leave, they do so
+as soon as they can (min), as likely as they choose the exit (expected), or never (max).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple, assert_never
 
@@ -26,6 +27,7 @@ from dnac.kinds.base import EmbedKind, HeadKind, ModuleKind, ScoreKind, params_o
 from dnac.kinds.router import decode_score, view_width
 from dnac.passes import facts
 from dnac.schedule.chance import Spread, chances, spread
+from dnac.schedule.present import ALL, Here, present
 from dnac.schedule.sizes import Sizes
 
 
@@ -39,6 +41,10 @@ class Range(NamedTuple):
     def plus(self, other: Range) -> Range:
         """The sum, case by case."""
         return Range(self.min + other.min, self.expected + other.expected, self.max + other.max)
+
+    def case_by_case(self, factors: Iterable[float]) -> Range:
+        """Each case times its own factor."""
+        return Range(*(cost * factor for cost, factor in zip(self, factors, strict=True)))
 
     def times(self, factor: float) -> Range:
         """Each case times a factor."""
@@ -78,7 +84,7 @@ class RouteCost(NamedTuple):
     """One routing step: FLOPs of its router, of its shared members, and of each candidate slot."""
 
     router: float
-    always: float
+    always: Range
     slots: tuple[Range, ...]
     """Cost of each slot where it is chosen, times its chance: they sum to the step's cost."""
     params: Range
@@ -87,7 +93,7 @@ class RouteCost(NamedTuple):
     @property
     def whole(self) -> Range:
         """The step's FLOPs per token."""
-        return total(self.slots).plus(same(self.router + self.always))
+        return total(self.slots).plus(self.always).plus(same(self.router))
 
 
 class Costs(Sizes):
@@ -118,7 +124,7 @@ class Costs(Sizes):
             case Head():
                 return same(self.head_flops(node.weights))
             case Apply():
-                return same(self.module_flops(node.module.set))
+                return self.step_flops(node.module.set, node.site)
             case Route():
                 return self.route(node).whole
             case Norm() | Presence() | Join():
@@ -147,6 +153,16 @@ class Costs(Sizes):
             self._flops[known] = sum(self._part_flops(part, known[1]) for part in self.graph.module[name].parts)
         return self._flops[known]
 
+    def step_flops(self, name: str, site: str) -> Range:
+        """One module for every token that is here: a token sees those that are here too."""
+        here = self.present.get(site, ALL)
+        return Range(*(chance * self.module_flops(name, _Keys(chance)) for chance in here))
+
+    @cached_property
+    def present(self) -> Mapping[str, Here]:
+        """How likely a token is here, by the sites at which it may be missing."""
+        return present(self.graph)
+
     def route(self, node: Route) -> RouteCost:
         """The cost of one routing step; kept, since many parts of a plan ask for it."""
         if node.step not in self._routes:
@@ -167,7 +183,7 @@ class Costs(Sizes):
         # a slot that does not run costs nothing: identities, and all slots of a folded choice
         params = [self.module_params(m.set) if i in node.runs else 0 for i, m in enumerate(node.candidates)]
         full = [self.module_flops(m.set, self._most_keys(node, m)) for m in node.candidates]
-        found = spread(self.graph, node, full)
+        found, here = spread(self.graph, node, full), self.present.get(node.site, ALL)
         active = Range(
             sum(params[i] for i in found.fewest),
             sum(p * size for p, size in zip(found.expected, params, strict=True)),
@@ -175,9 +191,9 @@ class Costs(Sizes):
         )
         return RouteCost(
             router=self._score_flops(router),
-            always=sum(self.module_flops(m.set) for m in node.always),
+            always=total(self.step_flops(m.set, node.site) for m in node.always),
             slots=tuple(self._slot(node, i, found) if i in node.runs else Range() for i in range(router.size)),
-            params=active.plus(same(sum(self.module_params(m.set) for m in node.always))),
+            params=active.plus(same(sum(self.module_params(m.set) for m in node.always))).case_by_case(here),
         )
 
     def _score_flops(self, router: RouterSet) -> float:
@@ -202,7 +218,12 @@ class Costs(Sizes):
         # keys for everyone are made whether or not the token itself chose the module
         extra = self._key_flops(member.set) if everyone else 0.0
         cases = zip((found.least[slot], chance, found.most[slot]), keys, strict=True)
-        return Range(*(share * self.module_flops(member.set, k) + (1.0 - share) * extra for share, k in cases))
+        if node.site not in self.present:
+            return Range(*(share * self.module_flops(member.set, k) + (1.0 - share) * extra for share, k in cases))
+        here = self.present[node.site]
+        keys = (k._replace(others=k.others * p) for k, p in zip(keys, here, strict=True))
+        cases = zip((found.least[slot], chance, found.most[slot]), keys, here, strict=True)
+        return Range(*(p * (s * self.module_flops(member.set, k) + (1.0 - s) * extra) for s, k, p in cases))
 
     def _most_keys(self, node: Route, member: Member) -> _Keys:
         """All tokens in the same modules, at this step and at those before."""
@@ -256,7 +277,7 @@ class Costs(Sizes):
     def _node_params(self, node: Node) -> Range:
         match node:
             case Apply():
-                return same(self.module_params(node.module.set))
+                return same(self.module_params(node.module.set)).case_by_case(self.present.get(node.site, ALL))
             case Norm():
                 return same(self.params[node.weights])
             case Route():

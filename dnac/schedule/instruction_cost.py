@@ -91,7 +91,7 @@ def _flops(
         case do.Head():
             return same(costs.head_flops(i.weights))
         case do.Dense():
-            return same(costs.module_flops(new.get(i.module.set, i.module.set)))
+            return costs.step_flops(new.get(i.module.set, i.module.set), new.get(i.site, i.site))
         case do.Route():
             return same(costs.route(counter.routes[i.step + shift]).router)
         case do.Run():

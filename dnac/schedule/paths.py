@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import comb, prod
+from collections.abc import Sequence
+from math import comb
 
 from dnac.ir import traits
-from dnac.ir.graph import Graph, Route
+from dnac.ir.graph import Graph, Presence, Route
 from dnac.passes import facts
 
 EXACT_IN_JSON = 2**53
@@ -13,13 +14,15 @@ EXACT_IN_JSON = 2**53
 
 
 def paths(graph: Graph) -> int:
-    """Product over the routing steps of C(N, k), identities counted as candidates like any other."""
-    return prod(_choices(graph, route, alike=False) for route in _routes(graph))
+    """Product over the routing steps of C(N, k), identities counted as candidates like any other. A token that
+    leaves has no further choice until it is back.
+    """
+    return _ways(graph, alike=False)
 
 
 def distinct_paths(graph: Graph) -> int:
-    """The same, where choosing one identity is choosing any."""
-    return prod(_choices(graph, route, alike=True) for route in _routes(graph))
+    """The same, where choosing one identity is choosing any, and one exit any that leaves the same."""
+    return _ways(graph, alike=True)
 
 
 def as_json(number: int) -> int | str:
@@ -37,12 +40,54 @@ def _choices(graph: Graph, route: Route, *, alike: bool) -> int:
     if facts.may_pass(router):
         works = sum(not traits.is_identity(graph, m) for m in route.candidates)
         return 2 ** (works if alike else router.size)
-    if not alike:
-        return comb(router.size, k)
+    if not alike or facts.sets(router) != comb(router.size, k):
+        return facts.sets(router)
+    exits = [traits.exits(graph, m) for m in route.candidates]
     identities = sum(traits.is_identity(graph, m) for m in route.candidates)
-    others = router.size - identities
-    return sum(comb(others, k - skipped) for skipped in range(min(k, identities) + 1))
+    groups = [identities - sum(map(bool, exits)), exits.count("net"), exits.count("loop")]
+    return _sets(router.size - identities, groups, k)
 
 
-def _routes(graph: Graph) -> list[Route]:
-    return [node for node in traits.unrolled(graph.nodes) if isinstance(node, Route)]
+def _ways(graph: Graph, *, alike: bool) -> int:
+    """Ways of a token to the end, whoever is away counted by what it left (0: here)."""
+    ways, routes = {0: 1}, dict[str, tuple[Route, int]]()
+    for node in traits.unrolled(graph.nodes):
+        if isinstance(node, Route):
+            if not node.away:
+                ways = {0: sum(ways.values())}
+            routes[node.id] = node, ways[0]
+            ways[0] *= _choices(graph, node, alike=alike)
+        elif isinstance(node, Presence):
+            ways[0] += sum(n for code, n in ways.items() if node.back and code >= node.back)
+            ways = {code: n for code, n in ways.items() if not (node.back and code >= node.back)}
+            if node.route:
+                route, before = routes[node.route]
+                for code, choices in _leaving(graph, route, dict(node.leaves), alike=alike).items():
+                    ways[code] = ways.get(code, 0) + before * choices
+                    ways[0] -= before * choices
+    return sum(ways.values())
+
+
+def _leaving(graph: Graph, route: Route, codes: dict[int, int], *, alike: bool) -> dict[int, int]:
+    """How many choices leave what: of several exits the one to the smallest code."""
+    router = graph.router[route.router]
+    fixed, k = facts.fixed_choice(router), facts.chosen_per_token(router)
+    if fixed is not None or facts.taken_shares(router, graph.tokens) is not None or facts.may_pass(router):
+        taken = [codes[slot] for slot in codes if fixed is None or slot in fixed]
+        return {min(taken): 1} if taken else {}
+    identities = sum(traits.is_identity(graph, m) and i not in codes for i, m in enumerate(route.candidates))
+    works = router.size - identities - len(codes)
+
+    def sets(above: int) -> int:
+        """Choices among all candidates but the exits to a code up to `above`."""
+        exits = [sum(c == code for c in codes.values()) for code in {*codes.values()} if code > above]
+        return _sets(works, [identities, *exits], k) if alike else comb(works + identities + sum(exits), k)
+
+    return {code: sets(code - 1) - sets(code) for code in sorted({*codes.values()})}
+
+
+def _sets(others: int, groups: Sequence[int], k: int) -> int:
+    """Sets of k of `others` that differ and of groups whose members are alike."""
+    if not groups:
+        return comb(others, k)
+    return sum(_sets(others, groups[1:], k - taken) for taken in range(min(k, groups[0]) + 1))

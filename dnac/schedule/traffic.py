@@ -20,6 +20,7 @@ from dnac.passes.rewrites.stack_same_kind import banks_of
 from dnac.schedule import instructions as do
 from dnac.schedule.chance import chances
 from dnac.schedule.inside import PartSizes, moved, part_sizes
+from dnac.schedule.present import ALL, present
 from dnac.schedule.sizes import Sizes
 from dnac.schedule.types import Types
 
@@ -50,6 +51,7 @@ class Traffic:
         self.sizes, self.graph, self.types, self.routes = sizes, sizes.graph, types, routes
         self._parts: dict[str, tuple[PartSizes, ...]] = {}
         self._chances: dict[int, list[float]] = {}
+        self._present = present(self.graph)
 
     def of(self, i: do.AnyInstruction, new: Mapping[str, str], step: int) -> Moved:
         """One run of an instruction; `new` renames sets, `step` is the routing step it belongs to."""
@@ -65,7 +67,8 @@ class Traffic:
                 return Moved(0.0, (2 + len(i.increments)) * row)
             case do.Dense():
                 through = self.module(new.get(i.module.set, i.module.set))
-                return Moved(through.weights, through.per_token + (2 * row if i.gate else 0))
+                here = self._present.get(new.get(i.site, i.site), ALL).expected
+                return Moved(through.weights, here * through.per_token + (2 * row if i.gate else 0))
             case do.Presence():
                 return Moved(0.0, 2.0)
             case do.Repeat():
@@ -82,8 +85,8 @@ class Traffic:
         route = self.routes[step]
         if step not in self._chances:
             self._chances[step] = chances(self.graph, route)
-        chance = self._chances[step]
-        return sum(chance[slot] for slot in (route.runs if slots is None else slots))
+        chance, here = self._chances[step], self._present.get(route.site, ALL).expected
+        return here * sum(chance[slot] for slot in (route.runs if slots is None else slots))
 
     def _routed(self, i: do.Route | do.Sort | do.Gather | do.Run | do.Combine, row: int, step: int) -> Moved:
         k = facts.chosen_per_token(self.graph.router[self.routes[step].router])

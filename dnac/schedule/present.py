@@ -1,0 +1,71 @@
+"""How likely a token is still here at each step of a net that tokens can leave.
+
+Three cases, as costs have them: a token that leaves where it first can, the expected one, and one that
+stays. Where modules choose their tokens, the part of the tokens that leaves is the same in each case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dnac.ir import traits
+from dnac.ir.graph import Apply, Graph, Presence, Route
+from dnac.passes import facts
+from dnac.schedule.chance import chances
+
+
+class Here(NamedTuple):
+    """The chance that a token is here: least, expected and most."""
+
+    min: float = 1.0
+    expected: float = 1.0
+    max: float = 1.0
+
+
+ALL = Here()
+
+
+def present(graph: Graph) -> Mapping[str, Here]:
+    """By the site of each routing step and module at which tokens may be missing."""
+    found: dict[str, Here] = {}
+    gone: dict[int, Here] = {}
+    routes: dict[str, Route] = {}
+    for node in traits.unrolled(graph.nodes):
+        if isinstance(node, Presence):
+            gone = _after(graph, node, gone if node.away else {}, routes)
+        elif isinstance(node, (Apply, Route)) and node.away:
+            found[node.site] = _here(gone)
+        if isinstance(node, Route):
+            routes[node.id] = node
+    return found
+
+
+def _here(gone: Mapping[int, Here]) -> Here:
+    return Here(*(max(0.0, 1.0 - sum(parts)) for parts in zip(*gone.values(), strict=True))) if gone else ALL
+
+
+def _after(graph: Graph, node: Presence, gone: dict[int, Here], routes: Mapping[str, Route]) -> dict[int, Here]:
+    """Chances to have left, by what was left."""
+    gone = {code: part for code, part in gone.items() if not node.back or code < node.back}
+    here = _here(gone)
+    for slot, code in node.leaves:
+        chance = _leaving(graph, routes[node.route], slot)
+        now = Here(*(a * b for a, b in zip(here, chance, strict=True)))
+        gone[code] = Here(*(a + b for a, b in zip(gone.get(code, Here(0, 0, 0)), now, strict=True)))
+    return gone
+
+
+def _leaving(graph: Graph, route: Route, slot: int) -> Here:
+    """The chance that a token which is here takes this exit."""
+    router = graph.router[route.router]
+    fixed = facts.fixed_choice(router)
+    if fixed is not None:
+        return Here(*(float(slot in fixed),) * 3)
+    chance = chances(graph, route)[slot]
+    if facts.taken_shares(router, graph.tokens) is not None:
+        return Here(chance, chance, chance)
+    ways = (s for s in range(len(route.candidates)) if traits.exits(graph, route.candidates[s]))
+    # who leaves early saves most by leaving the net
+    first = slot == min(ways, key=lambda s: (traits.exits(graph, route.candidates[s]) != "net", s))
+    return Here(float(first), chance, 0.0)
