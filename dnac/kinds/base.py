@@ -158,8 +158,10 @@ class ChooseKind(Kind):
     k: Callable[[Any, int], int] = lambda params, size: size
     choose: Callable[[Any, Tensor], Tensor] | None = None
     fixed: Callable[[Any, int], tuple[int, ...] | None] = lambda params, size: None
-    takes_highest: bool = False
+    takes_highest: Callable[[Any], bool] = lambda params: False
     """Whether it takes the k highest scores, the first of equal ones."""
+    sets: Callable[[Any, int], int] | None = None
+    """How many different sets of candidates a token can choose; None: C(size, k)."""
     may_pass: bool = False
     """Whether a token chooses as many candidates as it likes, none too: k is only the most."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()

@@ -55,13 +55,9 @@ PLANNED: dict[tuple[str, str], str] = {
     ("module", "tokens"): "token sets that change inside the net: axes, merging, pooling",
     # other words
     ("shape", "exponential"): "a geometric path from the value before to the target",
-    ("init", "checkpoint"): "weights of another model",
-    ("init", "sequential"): "a router that starts as the sequential model",
     ("loss", "distill"): "a loss against a teacher's outputs",
     ("mask", "sample"): "a random share of the keys",
     ("mask", "decay"): "attention that fades with distance",
-    ("budget", "flops"): "a limit on the work of a token or a sequence",
-    ("budget", "share"): "a limit as a share of all work",
     ("budget", "device"): "a limit on measured time",
     # arguments of built words
     ("argument", "attention.mask"): "terms that decide which keys a query sees; `causal` and `window` are built",
@@ -77,19 +73,14 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "tokens.writes"): "the stream that the embed writes",
     ("argument", "unembed.reads"): "the streams or taps that a head reads",
     ("argument", "classify.reads"): "the streams or taps that a head reads",
-    ("argument", "top.groups"): "groups of candidates, of which only the best are searched",
-    ("argument", "top.from_groups"): "groups of candidates, of which only the best are searched",
     ("argument", "top.sticky"): "a token that skipped once skips from then on",
     ("argument", "top_tokens.of"): "which tokens may be taken: all, or those that the step before took",
     ("argument", "capacity.eval"): "another factor at evaluation",
     ("argument", "router.bias"): "a bias written in the file",
     ("argument", "router.per"): "one decision for several tokens; say it by `scope`",
-    ("argument", "router.start"): "initial routes",
     ("argument", "train.loss"): "losses beside the task's own",
     # statements
-    ("statement", "budget"): "a limit on what may be spent",
     ("statement", "halt"): "a loop that tokens leave one by one",
-    ("statement", "init"): "weights that start from a checkpoint",
     ("statement", "stream"): "several residual streams side by side",
     ("statement", "tap"): "losses on values inside the net",
 }

@@ -6,6 +6,7 @@ optimised without another line.
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any
 
 from dnac import catalogue
@@ -13,6 +14,7 @@ from dnac.ir import traits
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Member, RouterSet
 from dnac.kinds.base import ChooseKind, ModuleKind, Params, params_of
+from dnac.kinds.budgets import moved_routers
 from dnac.kinds.limits import LimitKind, Room
 from dnac.kinds.router import views
 from dnac.text.diagnostic import InternalError
@@ -35,6 +37,12 @@ def chosen_per_token(router: RouterSet) -> int:
 def may_pass(router: RouterSet) -> bool:
     """Whether a token chooses as many candidates as it likes, none too."""
     return _choose(router)[0].may_pass
+
+
+def sets(router: RouterSet) -> int:
+    """How many different sets of candidates a token can choose."""
+    kind, params = _choose(router)
+    return comb(router.size, kind.k(params, router.size)) if kind.sets is None else kind.sets(params, router.size)
 
 
 def fixed_choice(router: RouterSet) -> tuple[int, ...] | None:
@@ -78,6 +86,11 @@ def has_bias(router: RouterSet) -> bool:
     words = [term.name for term in terms if isinstance(term, Form)] if isinstance(terms, tuple) else []
     kinds: list[Any] = [catalogue.get("balance", word) for word in words]
     return any(kind.update is not None for kind in kinds)
+
+
+def keeps_bias(graph: Graph, router: RouterSet) -> bool:
+    """Whether the router has biases that something moves: a balance term of its own, or a budget."""
+    return has_bias(router) or router.name in moved_routers(graph)
 
 
 def mixes_tokens(graph: Graph, member: Member) -> bool:

@@ -99,7 +99,9 @@ def never_varies(fields: RouterParams, size: int) -> tuple[int, ...] | None:
     score: ScoreKind = words.kind("score", fields.score.name)
     written = score.written(params_of(score, fields.score))
     biased = any(_has_bias(words.kind("balance", term.name)) for term in fields.balance or ())
-    if written is None or biased or not choose.takes_highest or fields.noise.name != "none" or len(written) != size:
+    if written is None or biased or fields.noise.name != "none" or len(written) != size:
+        return None
+    if not choose.takes_highest(params):
         return None
     best = sorted(range(size), key=lambda slot: (-written[slot], slot))
     return tuple(sorted(best[: choose.k(params, size)]))

@@ -94,4 +94,4 @@ def test_no_block_of_dna_goes_unmarked():
 
 def test_the_pages_have_blocks_to_test():
     assert len(FILES) >= 2
-    assert len(PLANNED) >= 8
+    assert PLANNED  # less with every system that is built

@@ -2,11 +2,16 @@
 
 k rounds of argmax, each of which takes the winner out: it compiles into one kernel with the gate.
 Ties go to the lowest index.
+
+`groups`, `from_groups`: candidates in order of declaration fall into groups of equal size, and only those of the
+best groups can be chosen. A group is worth the sum of its ceil(k / from_groups) largest gates + biases (DeepSeek-V3,
+arXiv 2412.19437, section 2.1.2: node-limited routing); ties go to the first group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import comb
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -22,12 +27,46 @@ class TopParams(Params):
 
     k: int = Field(gt=0)
     """How many candidates each token chooses."""
+    groups: int | None = Field(default=None, gt=0)
+    """Groups of equal size into which the candidates fall, in order of declaration."""
+    from_groups: int | None = Field(default=None, gt=0)
+    """How many groups a token may choose from: the best ones."""
 
 
 def check(params: TopParams, size: int) -> Iterator[Fault]:
-    """There must be k candidates."""
+    """There must be k candidates, in the groups too."""
     if params.k > size:
         yield Fault("k", f"k is {params.k}, and there are only {size} candidates", f"write a k of at most {size}")
+    if (params.groups is None) != (params.from_groups is None):
+        yield Fault(
+            "groups", "`groups` and `from_groups` go together", "write both: `top(6, groups = 8, from_groups = 4)`"
+        )
+    if params.groups is not None and params.from_groups is not None:
+        yield from _check_groups(params.k, params.groups, params.from_groups, size)
+
+
+def _check_groups(k: int, groups: int, wanted: int, size: int) -> Iterator[Fault]:
+    if size % groups:
+        fitting = [str(n) for n in range(2, size) if size % n == 0]
+        help_ = f"write one of {', '.join(fitting)}" if fitting else "leave `groups` out"
+        yield Fault("groups", f"{size} candidates do not fall into {groups} equal groups", help_)
+    elif wanted > groups:
+        yield Fault("from_groups", f"there are only {groups} groups to choose from", f"write at most {groups}")
+    elif k > wanted * (size // groups):
+        message = f"{wanted} of {groups} groups hold {wanted * (size // groups)} candidates, and k is {k}"
+        yield Fault("from_groups", message, f"write at least {-(-k * groups // size)}")
+
+
+def sets(params: TopParams, size: int) -> int:
+    """How many different sets a token can choose: those that touch at most `from_groups` groups."""
+    if params.groups is None or params.from_groups is None:
+        return comb(size, params.k)
+    per = size // params.groups
+    touching = (
+        comb(params.groups, j) * sum((-1) ** i * comb(j, i) * comb((j - i) * per, params.k) for i in range(j + 1))
+        for j in range(1, params.from_groups + 1)
+    )
+    return sum(touching)
 
 
 def choose(params: TopParams, selection: Tensor) -> Tensor:
@@ -36,6 +75,8 @@ def choose(params: TopParams, selection: Tensor) -> Tensor:
 
     # Not NaN, not -inf: a NaN would win every argmax.
     left = selection.detach().masked_fill(selection.isnan(), -torch.inf)
+    if params.groups is not None and params.from_groups is not None:
+        left = _of_best_groups(left, params.groups, params.from_groups, -(-params.k // params.from_groups))
     slots = torch.arange(selection.shape[-1], device=selection.device)
     ids: list[Tensor] = []
     for _ in range(params.k):
@@ -45,12 +86,29 @@ def choose(params: TopParams, selection: Tensor) -> Tensor:
     return torch.cat(ids, dim=-1)
 
 
+def _of_best_groups(selection: Tensor, groups: int, wanted: int, count: int) -> Tensor:
+    """[B, T, M] with -inf outside the `wanted` best groups, each worth the sum of its `count` largest."""
+    import torch
+
+    parted = selection.unflatten(-1, (groups, -1))
+    largest = parted.topk(count, dim=-1).values
+    # what cannot be chosen is worth nothing; a group of nothing else cannot be one of the best
+    worth = largest.masked_fill(largest.isneginf(), 0.0).sum(-1).masked_fill(largest[..., 0].isneginf(), -torch.inf)
+    numbers = torch.arange(groups, device=selection.device)
+    open_ = torch.zeros_like(worth, dtype=torch.bool)
+    for _ in range(wanted):
+        best = numbers == worth.argmax(-1, keepdim=True)
+        open_, worth = open_ | best, worth.masked_fill(best, -torch.inf)
+    return parted.masked_fill(~open_[..., None], -torch.inf).flatten(-2)
+
+
 KIND = ChooseKind(
     name="top",
     summary="The k largest of gate + bias, ties to the lowest index (arXiv 2506.22389, eq. 2).",
     Params=TopParams,
     k=lambda params, size: params.k,
     choose=choose,
-    takes_highest=True,
+    takes_highest=lambda params: params.groups is None,
+    sets=sets,
     check=check,
 )

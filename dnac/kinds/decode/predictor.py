@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class PredictorParams(Params):
     """Arguments of `predictor`."""
 
-    score: Annotated[Form, From("score")] = form("linear", init=NORMAL)
+    score: Annotated[Form, From("score")] = form("linear", init=NORMAL, per=None)
     """How it scores the candidates."""
     loss: float = Field(default=0.01, gt=0)
     """Factor of its binary cross-entropy in the training loss."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import graphs
+from dnac import catalogue
 from dnac.ir.form import Form, form
 from dnac.ir.graph import RouterSet
 from dnac.kinds.params import NORMAL
@@ -38,6 +39,11 @@ def router(over: str, preset: str, tmp_path: Path) -> RouterSet:
     return checked.nets[0].graph.router["hop"]
 
 
+def top(k: int) -> Form:
+    """`top(k)`, complete."""
+    return catalogue.get("choose", "top").Params(k=k).form("top")
+
+
 def fields(**changed: object) -> Form:
     return RouterParams(**changed).form("router")  # type: ignore[arg-type]
 
@@ -45,17 +51,17 @@ def fields(**changed: object) -> Form:
 @pytest.mark.parametrize(
     ("over", "preset", "expected"),
     [
-        ("nodes", "dna_eq1()", fields(choose=form("top", k=1), weight=form("raw"), balance=())),
+        ("nodes", "dna_eq1()", fields(choose=top(1), weight=form("raw"), balance=())),
         (
             "nodes",
             "dna_eq1(k = 2, balance = skip_target(skip, 25%))",
-            fields(choose=form("top", k=2), weight=form("raw"), balance=(SKIP,)),
+            fields(choose=top(2), weight=form("raw"), balance=(SKIP,)),
         ),
         (
             "nodes",
             "dna_code(k = 2, balance = [skip_target(skip, 25%, per = identity)])",
             fields(
-                choose=form("top", k=2),
+                choose=top(2),
                 weight=form("raw"),
                 combine=form("in_branch"),
                 balance=(SKIP.replace(per="identity"),),
@@ -67,7 +73,7 @@ def fields(**changed: object) -> Form:
             fields(
                 read=form("normed"),
                 noise=form("jitter", share=0.01),
-                choose=form("top", k=1),
+                choose=top(1),
                 weight=form("raw"),
                 balance=(form("aux", weight=0.01, per="batch"),),
             ),
@@ -77,7 +83,7 @@ def fields(**changed: object) -> Form:
             "mixtral()",
             fields(
                 read=form("normed"),
-                choose=form("top", k=2),
+                choose=top(2),
                 weight=form("renormalised"),
                 balance=(form("aux", weight=0.02, per="batch"),),
             ),
@@ -88,7 +94,7 @@ def fields(**changed: object) -> Form:
             fields(
                 read=form("normed"),
                 gate=form("sigmoid"),
-                choose=form("top", k=3),
+                choose=top(3),
                 always=("shared",),
                 weight=form("renormalised"),
                 scale=2.5,

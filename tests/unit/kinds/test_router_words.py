@@ -52,6 +52,34 @@ def test_top_never_takes_nan_or_minus_infinity_and_leaves_the_slot_empty():
     assert choose("top", selection, k=3).tolist() == [[3, 1, -1], [3, -1, -1], [-1, -1, -1]]
 
 
+def test_groups_are_those_with_the_largest_sums_of_as_many_gates_as_each_may_give():
+    gates = torch.tensor([0.9, 0.0, 0.0, 0.5, 0.5, 0.1, 0.4, 0.4, 0.4])
+    # k = 4 from 2 groups: two of each count; sums 0.9, 1.0, 0.8
+    assert choose("top", gates, k=4, groups=3, from_groups=2).tolist() == [0, 3, 4, 5]
+    # k = 2 from 2 groups: the largest of each counts
+    assert choose("top", gates, k=2, groups=3, from_groups=2).tolist() == [0, 3]
+    # k = 3 from 1: all three of each, 0.9, 1.1, 1.2
+    assert choose("top", gates, k=3, groups=3, from_groups=1).tolist() == [6, 7, 8]
+    assert choose("top", torch.zeros(6), k=2, groups=3, from_groups=1).tolist() == [0, 1]  # ties: the first group
+
+
+def test_a_group_is_judged_by_those_that_can_be_chosen():
+    gates = torch.tensor([[-INF, 0.9, 0.5, 0.5], [-INF, -INF, -0.2, -INF], [-INF, -INF, -INF, -INF]])
+    found = choose("top", gates, k=2, groups=2, from_groups=1).tolist()
+    assert found == [[2, 3], [2, -1], [-1, -1]]
+
+
+@pytest.mark.parametrize(("k", "groups", "from_groups"), [(2, 3, 1), (2, 3, 2), (3, 4, 2), (4, 2, 2), (6, 4, 3)])
+def test_the_sets_that_groups_allow_are_counted(k, groups, from_groups):
+    kind = catalogue.get("choose", "top")
+    params = kind.Params(k=k, groups=groups, from_groups=from_groups)
+    size = 12
+    allowed = sum(
+        len({slot * groups // size for slot in each}) <= from_groups for each in itertools.combinations(range(size), k)
+    )
+    assert kind.sets(params, size) == allowed
+
+
 def test_top_takes_a_negative_gate_rather_than_none():
     assert choose("top", torch.tensor([-5.0, -1.0, -3.0]), k=2).tolist() == [1, 2]
 

@@ -79,7 +79,7 @@ def test_the_command_exits_as_diff_does(tmp_path: Path, capsys: pytest.CaptureFi
     a, b = str(tmp_path / "a.dna"), str(tmp_path / "b.dna:b")
     assert main(["diff", a, a]) == 0
     assert main(["diff", a, b]) == 1
-    assert "choose top{k=1} -> top{k=2}" in capsys.readouterr().out
+    assert "choose top{k=1, groups=-, from_groups=-} -> top{k=2, groups=-, from_groups=-}" in capsys.readouterr().out
     assert main(["diff", a, b, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["equal"] is False
     assert main(["diff", a, str(tmp_path / "none.dna")]) == 1
