@@ -21,6 +21,7 @@ from dnac.semantics import errors_values as errors
 from dnac.semantics.check import check as check_meaning
 from dnac.semantics.numbers import COMPARE
 from dnac.semantics.result import CheckedFile, CheckedNet, Verdict
+from dnac.semantics.weight_files import check_weights
 from dnac.syntax.ast import Setting
 from dnac.syntax.parser import parse_setting
 from dnac.text.diagnostic import Bag, Faults
@@ -42,6 +43,8 @@ class Spec:
 
     source: Source
     net: CheckedNet
+    pretrained: bool = True
+    """Whether weights start as the checkpoints that the file names."""
 
     @property
     def name(self) -> str:
@@ -94,20 +97,27 @@ class Spec:
         autocast, where it is not that of the weights; `choices` names candidates by group (`dnac plan` lists them).
 
         Raises:
-            Faults: the lowering does not serve this device or type.
+            Faults: the lowering does not serve this device or type, or a checkpoint that the file starts from is gone.
         """
+        from dnac.importing.initial import begin
         from dnac.lowering.network import Network
 
-        return Network(self.graph, lowering, device, dtype, seed, level, compile, stream=stream, choices=choices)
+        network = Network(self.graph, lowering, device, dtype, seed, level, compile, stream=stream, choices=choices)
+        if self.pretrained:
+            begin(network, Path(self.source.path).parent)
+        return network
 
 
-def load(path: str | Path, net: str | None = None, settings: Sequence[str | Setting] = ()) -> Spec:
+def load(
+    path: str | Path, net: str | None = None, settings: Sequence[str | Setting] = (), *, pretrained: bool = True
+) -> Spec:
     """Check a file and return one of its nets.
 
     Args:
         path: a `.dna` file, or `FILE:net`.
         net: which net; may be left out where the file has one.
         settings: changes as with `--set`, e.g. `["width=512"]`.
+        pretrained: whether weights start as the checkpoints that the file names; else those need not be there.
 
     Raises:
         Faults: the file has faults, with all of them.
@@ -116,17 +126,23 @@ def load(path: str | Path, net: str | None = None, settings: Sequence[str | Sett
     path, named = split_target(str(path))
     wanted = net or named
     parsed = tuple(parse_setting(s, "settings") if isinstance(s, str) else s for s in settings)
-    checked = check(read_source(path), parsed, wanted)
+    checked = check(read_source(path), parsed, wanted, pretrained=pretrained)
     if checked.bag.has_errors:
         raise Faults(checked.bag)
-    return Spec(checked.source, _chosen(checked, wanted))
+    return Spec(checked.source, _chosen(checked, wanted), pretrained)
 
 
-def check(source: Source, settings: Sequence[Setting] = (), net: str | None = None) -> CheckedFile:
-    """Everything that can be known of a file without torch: its meaning, and its asserts on the plan's numbers."""
+def check(
+    source: Source, settings: Sequence[Setting] = (), net: str | None = None, *, pretrained: bool = True
+) -> CheckedFile:
+    """Everything that can be known of a file without torch: its meaning, its asserts on the plan's numbers, and whether
+    the checkpoints that it starts from are there (`pretrained`) and fit.
+    """
     checked = check_meaning(source, settings, net)
     for each in checked.nets:
         check_asserts(each, checked.bag)
+        if pretrained and each.graph.pretrained:
+            check_weights(each, Path(source.path).parent, checked.bag)
     return checked
 
 

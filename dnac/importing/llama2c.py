@@ -93,7 +93,7 @@ def _tensors(sizes: _Sizes, stacks: dict[str, Tensor]) -> dict[str, Tensor]:
         for name in ("input_layernorm", "post_attention_layernorm"):
             found[f"{layer}{name}.weight"] = stacks[name][n]
         for name, heads in (("q", sizes.heads), ("k", sizes.kv_heads)):
-            found[f"{layer}self_attn.{name}_proj.weight"] = _halves(stacks[name][n], heads)
+            found[f"{layer}self_attn.{name}_proj.weight"] = in_halves(stacks[name][n], heads)
         for name in ("v", "o"):
             found[f"{layer}self_attn.{name}_proj.weight"] = stacks[name][n]
         for name in ("gate", "up", "down"):
@@ -101,7 +101,7 @@ def _tensors(sizes: _Sizes, stacks: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def _halves(rows: Tensor, heads: int) -> Tensor:
+def in_halves(rows: Tensor, heads: int) -> Tensor:
     """[H E, D] with neighbours paired to the same with halves paired: first all even rows of a head, then all odd."""
     return rows.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
 

@@ -245,6 +245,20 @@ class Region:
     origin: Origin | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """Weights of one set that start as those of a checkpoint.
+
+    `layers` names the checkpoint's layer of each module of the set, in order; it is empty for an embed or a head.
+    """
+
+    set: str
+    file: str
+    """As the spec writes it, relative to the spec."""
+    layers: tuple[int, ...] = ()
+    origin: Origin | None = field(default=None, compare=False)
+
+
 Node = Embed | Norm | Apply | Route | Presence | Join | Head | Region
 
 
@@ -267,6 +281,7 @@ class Graph:
     nodes: tuple[Node, ...]
     asserts: tuple[str, ...] = ()
     budgets: tuple[BudgetSet, ...] = ()
+    pretrained: tuple[Pretrained, ...] = ()
 
     @cached_property
     def module(self) -> dict[str, ModuleSet]:

@@ -25,6 +25,7 @@ def print_graph(graph: Graph) -> str:
     head = [f"net {graph.name} width={graph.width} tokens={graph.tokens}", f"input {print_form(graph.input)}"]
     head += [f"budget {b.name} over ({join_names(b.routers)}) = {print_form(b.kind)}" for b in graph.budgets]
     head += [f"assert {json.dumps(text, ensure_ascii=False)}" for text in graph.asserts]
+    head += [f"start {json.dumps([p.set, p.file, *p.layers], ensure_ascii=False)}" for p in graph.pretrained]
     tables = _aligned(
         [
             *((s.role, s.name, print_form(s.kind)) for s in graph.shared),

@@ -23,6 +23,7 @@ from dnac.ir.graph import (
     Norm,
     Part,
     Presence,
+    Pretrained,
     Region,
     Route,
     RouterSet,
@@ -78,6 +79,10 @@ class _Reader:
             self.net = replace(self.net, input=read_form(rest))
         elif word == "assert":
             self.net = replace(self.net, asserts=(*self.net.asserts, str(json.loads(rest))))
+        elif word == "start":
+            name, file, *layers = json.loads(rest)
+            made = Pretrained(str(name), str(file), tuple(map(int, layers)))
+            self.net = replace(self.net, pretrained=(*self.net.pretrained, made))
         elif found := _BUDGET.fullmatch(line):
             made = BudgetSet(found[1], read_form(found[3]), tuple(split_names(found[2])))
             self.net = replace(self.net, budgets=(*self.net.budgets, made))

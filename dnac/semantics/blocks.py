@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dnac.ir.graph import Apply, Join, Member, Node, Norm, exits_of
 from dnac.ir.graph import Route as RouteNode
-from dnac.semantics import errors_names, errors_routing, errors_values, words
+from dnac.semantics import errors_names, errors_routing, errors_values, initial, words
 from dnac.semantics import errors_shapes as errors
 from dnac.semantics.asserts import assert_statement
 from dnac.semantics.bind import Owner
+from dnac.semantics.budgets import declare_budget
 from dnac.semantics.draft import Draft, origin
 from dnac.semantics.ends import declare_embed, declare_head, declare_input, entry_of
 from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
@@ -59,9 +60,11 @@ def elaborate_statement(statement: ast.Statement, place: Place, draft: Draft) ->
             names[name.text] = declare_pool(statement, place, draft)
         case ast.RouterDecl(name):
             names[name.text] = RouterEntry(statement, place.scope, place.name(name.text), name.span)
-        case ast.Input() | ast.Embed() | ast.Head() | ast.Assert():
+        case ast.Input() | ast.Embed() | ast.Head() | ast.Assert() | ast.Budget():
             _of_the_net(statement, place, draft)
-        case ast.StreamDecl() | ast.Budget() | ast.Init():
+        case ast.Init():
+            initial.wish(statement, place, draft)
+        case ast.StreamDecl():
             raise _unsupported(type(statement).__name__.lower().removesuffix("decl"), statement)
 
 
@@ -72,7 +75,10 @@ def _declares(statement: ast.Statement) -> ast.Name | None:
     return statement.name
 
 
-def _of_the_net(statement: ast.Input | ast.Embed | ast.Head | ast.Assert, place: Place, draft: Draft) -> None:
+OfTheNet = ast.Input | ast.Embed | ast.Head | ast.Assert | ast.Budget
+
+
+def _of_the_net(statement: OfTheNet, place: Place, draft: Draft) -> None:
     if not place.top:
         raise Wrong(errors.not_a_step(statement.span, f"`{type(statement).__name__.lower()}`"))
     match statement:
@@ -80,6 +86,8 @@ def _of_the_net(statement: ast.Input | ast.Embed | ast.Head | ast.Assert, place:
             declare_input(statement, place, draft)
         case ast.Assert():
             assert_statement(statement, place, draft)
+        case ast.Budget():
+            declare_budget(statement, place, draft)
         case ast.Embed() | ast.Head():
             if (entry := entry_of(statement)) is not None:
                 place.scope.names[entry.name] = entry

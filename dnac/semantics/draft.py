@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dnac.ir.form import Form
-from dnac.ir.graph import ModuleSet, Node, Origin, Part, RouterSet, SharedSet
+from dnac.ir.graph import ModuleSet, Node, Origin, Part, Pretrained, RouterSet, SharedSet
 from dnac.kinds.base import InputKind, Site
 from dnac.kinds.router import RouterParams
 from dnac.semantics import errors_values as errors
@@ -15,7 +15,9 @@ from dnac.semantics.bind import Bound
 from dnac.semantics.overrides import Overrides
 from dnac.semantics.presence import Loop
 from dnac.semantics.result import CostAssert
+from dnac.semantics.scope import Scope
 from dnac.semantics.wrong import Ledger, Wrong
+from dnac.syntax import ast
 from dnac.text.limits import MOST_NODES, MOST_PARAMS, MOST_SLOTS
 from dnac.text.source import Span
 
@@ -58,6 +60,14 @@ class Made:
     parts: tuple[Part, ...]
 
 
+@dataclass(frozen=True)
+class Wish:
+    """An `init` statement, which is settled once all sets of weights are known."""
+
+    statement: ast.Init
+    scope: Scope
+
+
 @dataclass(eq=False)
 class Draft:
     """Everything one net consists of, as far as it is elaborated."""
@@ -85,6 +95,8 @@ class Draft:
     routes: list[RouteUse] = field(default_factory=list[RouteUse])
     routed: dict[str, tuple[tuple[str, ...], Span]] = field(default_factory=dict[str, tuple[tuple[str, ...], Span]])
     """Members that each router has chosen among so far, and where first."""
+    budgets: list[object] = field(default_factory=list[object])
+    """Budgets as written (`budgets.BudgetUse`)."""
     breaks: list[Break] = field(default_factory=list[Break])
     asserts: list[CostAssert] = field(default_factory=list[CostAssert])
     claims: list[tuple[str, str, Span]] = field(default_factory=list[tuple[str, str, Span]])
@@ -99,6 +111,8 @@ class Draft:
     """Routers in place (`routes.Routed`), by the identity of their text."""
     counted: dict[int, tuple[Sequence[Part], int]] = field(default_factory=dict[int, tuple[Sequence[Part], int]])
     """Parameters of parts, by their identity; the parts beside it keep it unique."""
+    wishes: list[Wish] = field(default_factory=list[Wish])
+    pretrained: list[Pretrained] = field(default_factory=list[Pretrained])
     places: dict[str, Span] = field(default_factory=dict[str, Span])
     """Where the input and the fields of the train block stand."""
     loops: list[Loop] = field(default_factory=list[Loop])

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Head
-from dnac.semantics import errors_names, whole_net
+from dnac.semantics import errors_names, initial, whole_net
 from dnac.semantics import errors_shapes as errors
 from dnac.semantics.blocks import elaborate_block
+from dnac.semantics.budgets import settled
 from dnac.semantics.carried import settle
 from dnac.semantics.draft import Draft, origin
 from dnac.semantics.file_scope import file_scope
@@ -68,8 +69,11 @@ def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) 
         Overrides([o for o in overrides.items if o not in settings], overrides.known).report_missed(bag)
     if bag.errors > before:
         return Elaborated(None, overrides.known, is_whole)
+    graph = settled(_graph(draft), draft)
+    if bag.errors > before:
+        return Elaborated(None, overrides.known, is_whole)
     places = {**draft.places, "net": lineage.entry.span}
-    net = CheckedNet(name, _graph(draft), train, verdicts(draft), tuple(draft.asserts), places)
+    net = CheckedNet(name, graph, train, verdicts(draft), tuple(draft.asserts), places)
     return Elaborated(net, overrides.known, is_whole=True)
 
 
@@ -82,6 +86,7 @@ def _draft(name: str, lineage: Lineage, overrides: Overrides, bag: Ledger) -> tu
         _check_ends(draft, lineage)
         if not bag.has_errors:
             settle(draft)
+        initial.settle(draft)
         whole_net.check(draft)
         check_claims(draft)
     source = lineage.train
@@ -147,4 +152,5 @@ def _graph(draft: Draft) -> Graph:
         routers=tuple(draft.routers.values()),
         nodes=(*with_presence(draft.nodes, draft.loops), node),
         asserts=(*(str(a) for a in draft.asserts), *claims),
+        pretrained=tuple(draft.pretrained),
     )

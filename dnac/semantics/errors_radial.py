@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from dnac.semantics.errors_names import did_you_mean, listed
 from dnac.text.diagnostic import Diagnostic, Label
 from dnac.text.source import Span
 
@@ -21,4 +24,43 @@ def history_of_two(name: str, count: int, span: Span, module: Span) -> Diagnosti
         "DNA561", f"`{name}` has {count} attentions, and a history holds one key for each token and step", span,
         "sees the history", help="make a member of each attention, or write `sees = module`",
         labels=(Label(module, f"`{name}`"),),
+    )  # fmt: skip
+
+
+def nothing_to_start(name: str, span: Span, known: Sequence[str]) -> Diagnostic:
+    """An `init` of something that has no weights."""
+    return Diagnostic(
+        "DNA562", f"no weights are called `{name}`", span, "nothing of this name has weights",
+        help=did_you_mean(name, known) or f"name a step, a module, a pool's member, the embed or head: {listed(known)}",
+    )  # fmt: skip
+
+
+def started_twice(name: str, span: Span) -> Diagnostic:
+    """Two `init` statements for the same weights."""
+    return Diagnostic(
+        "DNA562", f"`{name}` starts from a checkpoint already", span, "said twice", help="remove one of the two",
+    )  # fmt: skip
+
+
+def layers_missing(name: str, count: int, span: Span) -> Diagnostic:
+    """Modules without the layers that they shall start from."""
+    return Diagnostic(
+        "DNA563", f"`{name}` does not say which layers it starts from", span, "`layers` is missing",
+        help=f"add `layers = range(0, {count})`",
+    )  # fmt: skip
+
+
+def layers_without_modules(name: str, span: Span) -> Diagnostic:
+    """Layers for an embed or a head."""
+    return Diagnostic(
+        "DNA563", f"`{name}` is no module, so it has no layers", span, "of no use here", help="remove `layers`",
+    )  # fmt: skip
+
+
+def layers_do_not_fit(layers: int, modules: int, sets: int, span: Span) -> Diagnostic:
+    """More or fewer layers than modules."""
+    copies = f", {sets} for a copy in each of the {sets} sets," if sets > 1 else ""
+    return Diagnostic(
+        "DNA563", f"{layers} layers for {modules} modules", span, f"{layers} layers",
+        help=f"name {modules} layers{copies} or one for all",
     )  # fmt: skip

@@ -99,7 +99,7 @@ class Run:
             Faults: a setting does not fit, or the spec uses kinds that are not there.
         """
         texts = (*self.resolved["settings"], *settings)
-        return dnac.load(self.path / SPEC, net=self.resolved["net"], settings=texts)
+        return dnac.load(self.path / SPEC, net=self.resolved["net"], settings=texts, pretrained=False)
 
     @property
     def train(self) -> Form:

@@ -14,6 +14,7 @@ import torch
 
 from dnac import catalogue
 from dnac.data.base import Dataset
+from dnac.importing.initial import begin
 from dnac.kinds.base import PrecisionKind
 from dnac.lowering.compile import compile_network
 from dnac.lowering.knobs import knobs
@@ -27,7 +28,7 @@ from dnac.train.compiling import is_worth_compiling
 from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
 from dnac.train.files import publish
-from dnac.train.loop import Training
+from dnac.train.loop import Training, knob_values
 from dnac.train.losses import compiled_loss, summed_loss
 from dnac.train.metrics import MetricsFile, cut_back
 from dnac.train.optim import build_optimizer
@@ -79,6 +80,8 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
     if way.why and device.type != "cpu":
         chosen = ", ".join(f"{group} {name}" for group, name in way.choices.items())
         listener.note(f"computed by {way.lowering}{f' ({chosen})' if chosen else ''}: {way.why}")
+    if prepared.run is None:
+        begin(network, prepared.root)
     uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
     if is_compiled:
         compile_network(network, compile_by(prepared))
@@ -113,7 +116,8 @@ def _evaluation(training: Training, network: Network, valid: Dataset) -> Evaluat
     seeds = torch.tensor([training.settings.routing_seed, 0], device=training.device)
 
     def measure() -> dict[str, float]:
-        found = evaluate(network, valid, size, batches=batches, autocast=training.autocast, seeds=seeds)
+        given = {"seeds": seeds, "knobs": knob_values(training, max(training.step, 1))}
+        found = evaluate(network, valid, size, batches=batches, autocast=training.autocast, **given)
         return {f"valid_{name}": found[name] for name in SCORES if found[name] is not None}
 
     return measure

@@ -20,7 +20,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "checkpoint",
         metavar="CHECKPOINT",
         type=Path,
-        help="a folder with config.json and safetensors files, or a file of llama2.c",
+        help="a folder with config.json and safetensors files, a GGUF file, or a file of llama2.c",
     )
     add_target(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the new run folder")
@@ -31,16 +31,14 @@ def _run(args: Namespace) -> int:
 
 
 def _import(args: Namespace) -> int:
-    from dnac.importing.files import read_checkpoint
+    from dnac.importing.initial import read
     from dnac.importing.llama import load_into
-    from dnac.importing.llama2c import read_llama2c
     from dnac.lowering.network import Network
     from dnac.train.adopt import adopt
     from dnac.train.prepare import Options
 
     file, name = check_file(args)
     checked = choose_net(file, name)
-    read = read_llama2c if args.checkpoint.is_file() else read_checkpoint
     config, tensors = read(args.checkpoint)
     network = Network(checked.graph)
     load_into(network, config, tensors)

@@ -1,0 +1,1 @@
+"""The words of the `source` catalogue, one a file."""

@@ -1,0 +1,7 @@
+"""`none`: a router starts with whatever routes its initial weights give."""
+
+from __future__ import annotations
+
+from dnac.kinds.base import Kind
+
+KIND = Kind(name="none", summary="The routes that the initial weights give.")
