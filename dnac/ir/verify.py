@@ -178,10 +178,6 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
             yield f"{node.id} holds what no turn may hold"
         if isinstance([n for n in node.body if not isinstance(n, Presence)][-1], Norm):
             yield f"{node.id} ends in a norm, which is no stream"
-        made = {inner.id for inner in node.body if isinstance(inner, Presence)}
-        for taken, given, _ in node.carried:
-            if given not in made and given != taken:
-                yield f"{node.id} hands on {given}, which no turn makes"
         if any(key not in used for key in keys) or any(key != new for key, new in node.renames[0]):
             yield f"{node.id} renames what its first turn does not name"
         for turn in node.renames:
@@ -192,6 +188,15 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
                 for key, new in turn
                 if traits.make(graph, key) != traits.make(graph, new)
             )
+
+
+def regions_hand_on(graph: Graph) -> Iterator[str]:
+    """What a region hands on beside the stream is a presence of its body, or the one that it read."""
+    for node in (node for node in graph.nodes if isinstance(node, Region)):
+        made = {inner.id for inner in node.body if isinstance(inner, Presence)}
+        for taken, given, _ in node.carried:
+            if given not in made and given != taken:
+                yield f"{node.id} hands on {given}, which no turn makes"
 
 
 def presences_are_read(graph: Graph) -> Iterator[str]:
@@ -232,6 +237,7 @@ RULES: tuple[Rule, ...] = (
     slots_are_split,
     banks_cover_runs,
     branches_are_chains,
+    regions_hand_on,
     presences_are_read,
     budgets_name_routers,
 )

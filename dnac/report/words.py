@@ -23,8 +23,10 @@ def percent(share: float) -> str:
 
 
 def module(entry: ModuleSet) -> tuple[str, ...]:
-    """One phrase per part of a module; empty for an identity."""
-    return tuple(part(p) for p in entry.parts)
+    """One phrase per part of a module; one word for what has no work."""
+    if entry.exits:
+        return ("exit of the loop" if entry.exits == "loop" else "exit of the net",)
+    return tuple(part(p) for p in entry.parts) or ("identity",)
 
 
 def part(entry: Part) -> str:

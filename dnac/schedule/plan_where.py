@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Presence, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Presence, Region, Route
 from dnac.schedule import instructions as do
 from dnac.schedule.cost import Costs
 from dnac.schedule.outlook import Outlook
@@ -31,13 +31,14 @@ class Line:
     uses: int = 0
     modules: int = 0
     params: int = 0
-    is_identity: bool = False
+    idle: str = ""
+    """What it is instead of work: an identity, an exit."""
 
     def row(self, shares: Sequence[str]) -> tuple[str, ...]:
         """The cells under `TITLES`; `shares` of FLOPs, activations and time."""
         modules = str(self.modules) if self.modules else ""
-        if self.is_identity:
-            note = "identity"
+        if self.idle:
+            note = self.idle
         else:
             note = f"{self.params // self.modules:,} each" if self.modules > 1 else ""
         return (self.role, self.name, str(self.uses), str(len(self.sets)), modules, f"{self.params:,}", *shares, note)
@@ -71,9 +72,9 @@ def _lines(graph: Graph, costs: Costs, routed: set[str]) -> Iterable[Line]:
     uses = _uses(graph)
     lines: dict[Name, Line] = {}
 
-    def add(role: str, name: str, params: int, modules: int = 0, is_identity: bool = False) -> None:
+    def add(role: str, name: str, params: int, modules: int = 0, idle: str = "") -> None:
         pattern = _pattern(name)
-        line = lines.setdefault((role, pattern), Line(role, pattern, is_identity=is_identity))
+        line = lines.setdefault((role, pattern), Line(role, pattern, idle=idle))
         line.sets.append(name)
         line.uses += uses.get(name, 0)
         line.modules += modules
@@ -82,12 +83,18 @@ def _lines(graph: Graph, costs: Costs, routed: set[str]) -> Iterable[Line]:
     for shared in (s for s in graph.shared if s.role == "embed"):
         add("embed", shared.name, costs.params[shared.name])
     for m in graph.modules:
-        add(_role(m.name, routed), m.name, costs.params[m.name], m.count or 1, m.is_identity)
+        add(_role(m.name, routed), m.name, costs.params[m.name], m.count or 1, _idle(m))
     for router in graph.routers:
         add("router", router.name, costs.router_params[router.name])
     for shared in (s for s in graph.shared if s.role != "embed"):
         add(shared.role, shared.name, costs.params[shared.name])
     return lines.values()
+
+
+def _idle(entry: ModuleSet) -> str:
+    if entry.exits:
+        return f"exit of the {entry.exits}"
+    return "identity" if entry.is_identity else ""
 
 
 def _spent(view: Outlook, routed: set[str]) -> _Spent:

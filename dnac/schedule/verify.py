@@ -59,6 +59,14 @@ def reads(instruction: AnyInstruction) -> tuple[str, ...]:
             return (*_said(instruction.away), *_said(instruction.routing))
         case Dense():
             return (instruction.x, *((instruction.gate[0],) if instruction.gate else ()), *_said(instruction.away))
+        case Add():
+            return (instruction.x, *instruction.increments)
+        case _:
+            return _routed(instruction)
+
+
+def _routed(instruction: Sort | Gather | Run | Combine) -> tuple[str, ...]:
+    match instruction:
         case Sort():
             return (instruction.routing,)
         case Gather():
@@ -67,8 +75,6 @@ def reads(instruction: AnyInstruction) -> tuple[str, ...]:
             return (instruction.rows, instruction.routing, instruction.order)
         case Combine():
             return (instruction.routing, instruction.order, *instruction.rows)
-        case Add():
-            return (instruction.x, *instruction.increments)
         case _:
             assert_never(instruction)
 

@@ -285,8 +285,8 @@ def exit_always(span: Span) -> Diagnostic:
 def no_loop_to_leave(span: Span) -> Diagnostic:
     """`exit(loop)` where no repeat is around."""
     return Diagnostic(
-        "DNA551", "no `repeat` is around this routing step, so there is no loop to leave", span, "routes to `exit(loop)`",
-        help="put the step into a `repeat`, or write `exit()` to leave the net",
+        "DNA551", "no `repeat` is around this routing step, so there is no loop to leave", span,
+        "routes to `exit(loop)`", help="put the step into a `repeat`, or write `exit()` to leave the net",
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """`aux(weight)`: the load-balance loss of Switch: weight * M * sum_i f_i P_i (arXiv 2101.03961, eq. 4).
 
 f_i is the share of the filled choices that fall on candidate i (sum 1, no gradient), P_i the mean
-gate of i over the tokens that are here, each token's gates brought to sum 1 (softmax gates have it already; for sigmoid this is
-DeepSeek-V3's form, arXiv 2412.19437, eq. 17-20). Identities count. The least value is the weight.
+gate of i over the tokens that are here, each token's gates brought to sum 1 (softmax gates have it
+already; for sigmoid this is DeepSeek-V3's form, arXiv 2412.19437, eq. 17-20). Identities count. The
+least value is the weight.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@
     }
 
 Turns are equal where renaming sets of weights of the same make, routers and sites turns one into
-the other. Beside the stream a turn may hand on who is here: each turn reads it where the first does. The run of turns that covers most nodes is rolled first, then what stands beside it.
+the other. Beside the stream a turn may hand on who is here: each turn reads it where the first does.
+The run of turns that covers most nodes is rolled first, then what stands beside it.
 """
 
 from __future__ import annotations
