@@ -72,6 +72,10 @@ class Ops(Protocol):
         """
         ...
 
+    def look_up(self, table: Tensor, ids: Tensor) -> Tensor:
+        """The rows of table [V, D] that ids [...] name: [..., D]; the table's gradient has the same bits on every run."""
+        ...
+
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         """Drop features while training; drawn per (seed, step, site, module, sample, position)."""
         ...

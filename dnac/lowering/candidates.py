@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from dnac.lowering.attention import by_sdpa, in_reach
 from dnac.lowering.gmm import gmm, gmm_w
-from dnac.lowering.products import bank_product, rows_outer
+from dnac.lowering.products import rows_outer
 from dnac.lowering.rows import BankRows, bank_rows, from_bank, sort_rows, to_bank
 from dnac.schedule.questions import Question
 
@@ -205,7 +206,7 @@ def aten(bench: Bench) -> Trial:
     """One kernel for all modules, as `grouped` calls it."""
     weight = _weight(bench)
     rows = bench.question["rows"]
-    return Trial(lambda x: bank_product(x, weight, bench.rows.ends), (bench.random(rows, len(weight[0])),))
+    return Trial(lambda x: F.grouped_mm(x, weight, offs=bench.rows.ends), (bench.random(rows, len(weight[0])),))
 
 
 def tiles(bench: Bench) -> Trial:
@@ -216,16 +217,16 @@ def tiles(bench: Bench) -> Trial:
         raise NotHere(f"its kernel cannot be loaded ({missing})") from None
     weight, ends = _weight(bench), bench.rows.ends
     x = bench.random(bench.question["rows"], len(weight[0]))
-    of, at = row_tiles(ends, len(x))
+    table = row_tiles(ends, len(x))
 
     class Product(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Tensor) -> Tensor:
-            return tile_product(x, weight, ends, of, at, False, None)
+            return tile_product(x, weight, ends, table, False, None)
 
         @staticmethod
         def backward(ctx: Any, *grads: Tensor) -> Tensor:
-            return tile_product(grads[0].contiguous(), weight, ends, of, at, True, None)
+            return tile_product(grads[0].contiguous(), weight, ends, table, True, None)
 
     return Trial(Product.apply, (x,))
 

@@ -12,10 +12,7 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 
 from dnac.lowering import products
 
-VERSION = "dnac.joined.2"
-MANY_ROWS, LARGE = 1536, 2 * 1024**2
-"""Rows of a module in a step, and elements of its weight, from which ATen's product and an addition a step
-are faster than ours over all steps (H200: 3.3 against 3.6 ms at 2048 rows and 768 x 3072)."""
+VERSION = "dnac.joined.3"
 
 
 class JoinedGradients(CustomGraphPass):
@@ -26,7 +23,7 @@ class JoinedGradients(CustomGraphPass):
         terms = _terms(graph)
         for node, found in terms.items():
             is_inner = all(user in terms for user in node.users) and node.users
-            if len(found) > 1 and not is_inner and _is_worth_it(found[0]):
+            if len(found) > 1 and not is_inner:
                 _replace(graph, node, found)
         graph.eliminate_dead_code()
 
@@ -46,11 +43,6 @@ def _terms(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
             if all(part is not None for part in parts):
                 found[node] = [product for part in parts for product in part or ()]
     return found
-
-
-def _is_worth_it(product: fx.Node) -> bool:
-    x, y, ends = (arg.meta["val"] for arg in product.args)  # type: ignore[union-attr]
-    return x.shape[0] < MANY_ROWS * ends.shape[0] or x.shape[1] * y.shape[1] < LARGE
 
 
 def _replace(graph: fx.Graph, total: fx.Node, found: list[fx.Node]) -> None:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from torch import Tensor
+from torch.nn import functional
 
 from dnac.ir.form import Form
 from dnac.kinds.words import word
@@ -26,6 +27,10 @@ class ComposedOps(ABC):
         """The norm by `kind` and the gain `norm`, then the weight `name` and its bias."""
         normed = self.norm(x, kind, weights.get("norm"))
         return self.linear(normed, weights[name], weights.get(f"{name}_bias"))
+
+    def look_up(self, table: Tensor, ids: Tensor) -> Tensor:
+        """Rows of a table."""
+        return functional.embedding(ids, table)
 
     def activate(self, x: Tensor, kind: Form) -> Tensor:
         """The activation as its kind writes it."""

@@ -15,6 +15,7 @@ from dnac.kinds.words import word
 from dnac.lowering import draws
 from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
+from dnac.lowering.look_up import looked_up
 from dnac.lowering.ops_composed import ComposedOps
 
 Mix = Callable[[Frame, Tensor, Tensor, Tensor, bool, "int | None"], Tensor]
@@ -54,6 +55,10 @@ class DenseOps(ComposedOps):
         normalise = word("norm", kind).normalise
         y = x if normalise is None else normalise(x)
         return y if gain is None else y * gain.to(y.dtype)
+
+    def look_up(self, table: Tensor, ids: Tensor) -> Tensor:
+        """Rows of a table, whose gradient does not depend on the order in which threads come."""
+        return looked_up(table, ids)
 
     def attend(
         self,

@@ -19,7 +19,8 @@ from dnac.kinds.ops import Heads
 from dnac.lowering.kernels import activations, norms, segments, tiles
 from dnac.lowering.kernels.feed_forward import Rows, feed_forward
 from dnac.lowering.ops_rows import RowOps
-from dnac.lowering.products import BankWeights, bank_product
+from dnac.lowering.kernels.tiles import bank_product
+from dnac.lowering.products import BankWeights
 from dnac.lowering.rows import BankRows
 
 
@@ -33,9 +34,8 @@ class Places(NamedTuple):
     first: Tensor
     last: Tensor
     """Bounds of each block of rows (`segments.segment_blocks`)."""
-    of: Tensor
-    at: Tensor
-    """Module and first row of each tile (`tiles.row_tiles`)."""
+    tiles: Tensor
+    """Modules and first rows of tiles (`tiles.row_tiles`)."""
 
 
 @dataclass
@@ -64,8 +64,11 @@ class SortedOps(RowOps):
         """x [N, ..., I] times each row's own weight, stacked [M, I, O], plus its bias."""
         inner = x.shape[1:-1]
         flat = x.reshape(-1, x.shape[-1]).to(self.dtype)
-        ends = self.set.rows.ends * (flat.shape[0] // x.shape[0])
-        y = bank_product(flat, weight.to(self.dtype), ends).reshape(x.shape[0], *inner, weight.shape[-1])
+        each = flat.shape[0] // x.shape[0]
+        table = self._tiles if each == 1 else None
+        y = bank_product(flat, weight.to(self.dtype), self.set.rows.ends * each, table).reshape(
+            x.shape[0], *inner, weight.shape[-1]
+        )
         return y if bias is None else y + self._own(bias, y)
 
     def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
@@ -75,7 +78,7 @@ class SortedOps(RowOps):
         rows = self.set.rows
         weight, bias = weights.folded("norm", name), weights.get(f"{name}_bias")
         y = norms.normed_product(
-            self.stream, self.added, weight, rows.order, rows.inverse, rows.ends, self.set.K, kind.name
+            self.stream, self.added, weight, rows.order, rows.inverse, rows.ends, self._tiles, self.set.K, kind.name
         )
         return y if bias is None else y + self._own(bias, y)
 
@@ -87,7 +90,7 @@ class SortedOps(RowOps):
         joins = self.may_join and self.added is not None
         made = feed_forward(
             self.stream, self.added, weights.folded("norm", "up"), weights["down"],  # type: ignore[attr-defined]
-            Rows(rows.order, rows.inverse, rows.ends, self.places.of, self.places.at), self.set.K,
+            Rows(rows.order, rows.inverse, rows.ends, self.places.tiles), self.set.K,
             norm=norm.name, activation=activation.name, joins=joins,
         )  # fmt: skip
         self.joined = made if joins else None
@@ -123,6 +126,10 @@ class SortedOps(RowOps):
             window or 0,
         )
         return seen.unflatten(-1, (heads.queries, heads.width))
+
+    @property
+    def _tiles(self) -> Tensor | None:
+        return self.places.tiles if self.product == "tiles" else None
 
     def _suits_tiles(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> bool:
         if self.product != "tiles" or x is not self.own or not isinstance(weights, BankWeights):
@@ -163,4 +170,4 @@ def places_of(rows: BankRows, sequences: int, tokens: int, K: int) -> Places:
     order, ends, count = rows.order, rows.ends, rows.order.shape[0]
     sequence, position = order // (tokens * K), order // K % tokens
     key = torch.where(rows.live, rows.module * sequences + sequence, count).to(torch.int32)
-    return Places(key, position.to(torch.int32), *segments.segment_blocks(key), *tiles.row_tiles(ends, count))
+    return Places(key, position.to(torch.int32), *segments.segment_blocks(key), tiles.row_tiles(ends, count))

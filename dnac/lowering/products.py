@@ -1,8 +1,7 @@
-"""Products of sorted rows with the weights of their modules, on the device alone: no host sync.
+"""The weights of a bank, and their gradients from sorted rows, on the device alone: no host sync.
 
-ATen's `grouped_mm` reads where the groups end on the device. Dead rows of its results are undefined,
-and never read here. The weight gradient is an operator of its own, `dnac::rows_outer`, so that those
-of one bank in several routing steps can be found and made in one go (`joined.py`).
+The weight gradient is an operator of its own, `dnac::rows_outer`, so that those of one bank in several
+routing steps can be found and made in one go (`joined.py`).
 
 N rows, M modules, I and O the sizes of a weight.
 """
@@ -10,8 +9,6 @@ N rows, M modules, I and O the sizes of a weight.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -69,26 +66,3 @@ def rows_outer(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
 @shapes_of(rows_outer)
 def _(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
     return x.new_empty((ends.shape[0], x.shape[1], y.shape[1]))
-
-
-class _Product(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight, ends)
-        return F.grouped_mm(x, weight, offs=ends)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        x, weight, ends = ctx.saved_tensors
-        grad = grads[0].contiguous()
-        need_x, need_weight, _ = ctx.needs_input_grad
-        return (
-            F.grouped_mm(grad, weight.mT, offs=ends) if need_x else None,
-            rows_outer(x, grad, ends) if need_weight else None,
-            None,
-        )
-
-
-def bank_product(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
-    """Each live row of x [N, I] times its module's weight [M, I, O]: [N, O]. Dead rows: undefined."""
-    return _Product.apply(x, weight, ends)

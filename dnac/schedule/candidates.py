@@ -237,7 +237,7 @@ CANDIDATES: dict[str, tuple[Candidate, ...]] = {
     ),
     "product": (
         Candidate(
-            "tiles", "an mlp's norm and activation stay with its products; other layers run as aten",
+            "tiles", "as many programs as the device holds go through all modules' tiles",
             G, _on_tiles, _product, _product_bytes, 0.9, is_fused=True,
         ),
         Candidate("aten", "one kernel for all modules", (*G, *P), _times_of_eight, _product, _product_bytes, 0.9),

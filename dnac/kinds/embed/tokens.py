@@ -40,9 +40,7 @@ def weights(params: TokensParams, source: TextParams) -> tuple[WeightSpec, ...]:
 
 def forward(params: TokensParams, weights: Weights, inputs: Tensor, source: TextParams, ops: Ops) -> Tensor:
     """[B, T] ids to [B, T, D]."""
-    from torch.nn import functional
-
-    x = functional.embedding(inputs, weights["table"])
+    x = ops.look_up(weights["table"], inputs)
     add = word("positions", params.positions).add
     if add is not None:
         x = x + add(weights, inputs.shape[1], x)

@@ -4,7 +4,7 @@
 
 Kept for backward: stream, added, u and z; y is made again. With `joins`, the result is added + d, so
 that one tensor goes back to token order, and its gradient reaches `added` inside the norm's kernel.
-Of the four products, each runs where it was measured faster: ATen's for wide results, tiles for long sums.
+All four products run on tiles.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dnac.lowering.kernels.activations import row_act, row_act_du
 from dnac.lowering.kernels.norms import back_to_tokens, row_norm, row_norm_dx
@@ -22,13 +21,12 @@ from dnac.lowering.products import rows_outer
 
 
 class Rows(NamedTuple):
-    """Where sorted rows come from, and which tiles they fill."""
+    """Where sorted rows come from, and which tiles they fill (`tiles.row_tiles`)."""
 
     order: Tensor
     inverse: Tensor
     ends: Tensor
-    of: Tensor
-    at: Tensor
+    tiles: Tensor
 
 
 class _FeedForward(torch.autograd.Function):
@@ -42,26 +40,25 @@ class _FeedForward(torch.autograd.Function):
         order: Tensor,
         inverse: Tensor,
         ends: Tensor,
-        of: Tensor,
-        at: Tensor,
+        tiles: Tensor,
         K: int,
         norm: str,
         activation: str,
         joins: bool,
     ) -> Tensor:
         y, mean, rstd = row_norm(stream, added, order, ends, K, norm, up.dtype)
-        u = F.grouped_mm(y, up, offs=ends)
+        u = tile_product(y, up, ends, tiles, False, None)
         z = row_act(u, ends, activation)
-        ctx.save_for_backward(stream, added, up, down, order, inverse, ends, of, at, mean, rstd, u, z)
+        ctx.save_for_backward(stream, added, up, down, order, inverse, ends, tiles, mean, rstd, u, z)
         ctx.K, ctx.norm, ctx.activation, ctx.joins = K, norm, activation, joins
-        return tile_product(z, down, ends, of, at, False, added if joins else None)
+        return tile_product(z, down, ends, tiles, False, added if joins else None)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
-        stream, added, up, down, order, inverse, ends, of, at, mean, rstd, u, z = ctx.saved_tensors
+        stream, added, up, down, order, inverse, ends, tiles, mean, rstd, u, z = ctx.saved_tensors
         grad = grads[0].contiguous()
-        du = row_act_du(F.grouped_mm(grad, down.mT, offs=ends), u, ends, ctx.activation)
-        dy = tile_product(du, up, ends, of, at, True, None)
+        du = row_act_du(tile_product(grad, down, ends, tiles, True, None), u, ends, ctx.activation)
+        dy = tile_product(du, up, ends, tiles, True, None)
         plus = grad if ctx.joins else None
         dx, y, dadded = row_norm_dx(dy, stream, added, order, ends, mean, rstd, ctx.K, ctx.norm, plus)
         return (
@@ -69,7 +66,7 @@ class _FeedForward(torch.autograd.Function):
             None if added is None else (dadded if ctx.joins else dx).to(added.dtype),
             rows_outer(y, du, ends),
             rows_outer(z, grad, ends),
-            *(None,) * 9,
+            *(None,) * 8,
         )
 
 

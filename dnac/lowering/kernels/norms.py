@@ -14,8 +14,8 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
-from torch.nn import functional as F
 
+from dnac.lowering.kernels.tiles import product
 from dnac.lowering.operators import operator, shapes_of
 from dnac.lowering.products import rows_outer
 
@@ -165,23 +165,24 @@ class _NormedProduct(torch.autograd.Function):
         order: Tensor,
         inverse: Tensor,
         ends: Tensor,
+        tiles: Tensor | None,
         K: int,
         kind: str,
     ) -> Tensor:
         y, mean, rstd = row_norm(stream, added, order, ends, K, kind, weight.dtype)
-        ctx.save_for_backward(stream, added, weight, order, inverse, ends, mean, rstd)
+        ctx.save_for_backward(stream, added, weight, order, inverse, ends, tiles, mean, rstd)
         ctx.K, ctx.kind = K, kind
-        return F.grouped_mm(y, weight, offs=ends)
+        return product(y, weight, ends, tiles)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
-        stream, added, weight, order, inverse, ends, mean, rstd = ctx.saved_tensors
+        stream, added, weight, order, inverse, ends, tiles, mean, rstd = ctx.saved_tensors
         grad = grads[0].contiguous()
-        dy = F.grouped_mm(grad, weight.mT, offs=ends)
+        dy = product(grad, weight, ends, tiles, turned=True)
         dx, y, _ = row_norm_dx(dy, stream, added, order, ends, mean, rstd, ctx.K, ctx.kind, None)
         dadded = None if added is None else dx.to(added.dtype)
         dweight = rows_outer(y, grad, ends)
-        return back_to_tokens(dx, inverse, ends, ctx.K), dadded, dweight, *(None,) * 5
+        return back_to_tokens(dx, inverse, ends, ctx.K), dadded, dweight, *(None,) * 6
 
 
 def normed_product(
@@ -191,6 +192,7 @@ def normed_product(
     order: Tensor,
     inverse: Tensor,
     ends: Tensor,
+    tiles: Tensor | None,
     K: int,
     kind: str,
 ) -> Tensor:
@@ -198,7 +200,7 @@ def normed_product(
 
     The normed rows are not kept for the backward pass. Dead rows: undefined.
     """
-    return _NormedProduct.apply(stream, added, weight, order, inverse, ends, K, kind)
+    return _NormedProduct.apply(stream, added, weight, order, inverse, ends, tiles, K, kind)
 
 
 def back_to_tokens(rows: Tensor, inverse: Tensor, ends: Tensor, K: int) -> Tensor:

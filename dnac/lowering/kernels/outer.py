@@ -4,6 +4,11 @@
 
 Each tile of dW goes through the rows of its module in every step and is written once: made step by
 step, a bank's gradient would be written, read and added as often as there are steps. Sums are float32.
+
+Where sizes allow it, whole chunks of rows are loaded by the tensor memory accelerator (sm_90). It reads
+one picture of memory that holds the rows of all steps: lines as far apart as rows, from the lowest
+address on, and two rows long, since a step's first row may begin anywhere in a line. Nothing is read
+but rows of the tensors themselves. The last chunk of a module's rows in a step is loaded by pointers.
 """
 
 from __future__ import annotations
@@ -15,35 +20,50 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from dnac.lowering.operators import operator, shapes_of
 
-TILE = {"ROWS": 64, "INNER": 128, "OUTER": 256, "GROUP": 3, "num_warps": 8, "num_stages": 3}
+POINTERS = {"ROWS": 64, "INNER": 128, "OUTER": 256, "GROUP": 3, "num_warps": 8, "num_stages": 3}
+MANY = {**POINTERS, "num_stages": 4}
+FEW = {"ROWS": 64, "INNER": 128, "OUTER": 128, "GROUP": 6, "num_warps": 4, "num_stages": 3}
+MANY_ROWS, FEW_ROWS = 1536, 768
+"""Mean rows of a module in a step; between them `POINTERS`' tile. (H200, `benchmarks/kernels/gradients.py`.)"""
 
 
 @triton.jit
 def _outer(
-    x, y, ends, tables, out, I, O, S,
+    x_lines, y_lines, x, y, ends, tables, out, I, O, S,
     ROWS: tl.constexpr, INNER: tl.constexpr, OUTER: tl.constexpr, GROUP: tl.constexpr, ALIGN: tl.constexpr,
-    PRECISION: tl.constexpr,
+    BY_LINES: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     m, tile = tl.program_id(1), tl.program_id(0)
     down, across = tl.cdiv(I, INNER), tl.cdiv(O, OUTER)
     band = tile // (GROUP * across)
     height = tl.minimum(down - band * GROUP, GROUP)
-    i = (band * GROUP + tile % (GROUP * across) % height) * INNER + tl.arange(0, INNER)
-    o = (tile % (GROUP * across) // height) * OUTER + tl.arange(0, OUTER)
+    i0 = (band * GROUP + tile % (GROUP * across) % height) * INNER
+    o0 = (tile % (GROUP * across) // height) * OUTER
+    i, o = i0 + tl.arange(0, INNER), o0 + tl.arange(0, OUTER)
     i_at, o_at = tl.where(i < I, i, 0), tl.where(o < O, o, 0)
     i_at = tl.max_contiguous(tl.multiple_of(i_at, INNER), INNER)
     o_at = tl.max_contiguous(tl.multiple_of(o_at, OUTER), OUTER)
     acc = tl.zeros([INNER, OUTER], tl.float32)
     for s in range(S):
-        x_s = x + tl.multiple_of(tl.load(tables + s), ALIGN)
-        y_s = y + tl.multiple_of(tl.load(tables + S + s), ALIGN)
+        x_at, y_at = tl.load(tables + s), tl.load(tables + S + s)
         ends_s = ends + tl.load(tables + 2 * S + s)
-        low = 0 if m == 0 else tl.load(ends_s + m - 1)
+        start = tl.load(ends_s + m - 1, mask=m > 0, other=0)
         high = tl.load(ends_s + m)
-        for r in range(low, high, ROWS):
+        if BY_LINES:
+            x_row, x_col = (x_at // I).to(tl.int32), (x_at % I).to(tl.int32) + i0
+            y_row, y_col = (y_at // O).to(tl.int32), (y_at % O).to(tl.int32) + o0
+            whole = start + (high - start) // ROWS * ROWS
+            for r in range(start, whole, ROWS):
+                acc = tl.dot(
+                    x_lines.load([x_row + r, x_col]).T, y_lines.load([y_row + r, y_col]), acc, input_precision=PRECISION
+                )
+            start = whole
+        x_s, y_s = x + tl.multiple_of(x_at, ALIGN), y + tl.multiple_of(y_at, ALIGN)
+        for r in range(start, high, ROWS):
             rows = r + tl.arange(0, ROWS)
             ok = (rows < high)[:, None]
             rows = rows.to(tl.int64)[:, None]
@@ -54,10 +74,23 @@ def _outer(
     tl.store(place, acc.to(out.dtype.element_ty), mask=(i < I)[:, None] & (o < O)[None, :])
 
 
-def _distances(tensors: Sequence[Tensor]) -> list[int]:
-    """From the first tensor to each, in elements."""
-    first, size = tensors[0].data_ptr(), tensors[0].element_size()
-    return [(t.data_ptr() - first) // size for t in tensors]
+def _lowest(tensors: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
+    """The tensor of the lowest address, and how far from it each begins, in elements."""
+    first = min(tensors, key=lambda t: t.data_ptr())
+    return first, [(t.data_ptr() - first.data_ptr()) // first.element_size() for t in tensors]
+
+
+def _tile(rows: int, modules: int) -> dict[str, int]:
+    each = rows / modules
+    return MANY if each >= MANY_ROWS else POINTERS if each >= FEW_ROWS else FEW
+
+
+def _by_lines(tensors: Sequence[Tensor], tile: dict[str, int], I: int, O: int) -> bool:
+    """Whether the accelerator can load the rows: no tile reaches over the end of a row, and all are aligned."""
+    x = tensors[0]
+    suits = x.element_size() == 2 and I % tile["INNER"] == 0 and O % tile["OUTER"] == 0
+    device = not x.is_cuda or torch.cuda.get_device_capability(x.device) >= (9, 0)
+    return suits and device and all(t.data_ptr() % 16 == 0 for t in tensors)
 
 
 @operator("rows_outer_joined")
@@ -65,13 +98,20 @@ def rows_outer_joined(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) ->
     """xs [N, I], ys [N, O] and ends [M] of each step: [M, I, O]."""
     xs, ys, ends = ([t.contiguous() for t in each] for each in (xs, ys, ends))
     (I, O), M, S = (xs[0].shape[1], ys[0].shape[1]), ends[0].shape[0], len(xs)
-    tables = torch.tensor([*_distances(xs), *_distances(ys), *_distances(ends)], pin_memory=xs[0].is_cuda)
-    out = xs[0].new_empty((M, I, O))
-    tile = dict(TILE)
+    (x, x_at), (y, y_at), (end, end_at) = _lowest(xs), _lowest(ys), _lowest(ends)
+    tables = torch.tensor([*x_at, *y_at, *end_at], pin_memory=x.is_cuda)
+    out = x.new_empty((M, I, O))
+    tile = _tile(xs[0].shape[0], M)
+    by_lines = _by_lines((*xs, *ys), tile, I, O)
+    tile = tile if by_lines else POINTERS
+    lines = [
+        TensorDescriptor(first, [2**31 - 1, 2 * width], [width, 1], [tile["ROWS"], tile[block]]) if by_lines else first
+        for first, width, block in ((x, I, "INNER"), (y, O, "OUTER"))
+    ]
     aligned = all(t.data_ptr() % 16 == 0 for t in (*xs, *ys))
     _outer[(triton.cdiv(I, tile["INNER"]) * triton.cdiv(O, tile["OUTER"]), M)](
-        xs[0], ys[0], ends[0], tables.to(out.device, non_blocking=True), out, I, O, S,
-        ALIGN=16 // out.element_size() if aligned else 1,
+        *lines, x, y, end, tables.to(out.device, non_blocking=True), out, I, O, S,
+        ALIGN=16 // out.element_size() if aligned else 1, BY_LINES=by_lines,
         PRECISION="ieee" if out.dtype == torch.float32 else "tf32", **tile,
     )  # fmt: skip
     return out

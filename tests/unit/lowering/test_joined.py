@@ -10,10 +10,13 @@ import torch
 from torch import fx
 
 from dnac import lowering
-from dnac.lowering.joined import LARGE, MANY_ROWS, JoinedGradients, _is_worth_it, _terms
+from dnac.lowering.joined import JoinedGradients, _terms
 from dnac.lowering.products import rows_outer
 
 ADD = torch.ops.aten.add.Tensor
+INTERPRETED = pytest.mark.skipif(
+    os.environ.get("TRITON_INTERPRET") != "1", reason="the joined product is a Triton kernel"
+)
 
 
 def graph_of(steps: int, rows: int = 64, inner: int = 16) -> tuple[fx.Graph, list[fx.Node], fx.Node]:
@@ -44,14 +47,7 @@ def test_a_product_that_somebody_else_reads_is_no_part_of_a_sum() -> None:
     assert total not in _terms(graph)
 
 
-def test_many_rows_of_a_large_weight_are_left_to_aten() -> None:
-    few, many, small = (
-        graph_of(1, *sizes)[1][0] for sizes in ((64, LARGE), (3 * MANY_ROWS, LARGE), (3 * MANY_ROWS, 16))
-    )
-    assert [_is_worth_it(product) for product in (few, many, small)] == [True, False, True]
-
-
-@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="the joined product is a Triton kernel")
+@INTERPRETED
 def test_the_pass_leaves_one_product_with_the_steps_in_order() -> None:
     graph, products, _ = graph_of(3)
     given = [product.args for product in products]
@@ -59,6 +55,43 @@ def test_the_pass_leaves_one_product_with_the_steps_in_order() -> None:
     (joined,) = (node for node in graph.nodes if node.op == "call_function")
     assert joined.target is torch.ops.dnac.rows_outer_joined.default
     assert [list(column) for column in zip(*joined.args, strict=True)] == [list(args) for args in given]
+
+
+def require_the_sum(sizes: tuple[int, int], rows: int, dtype: torch.dtype, device: str) -> None:
+    from dnac.lowering.kernels.outer import rows_outer_joined
+
+    torch.manual_seed(0)
+    (i, o), M, apart = sizes, 3, 300
+    xs, ys = ([torch.randn(rows + apart * s, w).to(device, dtype)[:rows] for s in range(3)] for w in (i, o))
+    # all rows of one module; an empty module; rows at the end that belong to nobody
+    splits = ([rows, rows, rows], [rows // 3, rows // 3, rows], [5, rows // 2, rows - 7])
+    ends = [torch.tensor(split, dtype=torch.int32, device=device) for split in splits]
+    for x, end in zip(xs, ends, strict=True):
+        x[end[-1] :] = float("nan")
+    wanted = torch.zeros(M, i, o, device=device)
+    for x, y, split in zip(xs, ys, splits, strict=True):
+        for m, (low, high) in enumerate(zip([0, *split], split, strict=False)):
+            wanted[m] += x[low:high].float().T @ y[low:high].float()
+    found = rows_outer_joined(xs[::-1], ys[::-1], ends[::-1])  # the first step does not lie lowest in memory
+    assert ((found.float() - wanted).abs().max() / wanted.abs().max()) < 4e-3
+
+
+@INTERPRETED
+@pytest.mark.parametrize(("sizes", "rows", "dtype"), [
+    ((128, 128), 150, torch.float16),
+    ((128, 256), 2400, torch.float16),
+    ((48, 72), 150, torch.float16),
+    ((128, 128), 150, torch.float32),
+])  # fmt: skip
+def test_the_joined_product_is_the_sum_of_the_steps(sizes: tuple[int, int], rows: int, dtype: torch.dtype) -> None:
+    require_the_sum(sizes, rows, dtype, "cpu")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("rows", [1000, 3000, 6000])
+@pytest.mark.parametrize("sizes", [(128, 256), (768, 2304), (256, 128), (48, 72)])
+def test_on_a_gpu_the_joined_product_is_the_sum_of_the_steps(sizes: tuple[int, int], rows: int) -> None:
+    require_the_sum(sizes, rows, torch.bfloat16, "cuda")
 
 
 def test_every_kernel_is_an_operator_that_a_graph_can_hold() -> None:
