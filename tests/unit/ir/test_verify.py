@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from dnac.ir.graph import Apply, Bank, Graph, Head, Join, Member, Norm, Region, Route
+from dnac.ir.form import form
+from dnac.ir.graph import Apply, Bank, BudgetSet, Graph, Head, Join, Member, Norm, Presence, Region, Route
 from dnac.ir.verify import RULES, verify
 from dnac.text.diagnostic import InternalError
 from graphs import tiny_text, transformer
@@ -48,6 +49,9 @@ FAULTS: dict[str, Callable[[], Graph]] = {
     "branches_are_chains": lambda: with_nodes(
         EMBED, DENSE, FIRST, SECOND, Join("j", "h1", (("h3",),)), Head("out", "j", "lm")
     ),
+    "regions_hand_on": lambda: region(carried=(("h0", "h1", "p1"),)),
+    "presences_are_read": lambda: with_nodes(EMBED, DENSE, FIRST, Presence("p", "", FIRST.id, ((0, 1),)), SECOND, HEAD),
+    "budgets_name_routers": lambda: replace(GRAPH, budgets=(BudgetSet("b", form("flops"), ("nobody",)),)),
 }
 
 
