@@ -50,6 +50,11 @@ GROUPS: dict[str, tuple[str, str]] = {
     "gate": ("Router: `gate`", "How scores become gates, over all candidates, after division by `tau`."),
     "choose": ("Router: `choose`", "Which candidates run, by gate + bias."),
     "limit": ("Router: `limit`", "Capacity."),
+    "budget": (
+        "Budgets",
+        "`budget NAME = ...`, once in a net: what is counted. 100 % is the dearest choice at every step.",
+    ),
+    "by": ("Budgets: `by`", "By which means a budget is kept."),
     "decode": ("Router: `decode`", "How to choose while generating, where training looks at later tokens."),
     "weight": ("Router: `weight`", "What multiplies an output. No default where fewer than all are chosen."),
     "combine": ("Router: `combine`", "How outputs join the stream."),

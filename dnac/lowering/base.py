@@ -50,17 +50,32 @@ class StepRecord(NamedTuple):
     """[B, T, K] the choices before any limit: forced, they give the same step again, its losses too."""
 
 
+class BudgetStats(NamedTuple):
+    """What a budget saw in one forward pass, in shares of the dearest choice at every covered step (detached)."""
+
+    executed: Tensor
+    """Mean executed cost."""
+    soft: Tensor
+    """Mean of gate times cost: what a budget on soft gates would have seen."""
+    over: Tensor
+    """How many of those who shall keep to the target are above it (int64)."""
+    units: Tensor
+    """How many they are: tokens, sequences, or 1 (int64)."""
+
+
 class Output(NamedTuple):
     """The result of a forward pass."""
 
     logits: Tensor
     """[B, T, V] (text) or [B, classes] (image)."""
     router_loss: Tensor
-    """Sum over routers of their balance losses (scalar, 0 where there are none)."""
+    """Sum over routers of their balance losses, and of budgets' losses (scalar, 0 where there are none)."""
     stats: tuple[StepStats, ...]
     """One per routing step."""
     record: tuple[StepRecord, ...]
     """One per routing step; empty unless asked for."""
+    budgets: tuple[BudgetStats, ...] = ()
+    """One per budget, in the order of the graph."""
 
 
 class Call(NamedTuple):

@@ -21,12 +21,14 @@ from dnac import catalogue
 from dnac.ir.graph import Graph, Member
 from dnac.ir.traits import is_identity
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
+from dnac.kinds.budgets import moved_routers
 from dnac.kinds.limits import Room
 from dnac.kinds.router import router_weights
 from dnac.lowering import carried, survey
 from dnac.lowering.base import Call, Options, Output, Program
+from dnac.lowering.budgets import Budgets, Ran
 from dnac.lowering.frame import frame_of
-from dnac.lowering.knobs import present_terms, scheduled_terms
+from dnac.lowering.knobs import margins, present_terms, scheduled_terms
 from dnac.lowering.modules import PartPlan, increment, plans_by_set
 from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of
@@ -59,10 +61,13 @@ class Interpreter(ABC):
         self.site = site_of(graph)
         self.plans = plans_by_set(graph.modules, self.site)
         self.routers = {entry.name: router_of(entry) for entry in graph.routers}
-        self.biased = {entry.name for entry in graph.routers if has_bias(entry)}
+        self.biased = {entry.name for entry in graph.routers if has_bias(entry)} | moved_routers(graph)
         self.carries = any(router.sees in ("module", "history") for router in self.routers.values())
         """Whether some router sees keys of earlier routing steps."""
         self.scheduled = scheduled_terms(graph)
+        self.margins = margins(graph)
+        """Of each router whose start has a scheduled margin, where it stands among the knobs."""
+        self.budgets = Budgets(graph)
         self.names = Names(graph)
         self.router_at = dict(survey.routers_of_values(schedule.instructions))
         """Router of each routing value."""
@@ -92,7 +97,9 @@ class Interpreter(ABC):
             act(values, turn)
         logits = values[self.result]
         loss = self._router_loss(turn.results, call, logits)
-        return Output(logits, loss, tuple(turn.results.stats), tuple(turn.results.record))
+        charge, budgets = self.budgets.settle(turn.results.spent, call.knobs, logits)
+        loss = loss if charge is None else loss + charge
+        return Output(logits, loss, tuple(turn.results.stats), tuple(turn.results.record), budgets)
 
     def stream(self, weights: torch.dtype) -> torch.dtype:
         """Type of the stream, for weights of a type; the option speaks of autocast alone."""
@@ -227,12 +234,16 @@ class Interpreter(ABC):
             )
             held = {state: self._carried(values, turn, state) for state in i.carries}
             given = given._replace(turn=turn.names.words[turn_of(i.site)], last=next(iter(held.values()), None))
+            if i.router in self.margins and call.knobs is not None:
+                given = given._replace(margin=call.knobs[self.margins[i.router]])
             if i.away:
                 given = given._replace(here=values[i.away] == 0)
+            given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)
             values |= {carried.value_name(state): carried.left(routing, was) for state, was in held.items()}
+            self._charge(place, i, given, routing, turn)
             turn.results.stats.append(routing.stats)
             turn.results.loads.setdefault(name, []).append(routing.load)
             if turn.frame.record:
@@ -326,6 +337,13 @@ class Interpreter(ABC):
 
     def _dense_ops(self, turn: Turn, site: str, module: str, part: str, mix: Mix | None = None) -> DenseOps:
         return DenseOps(turn.frame, turn.names.words[site], turn.names.words[module], part, mix or type(self).mix)
+
+    def _charge(self, step: int, i: do.Route, given: Given, routing: Routing, turn: Turn) -> None:
+        """What budgets note of a routing step."""
+        router, load = self.routers[i.router], routing.load
+        ran = Ran(routing.ids, load.scores, load.gates, router.gate, router.tau, given.here)
+        with torch.autocast(load.gates.device.type, enabled=False):
+            self.budgets.charge(step, turn.results.spent, ran)
 
     def _carried(self, values: Values, turn: Turn, state: str) -> Tensor:
         """What goes along with each token, as the step before left it."""

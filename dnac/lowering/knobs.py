@@ -14,21 +14,51 @@ from torch import Tensor
 
 from dnac import catalogue
 from dnac.ir.form import Form
-from dnac.ir.graph import Graph, RouterSet
-from dnac.kinds.base import BalanceKind, params_of
+from dnac.ir.graph import BudgetSet, Graph, RouterSet
+from dnac.kinds.base import BalanceKind, ShapeKind, params_of
+from dnac.kinds.budgets import kinds_of
+from dnac.kinds.starts import start_of
 
+MARGIN = "start.margin"
 Knob = tuple[str, str, Form]
-"""(router, path of the number such as `balance[0].weight`, the schedule)"""
+"""(router or budget, path of the number such as `balance[0].weight`, the schedule)"""
 
 
 def knobs(graph: Graph) -> tuple[Knob, ...]:
     """All scheduled numbers that a forward pass reads, in the order of `Call.knobs`."""
-    return tuple(knob for router in graph.routers for knob in _of_router(router))
+    routers = (knob for router in graph.routers for knob in _of_router(router))
+    return (*routers, *(knob for budget in graph.budgets for knob in _of_budget(budget)))
 
 
 def starts(graph: Graph) -> Tensor:
     """The values with which the schedules start: [n] float64."""
     return torch.tensor([float(_number(form["start"])) for _, _, form in knobs(graph)], dtype=torch.float64)
+
+
+def ends(graph: Graph) -> Tensor:
+    """The values at which the schedules end and stay: [n] float64."""
+    return torch.tensor([end_of(form) for _, _, form in knobs(graph)], dtype=torch.float64)
+
+
+def margins(graph: Graph) -> dict[str, int]:
+    """Of each router whose start has a scheduled margin, where it stands among the knobs."""
+    return {router: place for place, (router, path, _) in enumerate(knobs(graph)) if path == MARGIN}
+
+
+def budget_knobs(graph: Graph) -> dict[str, dict[str, int]]:
+    """Of each budget, where its scheduled numbers (`target`, `by.weight`) stand among the knobs."""
+    first = sum(1 for router in graph.routers for _ in _of_router(router))
+    found: dict[str, dict[str, int]] = {}
+    for place, (budget, path, _) in enumerate(knobs(graph)[first:], first):
+        found.setdefault(budget, {})[path] = place
+    return found
+
+
+def present(number: Any, place: int | None, values: Tensor | None) -> Any:
+    """A number as it is now: a constant, a scalar of `values` [n], or the start of a schedule without values."""
+    if place is None or values is None:
+        return _number(number["start"]) if isinstance(number, Form) else number
+    return values[place]
 
 
 @dataclass(frozen=True)
@@ -57,6 +87,8 @@ def scheduled_terms(graph: Graph) -> dict[str, tuple[ScheduledTerm, ...]]:
     """The scheduled numbers of each router, looked up before anything is traced."""
     found: dict[str, list[ScheduledTerm]] = {router.name: [] for router in graph.routers}
     for place, (router, path, _) in enumerate(knobs(graph)):
+        if not path.startswith("balance["):
+            continue
         term, name = path.removeprefix("balance[").split("].")
         form: Form = graph.router[router].fields["balance"][int(term)]  # type: ignore[index, assignment]
         params = params_of(catalogue.get("balance", form.name), form)
@@ -83,6 +115,28 @@ def _of_router(router: RouterSet) -> Iterator[Knob]:
             for name, value in term.args:  # type: ignore[union-attr]
                 if _is_schedule(value):
                     yield router.name, f"balance[{i}].{name}", value
+    start = start_of(router.fields)
+    if start is not None and _is_schedule(start.get("margin")):
+        yield router.name, MARGIN, start["margin"]  # type: ignore[misc]
+
+
+def _of_budget(budget: BudgetSet) -> Iterator[Knob]:
+    params, by, means = kinds_of(budget)
+    if by.loss is None and not by.refuses:
+        return
+    numbers = {"target": params.target, **{f"by.{name}": value for name, value in means}}
+    yield from ((budget.name, path, value) for path, value in numbers.items() if _is_schedule(value))
+
+
+def end_of(schedule: Form) -> float:
+    """The value at which a schedule ends and stays."""
+    value = _number(schedule["start"])
+    pieces = schedule["pieces"]
+    for piece in pieces if isinstance(pieces, tuple) else ():
+        if isinstance(piece, Form):
+            kind: ShapeKind = catalogue.get("shape", piece.name)
+            value = float(kind.value(params_of(kind, piece), value, 1.0))
+    return value
 
 
 def _is_schedule(value: object) -> bool:

@@ -15,7 +15,7 @@ from dnac.lowering import errors
 from dnac.lowering.base import Call, Lowering, Options, Output
 from dnac.lowering.bind import Names, bind
 from dnac.lowering.folded import folded_steps, with_folded
-from dnac.lowering.knobs import starts
+from dnac.lowering.knobs import ends, starts
 from dnac.lowering.served import require_served
 from dnac.lowering.suits import require_suited
 from dnac.lowering.unread import Anchor, without_gradient
@@ -88,7 +88,7 @@ class Network(Names):
         self.steps = tuple(n.site for n in traits.unrolled(graph.nodes) if isinstance(n, Route))
         self.decodes = any(facts.decodes(router) for router in graph.routers)
         self._biases = frozenset(key for key, _ in biases(graph))
-        self._starts = starts(graph)
+        self._starts, self._ends = starts(graph), ends(graph)
         self._folded = folded_steps(graph, self.schedule)
         self._still = without_gradient(graph, self.schedule)
         self.run: Callable[..., Output] = program.run
@@ -119,7 +119,7 @@ class Network(Names):
             A step whose choice is fixed by the file has no choice, and ignores them.
         record: whether `Output.record` is filled.
         seeds, samples: words of the random draws (`Call`); knobs: values of scheduled numbers,
-            else those at the start. route_masks, module_gates: see `Call`.
+            else those at the start while training, and those at the end otherwise. route_masks, module_gates: see `Call`.
         decode: choose as while generating, where routers say how (`decodes`); else as in training.
 
         Raises:
@@ -127,7 +127,7 @@ class Network(Names):
         """
         self._require_shapes(inputs, routes, route_masks, module_gates)
         if knobs is None:
-            knobs = self._starts.to(inputs.device)
+            knobs = (self._starts if self.training else self._ends).to(inputs.device)
         forced, masks, gates = (_apart(each) for each in (routes, route_masks, module_gates))
         call = Call(inputs, forced, masks, gates, seeds, samples, knobs, decode)
         weights = dict(self.named_parameters()) | dict(self.named_buffers())

@@ -33,10 +33,12 @@ from dnac.kinds.base import (
 from dnac.kinds.limits import LimitKind, Room
 from dnac.kinds.present import AWAY
 from dnac.kinds.router import DECODE, RouterParams, decode_score, views
+from dnac.kinds.starts import start_of
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
 from dnac.lowering.exact import exact_product, narrow_product
 from dnac.lowering.frame import Frame
+from dnac.lowering.purses import Purse
 from dnac.lowering.stats import step_stats
 
 Word = tuple[Any, Any]
@@ -58,10 +60,14 @@ class Given(NamedTuple):
     """[M] multiplies each candidate's increment."""
     room: Room = Room(0, 0)
     """What a limit knows of the place."""
+    purses: tuple[Purse, ...] = ()
+    """What hard budgets let each token pay here."""
     turn: Tensor | int = 0
     """How often the router was used before."""
     last: Tensor | None = None
     """[B, T] the candidate that each token has just left, -1 for none; None where nobody asks."""
+    margin: Tensor | None = None
+    """The present margin of the router's start, where it is scheduled."""
     here: Tensor | None = None
     """[B, T] bool: the tokens that have not left; None: all are here. The others choose nothing."""
 
@@ -117,6 +123,8 @@ class Router:
     sees: str
     reads: tuple[Word, ...] = ()
     """The views that are read, side by side."""
+    start: Word | None = None
+    """The routes with which training begins."""
 
     @property
     def has_loss(self) -> bool:
@@ -145,6 +153,7 @@ def router_of(entry: RouterSet) -> Router:
         scale=fields.scale,
         sees=fields.sees.name,
         reads=tuple(_word("read", view) for view in views(entry.fields)),
+        start=None if (start := start_of(entry.fields)) is None else _word("start", start),
     )
 
 
@@ -187,7 +196,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given)
     if given.here is not None:
         wanted_BTK = torch.where(given.here[..., None], wanted_BTK, -1)
-    ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given.room)
+    ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given)
     valid_BTK = ids_BTK >= 0
     slots_BTK = ids_BTK.clamp(min=0)
     weights_BTK = _weights(router, torch.gather(gates_BTM, -1, slots_BTK), valid_BTK)
@@ -218,9 +227,24 @@ def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tup
         view_BTD = _joined(router, view_BTD, ops)
     score: tuple[ScoreKind, Any] = router.score
     scores_BTM = score[0].scores(score[1], given.weights, view_BTD, ops)  # type: ignore[misc]
+    if router.start is not None:
+        scores_BTM = scores_BTM + _preferred(router.start, given, ops, scores_BTM)
     known = torch.isfinite(scores_BTM)
     # one NaN would make the whole softmax NaN; the flag says that it was there
     return torch.where(known, scores_BTM, -torch.inf), known.all()
+
+
+def _preferred(start: Word, given: Given, ops: _Ops, scores_BTM: Tensor) -> Tensor:
+    """The margin on the candidate with which each token begins, 0 elsewhere."""
+    wanted = start[0].prefers(start[1], ops)
+    margin = _first(start[1].margin) if given.margin is None else given.margin.to(scores_BTM.dtype)
+    slots = torch.arange(scores_BTM.shape[-1], device=scores_BTM.device)
+    return (slots == wanted[..., None]).to(scores_BTM.dtype) * margin
+
+
+def _first(number: float | Form) -> float:
+    """A number, or the one with which its schedule starts."""
+    return float(str(number["start"])) if isinstance(number, Form) else number
 
 
 def _joined(router: Router, stream_BTD: Tensor, ops: _Ops) -> Tensor:
@@ -244,6 +268,8 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given)
     if given.here is not None:
         selection = torch.where(given.here[..., None], selection, -torch.inf)
     selection = torch.where(scores_BTM.isneginf(), -torch.inf, selection)
+    for purse in given.purses:
+        selection = torch.where(purse.affordable(), selection, -torch.inf)
     if router.gate[0].closes:
         selection = torch.where(gates_BTM > 0, selection, -torch.inf)
     choose: tuple[ChooseKind, Any] = router.choose
@@ -282,9 +308,13 @@ def _load(
     return Load(scores, gates, ids, wanted >= 0, foreseen, choose[0].taken(choose[1], wanted))  # type: ignore[misc]
 
 
-def _admitted(router: Router, ids_BTK: Tensor, gates_BTM: Tensor, room: Room) -> Tensor:
+def _admitted(router: Router, ids_BTK: Tensor, gates_BTM: Tensor, given: Given) -> Tensor:
     limit: tuple[LimitKind, Any] = router.limit
-    return ids_BTK if limit[0].admit is None else limit[0].admit(limit[1], ids_BTK, gates_BTM, room)
+    if limit[0].admit is not None:
+        ids_BTK = limit[0].admit(limit[1], ids_BTK, gates_BTM, given.room)
+    for purse in given.purses:
+        ids_BTK = purse.admit(ids_BTK, gates_BTM)
+    return ids_BTK
 
 
 def _weights(router: Router, gates_BTK: Tensor, valid_BTK: Tensor) -> Tensor:

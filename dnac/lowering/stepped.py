@@ -33,6 +33,8 @@ Run = Callable[..., Any]
 NO_REGION = "no two routing steps of it are equal"
 CARRIES = "attention sees keys of earlier routing steps (`sees = module` or `history`), so no two of them are equal"
 
+SPENDS = "a budget adds up what tokens spend from step to step"
+
 
 class Made(NamedTuple):
     """What one piece leaves behind in one turn."""
@@ -141,10 +143,13 @@ class Piece:
 
     def _turn(self, names: TurnNames) -> PieceTurn:
         scheduled = self.interpreter.scheduled
-        places = list(range(sum(map(len, scheduled.values()))))
+        places = list(range(self.interpreter.knobs))
         for router in self.routers:
             for old, new in zip(scheduled[router], scheduled[names.routers.get(router, router)], strict=True):
                 places[old.place] = new.place
+            margins = self.interpreter.margins
+            if router in margins:
+                places[margins[router]] = margins[names.routers.get(router, router)]
         keys = tuple(names.keys.get(key, key) for key in self.keys)
         return PieceTurn(names, keys, tuple(names.steps[s] for s in self.steps), tuple(places))
 
@@ -161,6 +166,8 @@ class Stepped:
         """Why nothing would be gained, or an empty text."""
         if self.interpreter.carries:
             return CARRIES
+        if self.interpreter.graph.budgets:
+            return SPENDS
         return "" if any(isinstance(i, do.Repeat) for i in self.instructions) else NO_REGION
 
     @cached_property

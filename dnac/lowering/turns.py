@@ -28,6 +28,8 @@ class Results:
     stats: list[StepStats] = field(default_factory=list)
     record: list[StepRecord] = field(default_factory=list)
     loads: dict[str, list[Load]] = field(default_factory=dict)
+    spent: dict[str, list[Any]] = field(default_factory=dict)
+    """Of each budget, what its routing steps cost so far (`budgets.Spent`)."""
 
 
 @dataclass(frozen=True)

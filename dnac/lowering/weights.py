@@ -28,6 +28,7 @@ from dnac.kinds.base import (
     WeightSpec,
     params_of,
 )
+from dnac.kinds.budgets import moved_routers
 from dnac.kinds.router import decode_weights, score_weights
 
 
@@ -70,8 +71,9 @@ def declared(graph: Graph) -> tuple[Declared, ...]:
 
 
 def biases(graph: Graph) -> tuple[tuple[str, int], ...]:
-    """(key, M) of every selection bias: routers with a balance term that changes one."""
-    return tuple((key_of(r.name, "bias"), r.size) for r in graph.routers if has_bias(r))
+    """(key, M) of every selection bias: routers with a balance term or a budget that changes one."""
+    moved = moved_routers(graph)
+    return tuple((key_of(r.name, "bias"), r.size) for r in graph.routers if has_bias(r) or r.name in moved)
 
 
 def has_bias(router: RouterSet) -> bool:

@@ -13,6 +13,7 @@ from dnac.ir import traits
 from dnac.ir.form import Form
 from dnac.ir.graph import (
     Apply,
+    BudgetSet,
     Embed,
     Graph,
     Head,
@@ -26,6 +27,7 @@ from dnac.ir.graph import (
     RouterSet,
     SharedSet,
 )
+from dnac.ir.names import join_names
 from dnac.ir.printer import print_members, print_value
 from dnac.passes.pipeline import optimize
 from dnac.schedule.cost import Costs

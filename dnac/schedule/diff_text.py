@@ -16,7 +16,7 @@ def render_diff(found: Mapping[str, Any]) -> str:
         return f"{title}: equal\n"
     blocks = [
         ("input", [f"~ {_change(key, both)}" for key, both in found["input"].items()]),
-        *((name, _table(found[name])) for name in ("shared", "modules", "routers")),
+        *((name, _table(found[name])) for name in ("shared", "modules", "routers", "budgets")),
         ("steps", _steps(found["steps"])),
         ("totals", _totals(found["totals"])),
         ("checkpoint", _weights(found["weights"])),

@@ -28,7 +28,7 @@ def weight_bytes(graph: Graph, sizes: Sizes, types: Types) -> dict[str, int]:
         "parameters": size * count,
         "gradients": size * count,
         "optimizer": 2 * size * count,
-        "router_biases": 4 * sum(r.size for r in graph.routers if facts.has_bias(r)),
+        "router_biases": 4 * sum(r.size for r in graph.routers if facts.keeps_bias(graph, r)),
         "working_copies": types.size("work") * count if types.work != types.weight else 0,
     }
 

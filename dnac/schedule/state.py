@@ -26,7 +26,7 @@ def state_shapes(graph: Graph) -> dict[str, Shape]:
         found |= _of_module(module, site)
     for router in graph.routers:
         found |= _keyed(router.name, _of_router(graph, router))
-        if facts.has_bias(router):
+        if facts.keeps_bias(graph, router):
             found[_key(router.name, "bias")] = (router.size,)
     return found
 

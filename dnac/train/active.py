@@ -30,7 +30,7 @@ class ActiveFlops:
         nodes = tuple(unrolled(graph.nodes))
         self._routes = sorted((n for n in nodes if isinstance(n, Route)), key=lambda r: r.step)
         self._fixed = sum(self._costs.node_flops(n).expected for n in nodes if not isinstance(n, Route))
-        self._fixed += sum(self._costs.route(r).router + self._costs.route(r).always for r in self._routes)
+        self._fixed += sum(self._costs.route(r).router + self._costs.route(r).always.expected for r in self._routes)
 
     def per_token(self, counts: Sequence[Tensor]) -> float:
         """FLOPs per token, from the choices per routing step ([M + 1] each, empty slots last)."""

@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from dnac.data.base import IGNORED, Batch, Dataset
 from dnac.lowering.base import Output
 from dnac.train.active import ActiveFlops
+from dnac.train.budgets import Spending
 from dnac.train.difficulty import NOTHING, ByDifficulty
 from dnac.train.routing import RoutingStep, routing_steps
 
@@ -46,6 +47,8 @@ def evaluate(
     targets with the largest logit. targets: how many counted. active_flops_per_token: from the
     choices made. skip_share: part of all choices that fell on an identity (None without routing).
     routers: for each router its skip_share, empty_share and load per candidate, over its routing steps.
+    budgets: for each budget the executed share it reached, what soft gates would say, its target, and the part of
+    the tokens, sequences or batches above it (only where the net has budgets).
     Of a data set of questions and answers also exact_match: share of samples whose every target has the
     largest logit (None elsewhere), and accuracy_by_place: accuracy at each place of the answer (else empty).
     Where the data know how hard each target is: by_difficulty, depth_follows_difficulty, depth_follows_steps
@@ -73,6 +76,7 @@ class _Tally:
         self._network, self._autocast, self._given = network, autocast, given
         self._whole = _Whole() if getattr(dataset, "answers", False) else None
         self._steps = routing_steps(network.graph)
+        self._spending = Spending(network.graph)
         weight = next(network.parameters())
         self._device, self._dtype = weight.device, weight.dtype
         self._hard = ByDifficulty(dataset, self._steps, self._device) if hasattr(dataset, "difficulty") else None
@@ -86,6 +90,7 @@ class _Tally:
         counted = targets != IGNORED
         is_padded = self._hard is not None or not bool((batch.targets != IGNORED).all())
         output = self._forward(batch, record=is_padded)
+        self._spending.add(output.budgets)
         logits = output.logits.to(torch.promote_types(output.logits.dtype, torch.float32))
         loss = cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED, reduction="none")
         correct = (logits.argmax(-1) == targets) & counted
@@ -112,6 +117,7 @@ class _Tally:
             "targets": int(targets),
             "active_flops_per_token": round(flops),
             **_routing(self._steps, [c.tolist() for c in self._counts]),
+            **({"budgets": budgets} if (budgets := self._spending.result()) else {}),
         }
 
     def _forward(self, batch: Batch, *, record: bool) -> Output:

@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 from dnac.data.base import Batch
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
-from dnac.lowering.base import Call, Output, StepStats
+from dnac.lowering.base import BudgetStats, Call, Output, StepStats
 from dnac.text.diagnostic import Faults
-from dnac.train import balance, errors
+from dnac.train import balance, budgets, errors
 from dnac.train.culprit import first_not_finite, running
 from dnac.train.guard import Readings, require_finite
 from dnac.train.losses import Summed, counted, summed_loss, task_loss
@@ -61,6 +61,8 @@ class Update:
     """Choices per routing step, over micro-batches and ranks."""
     stats: tuple[tuple[StepStats, ...], ...]
     """For each micro-batch."""
+    budgets: tuple[tuple[BudgetStats, ...], ...] = ()
+    """For each micro-batch."""
 
 
 def train_step(run: Training, batch: Batch) -> Update:
@@ -72,7 +74,7 @@ def train_step(run: Training, batch: Batch) -> Update:
     """
     step, options = run.step + 1, run.settings.train
     run.optimizer.zero_grad()
-    losses, counts, stats = _forward_backward(run, batch, step)
+    losses, counts, stats, spent = _forward_backward(run, batch, step)
     norm = get_total_norm([p.grad for p in run.network.parameters() if p.grad is not None])
     readings = Readings(losses, norm, stats)
     task, router, norm_value = require_finite(step, readings, run.network, run.graph, lambda: _search(run, batch, step))
@@ -83,16 +85,17 @@ def train_step(run: Training, batch: Batch) -> Update:
     with _rest(run, counts):
         run.optimizer.step()
     balance.update(run.network, run.graph, counts, lambda number: run.settings.value(number, step))
+    budgets.update(run.network, run.graph, counts.steps, lambda number: run.settings.value(number, step))
     run.step = step
-    return Update(step, task, router, norm_value, lr, tuple(counts.steps), stats)
+    return Update(step, task, router, norm_value, lr, tuple(counts.steps), stats, spent)
 
 
 def _forward_backward(
     run: Training, batch: Batch, step: int
-) -> tuple[Tensor, balance.Counts, tuple[tuple[StepStats, ...], ...]]:
-    """Gradients of all micro-batches, summed; [task loss, router loss]; choices; statistics."""
+) -> tuple[Tensor, balance.Counts, tuple[tuple[StepStats, ...], ...], tuple[tuple[BudgetStats, ...], ...]]:
+    """Gradients of all micro-batches, summed; [task loss, router loss]; choices; statistics; what budgets saw."""
     run.network.train()
-    counts, stats = balance.Counts(), []
+    counts, stats, spent = balance.Counts(), [], []
     losses = torch.zeros(2, dtype=torch.float64, device=run.device)
     whole = counted(batch.targets)
     for micro in micro_batches(batch, run.settings.micro_batch):
@@ -109,8 +112,9 @@ def _forward_backward(
         losses += torch.stack((task.detach().double(), router.detach().double()))
         counts.add(output.stats)
         stats.append(output.stats)
+        spent.append(output.budgets)
     counts.reduce()
-    return losses, counts, tuple(stats)
+    return losses, counts, tuple(stats), tuple(spent)
 
 
 def _search(run: Training, batch: Batch, step: int) -> str:

@@ -13,6 +13,7 @@ from dnac.text.diagnostic import Faults
 from dnac.train import checkpoint
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
+from dnac.train.budgets import spending
 from dnac.train.culprit import places
 from dnac.train.events import Line, Listener, Sink
 from dnac.train.guard import require_finite_weights
@@ -141,7 +142,14 @@ class Session:
             "seconds": round(self._elapsed(), 3),
             "active_flops_per_token": round(self.flops.per_token(update.counts)),
             **routing_statistics(self.training.graph, update.counts, update.stats),
+            **self._budgets(update),
         }
+
+    def _budgets(self, update: Update) -> dict[str, Any]:
+        """`budgets`, where the net has any."""
+        at = lambda number: self.training.settings.value(number, update.step)
+        found = spending(self.training.graph, update.budgets, at)
+        return {"budgets": found} if found else {}
 
     def _write(self, line: Line) -> None:
         for sink in self.sinks:
