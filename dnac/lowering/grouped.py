@@ -195,10 +195,10 @@ class Grouped(Portable):
 
 def _increment(plan: PartPlan, weights: BankWeights, ops: SortedOps) -> tuple[Tensor, bool]:
     """A part's increment [N, D], and whether it holds those of the parts before it."""
-    d = plan.kind.forward(plan.params, weights, ops.own, ops)  # type: ignore[misc]
+    d = plan.kind.forward(plan.params, weights, ops.reads, ops)  # type: ignore[misc]
     if ops.joined is not None and d is not ops.joined:  # the kind went on with what it took for its own
         ops = replace(ops, may_join=False, joined=None)
-        d = plan.kind.forward(plan.params, weights, ops.own, ops)  # type: ignore[misc]
+        d = plan.kind.forward(plan.params, weights, ops.reads, ops)  # type: ignore[misc]
     return d, ops.joined is not None
 
 

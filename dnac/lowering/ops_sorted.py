@@ -42,7 +42,7 @@ class Places(NamedTuple):
 class SortedOps(RowOps):
     """Operations of one part of a bank."""
 
-    own: Tensor
+    reads: Tensor
     """[N, D] what the part reads; never made where a kernel reads `stream` and `added` instead."""
     stream: Tensor
     """[T', D] tokens whose rows these are."""
@@ -73,7 +73,7 @@ class SortedOps(RowOps):
 
     def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
         """Gather, norm and product; the gain is folded into the weight."""
-        if x is not self.own or kind.name not in norms.SERVED or not isinstance(weights, BankWeights):
+        if x is not self.reads or kind.name not in norms.SERVED or not isinstance(weights, BankWeights):
             return super().normed_linear(x, kind, weights, name)
         rows = self.set.rows
         weight, bias = weights.folded("norm", name), weights.get(f"{name}_bias")
@@ -132,7 +132,7 @@ class SortedOps(RowOps):
         return self.places.tiles if self.product == "tiles" else None
 
     def _suits_tiles(self, x: Tensor, norm: Form, weights: Mapping[str, Tensor], activation: Form) -> bool:
-        if self.product != "tiles" or x is not self.own or not isinstance(weights, BankWeights):
+        if self.product != "tiles" or x is not self.reads or not isinstance(weights, BankWeights):
             return False
         if norm.name not in norms.SERVED or "up_bias" in weights or "down_bias" in weights:
             return False
