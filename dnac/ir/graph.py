@@ -147,7 +147,8 @@ class Apply:
     """Every token through one module: `x + f(view)`; `view` is `x` unless a pool owns the norm.
 
     `gate` = (router, candidate slot) where a folded fixed choice keeps its weight.
-    `away` = the presence that says which tokens are here; empty where all are.
+    `away` = the presence that says which tokens are here; empty where all are. `copied`: the others
+    still give keys, from the `h` with which they left.
     """
 
     id: str
@@ -157,6 +158,7 @@ class Apply:
     gate: tuple[str, int] | None = None
     site: str = ""
     away: str = ""
+    copied: bool = False
     origin: Origin | None = field(default=None, compare=False)
 
 
@@ -169,7 +171,8 @@ class Route:
     to do, `skips` those that are identity. `banks` cover `runs` once `stack_same_kind` has run.
     `site` is the label with its turns (`hop[17]`), `step` the routing step counted from 0. `away` =
     the presence that says which tokens are here; empty where all are. Those that are not choose nothing.
-    `carries` names what goes along with each token, which this step reads and changes (`last`).
+    `carries` names what goes along with each token, which this step reads and changes (`last`). `tally` =
+    of a halting step, what the halting steps before it have given out.
     """
 
     id: str
@@ -185,6 +188,7 @@ class Route:
     banks: tuple[Bank, ...] = ()
     away: str = ""
     carries: tuple[str, ...] = ()
+    tally: str = ""
     origin: Origin | None = field(default=None, compare=False)
 
 
@@ -202,6 +206,48 @@ class Presence:
     route: str = ""
     leaves: tuple[tuple[int, int], ...] = ()
     back: int = 0
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the halting steps of a loop have given out: each token's chance to have left [B, T], and under
+    `weight = halting` the stream at each step times the chance to leave there [B, T, D], summed.
+
+    `before` is the tally of the step before and `route` the halting step; both are empty at the loop's
+    begin. `x` is the stream that is weighed, empty where none is.
+    """
+
+    id: str
+    before: str = ""
+    route: str = ""
+    x: str = ""
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Behind a loop: the stream that its tally holds; what no step has given out goes to `x`."""
+
+    id: str
+    x: str
+    tally: str
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """While training, a head on a value inside the net, whose loss is added `weight` times.
+
+    With a `tally` each token's loss counts as likely as the token leaves there, and so much less at the end.
+    """
+
+    id: str
+    x: str
+    weights: str
+    table: str | None = None
+    weight: float = 1.0
+    tally: str = ""
     origin: Origin | None = field(default=None, compare=False)
 
 
@@ -259,7 +305,7 @@ class Pretrained:
     origin: Origin | None = field(default=None, compare=False)
 
 
-Node = Embed | Norm | Apply | Route | Presence | Join | Head | Region
+Node = Embed | Norm | Apply | Route | Presence | Tally | Settle | Tap | Join | Head | Region
 
 
 @dataclass(frozen=True)

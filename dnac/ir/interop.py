@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Presence, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Presence, Region, Route, Settle, Tally, Tap
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -59,8 +59,10 @@ class _View:
         match node:
             case Embed():
                 self._link(SOURCE, self._node(name, "stream", node.weights, node))
-            case Norm() | Presence():
+            case Norm() | Presence() | Tally() | Tap():
                 return
+            case Settle():
+                self._link(self.streams[node.x], self._node(name, "stream", "", node))
             case Head():
                 name = self._node(SINK, "logits", node.weights, node)
                 self._link(self.streams[node.x], name)

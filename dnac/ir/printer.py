@@ -13,7 +13,23 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from dnac.ir.form import Form, Value
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Presence, Region, Route
+from dnac.ir.graph import (
+    Apply,
+    Embed,
+    Graph,
+    Head,
+    Join,
+    Member,
+    ModuleSet,
+    Node,
+    Norm,
+    Presence,
+    Region,
+    Route,
+    Settle,
+    Tally,
+    Tap,
+)
 from dnac.ir.names import join_names
 
 RESERVED = ("true", "false", "inf", "nan")
@@ -84,7 +100,11 @@ def type_of(graph: Graph, node: Node) -> str:
             return f"f[B,T,{text}]" if graph.is_text else f"f[B,{graph.input.get('classes', 'V')}]"
         case Presence():
             return "away[B,T]"
-        case Embed() | Norm() | Apply() | Join() | Region():
+        case Tally():
+            return "chance[B,T]" + (f" {stream}" if node.x else "")
+        case Tap():
+            return "loss"
+        case Embed() | Norm() | Apply() | Settle() | Join() | Region():
             return stream
         case _:
             assert_never(node)
@@ -165,7 +185,7 @@ def _rows(graph: Graph, node: Node, indent: str) -> list[tuple[str, str, str]]:
     return [whole, *renames, *carried, *body, (f"{indent}}}", "", "")]
 
 
-def _text(graph: Graph, node: Embed | Norm | Apply | Route | Presence | Join | Head) -> str:
+def _text(graph: Graph, node: Embed | Norm | Apply | Route | Presence | Tally | Settle | Tap | Join | Head) -> str:
     match node:
         case Embed():
             return f"embed(inputs) by {node.weights}"
@@ -178,10 +198,10 @@ def _text(graph: Graph, node: Embed | Norm | Apply | Route | Presence | Join | H
         case Apply():
             gate = f" gate ({node.gate[0]} {node.gate[1]})" if node.gate else ""
             site = f" at {node.site}" if node.site else ""
-            where = f"{gate}{site}{_away(node.away)}"
+            where = f"{gate}{site}{_away(node.away)}" + (" copied yes" if node.copied else "")
             return f"apply({_read(node.x, node.view)}) by {print_member(node.module, graph.module)}{where}"
-        case Presence():
-            return _presence(node)
+        case Presence() | Tally() | Settle() | Tap():
+            return _beside(node)
         case Route():
             return _route(graph, node)
         case _:
@@ -190,6 +210,21 @@ def _text(graph: Graph, node: Embed | Norm | Apply | Route | Presence | Join | H
 
 def _away(away: str) -> str:
     return f" away {away}" if away else ""
+
+
+def _beside(node: Presence | Tally | Settle | Tap) -> str:
+    match node:
+        case Presence():
+            return _presence(node)
+        case Tally():
+            return f"tally({node.before})" + "".join(
+                f" {word} {value}" for word, value in (("route", node.route), ("x", node.x)) if value
+            )
+        case Settle():
+            return f"settle({node.x}) tally {node.tally}"
+        case Tap():
+            table, tally = (f" {word} {v}" if v else "" for word, v in (("table", node.table), ("tally", node.tally)))
+            return f"tap({node.x}) by {node.weights}{table} times {node.weight!r}{tally}"
 
 
 def _presence(node: Presence) -> str:
@@ -213,7 +248,7 @@ def _route(graph: Graph, node: Route) -> str:
         words.append(f"banks ({' '.join(print_slots(bank.slots) for bank in node.banks)})")
     if node.carries:
         words.append(f"carries ({' '.join(node.carries)})")
-    return " ".join(words) + _away(node.away)
+    return " ".join(words) + _away(node.away) + (f" tally {node.tally}" if node.tally else "")
 
 
 def _read(x: str, view: str) -> str:

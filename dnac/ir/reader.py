@@ -27,7 +27,10 @@ from dnac.ir.graph import (
     Region,
     Route,
     RouterSet,
+    Settle,
     SharedSet,
+    Tally,
+    Tap,
 )
 from dnac.ir.names import split_names
 from dnac.ir.printer import type_of
@@ -128,10 +131,9 @@ class _Reader:
         if word == "apply":
             gate = (more["gate"][0], int(more["gate"][1])) if "gate" in more else None
             (module,) = self._members(more["by"])
-            return Apply(name, reads[0], reads[-1], module, gate, site, more.get("away", [""])[0])
-        if word == "presence":
-            pairs = tuple((int(a), int(b)) for a, b in (text.split(":") for text in more.get("leaves", [])))
-            return Presence(name, reads[0], more.get("route", [""])[0], pairs, int(more.get("back", ["0"])[0]))
+            return Apply(name, reads[0], reads[-1], module, gate, site, more.get("away", [""])[0], "copied" in more)
+        if word in ("presence", "tally", "settle", "tap"):
+            return _beside(name, word, reads[0], more)
         if word == "route":
             return self._route(Route(name, reads[0], reads[-1], site, int(more["step"][0]), more["by"][0], ()), more)
         raise ValueError(f"no node is called {word}")
@@ -149,6 +151,7 @@ class _Reader:
             banks=banks,
             carries=tuple(name for text in more.get("carries", []) for name in text.split()),
             away=more.get("away", [""])[0],
+            tally=more.get("tally", [""])[0],
         )
 
     def _region(self, name: str, x: str, rest: str) -> Region:
@@ -185,6 +188,22 @@ class _Reader:
 def _arguments(text: str) -> dict[str, list[str]]:
     """Each word with what follows it: one name, or a list in parentheses."""
     return {word: found.strip("()").split() for word, found in _ARGUMENT.findall(text)}
+
+
+def _beside(name: str, word: str, read: str, more: dict[str, list[str]]) -> Node:
+    """A node beside the stream, and the one that ends a tally."""
+
+    def one(key: str) -> str:
+        return more.get(key, [""])[0]
+
+    if word == "presence":
+        pairs = tuple((int(a), int(b)) for a, b in (text.split(":") for text in more.get("leaves", [])))
+        return Presence(name, read, one("route"), pairs, int(one("back") or 0))
+    if word == "tally":
+        return Tally(name, read, one("route"), one("x"))
+    if word == "settle":
+        return Settle(name, read, one("tally"))
+    return Tap(name, read, one("by"), one("table") or None, float(one("times")), one("tally"))
 
 
 def _slots(text: str) -> tuple[int, ...]:

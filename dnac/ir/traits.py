@@ -10,7 +10,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Presence, Region, Route
+from dnac.ir.graph import (
+    Apply,
+    Embed,
+    Graph,
+    Head,
+    Join,
+    Member,
+    Node,
+    Norm,
+    Part,
+    Presence,
+    Region,
+    Route,
+    Settle,
+    Tally,
+    Tap,
+)
 
 
 def inputs(node: Node) -> tuple[str, ...]:
@@ -23,9 +39,14 @@ def inputs(node: Node) -> tuple[str, ...]:
         case Region():
             return (node.x, *(taken for taken, _, _ in node.carried))
         case Apply() | Route():
-            return (node.x, node.view, *((node.away,) if node.away else ()))
+            beside = (node.away, node.tally if isinstance(node, Route) else "")
+            return (node.x, node.view, *(value for value in beside if value))
         case Presence():
             return tuple(value for value in (node.away, node.route) if value)
+        case Tally():
+            return tuple(value for value in (node.before, node.route, node.x) if value)
+        case Settle() | Tap():
+            return (node.x, *((node.tally,) if node.tally else ()))
         case Join():
             return (node.x, *(value for branch in node.branches for value in branch))
         case _:
@@ -45,10 +66,13 @@ def reading(node: Node, values: Mapping[str, str]) -> Node:
             return replace(node, x=new(node.x))
         case Region():
             return replace(node, x=new(node.x), carried=tuple((new(a), b, c) for a, b, c in node.carried))
-        case Apply() | Route():
+        case Apply():
             return replace(node, x=new(node.x), view=new(node.view), away=new(node.away))
-        case Presence():
-            return replace(node, away=new(node.away), route=new(node.route))
+        case Route():
+            return replace(node, x=new(node.x), view=new(node.view), away=new(node.away), tally=new(node.tally))
+        case Presence() | Tally() | Settle() | Tap():
+            names = [name for name in ("away", "route", "before", "x", "tally") if hasattr(node, name)]
+            return replace(node, **{name: new(getattr(node, name)) for name in names})
         case Join():
             return replace(node, x=new(node.x), branches=tuple(tuple(map(new, b)) for b in node.branches))
         case _:
@@ -60,13 +84,13 @@ def named(node: Node) -> tuple[str, ...]:
     match node:
         case Embed() | Norm():
             return (node.weights,)
-        case Head():
+        case Head() | Tap():
             return (node.weights, *((node.table,) if node.table else ()))
         case Apply():
             return (node.module.set, *((node.gate[0],) if node.gate else ()), *((node.site,) if node.site else ()))
         case Route():
             return (node.router, node.site, *(m.set for m in (*node.candidates, *node.always)))
-        case Join() | Presence():
+        case Join() | Presence() | Tally() | Settle():
             return ()
         case Region():
             return tuple(name for inner in node.body for name in named(inner))
@@ -86,7 +110,7 @@ def renamed(node: Node, new: Mapping[str, str], steps: int = 0) -> Node:
         return Member(new.get(old.set, old.set), old.index)
 
     match node:
-        case Embed() | Norm() | Head():
+        case Embed() | Norm() | Head() | Tap():
             return replace(node, weights=new.get(node.weights, node.weights))
         case Apply():
             gate = (new.get(node.gate[0], node.gate[0]), node.gate[1]) if node.gate else None
@@ -100,7 +124,7 @@ def renamed(node: Node, new: Mapping[str, str], steps: int = 0) -> Node:
                 candidates=tuple(map(member, node.candidates)),
                 always=tuple(map(member, node.always)),
             )
-        case Join() | Presence():
+        case Join() | Presence() | Tally() | Settle():
             return node
         case Region():
             raise TypeError("regions are not nested")
@@ -146,8 +170,12 @@ def leaves(graph: Graph, route: Route) -> tuple[int, ...]:
 
 
 def is_stream(node: Node) -> bool:
-    """Whether the node's value is a stream: not a view of one, and not who is here."""
-    return not isinstance(node, (Norm, Presence))
+    """Whether the node's value is a stream: not a view of one, and nothing that stands beside it."""
+    return not isinstance(node, (Norm, *BESIDE))
+
+
+BESIDE = (Presence, Tally, Tap)
+"""Nodes whose values are beside the stream: who is here, what was given out, a loss."""
 
 
 def last_stream(nodes: Iterable[Node]) -> Node:

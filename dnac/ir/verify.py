@@ -9,7 +9,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Presence, Region, Route
+from dnac.ir.graph import (
+    Apply,
+    Embed,
+    Graph,
+    Head,
+    Join,
+    Member,
+    Node,
+    Norm,
+    Presence,
+    Region,
+    Route,
+    Settle,
+    Tally,
+    Tap,
+)
 from dnac.text.diagnostic import InternalError
 
 Rule = Callable[[Graph], Iterator[str]]
@@ -53,7 +68,7 @@ def streams_flow(graph: Graph) -> Iterator[str]:
     """Only streams are changed; a view is the stream itself or its norm."""
     norms = {n.id: n.x for n in _all_nodes(graph) if isinstance(n, Norm)}
     for node in _all_nodes(graph):
-        if isinstance(node, Presence):
+        if isinstance(node, (Presence, Tally)):
             continue
         if not isinstance(node, Embed) and node.x in norms:
             yield f"{node.id} takes the norm {node.x} for a stream"
@@ -73,12 +88,12 @@ def ends_are_in_place(graph: Graph) -> Iterator[str]:
 def weights_are_known(graph: Graph) -> Iterator[str]:
     """Nodes name declared sets of the right role, and members within their count."""
     for node in traits.unrolled(graph.nodes):
-        if isinstance(node, (Embed, Norm, Head)):
-            role = type(node).__name__.lower()
+        if isinstance(node, (Embed, Norm, Head, Tap)):
+            role = "head" if isinstance(node, Tap) else type(node).__name__.lower()
             known = graph.weights.get(node.weights)
             if known is None or known.role != role:
                 yield f"{node.id} names {node.weights}, which is no {role}"
-        if isinstance(node, Head) and node.table and not _is_embed(graph, node.table):
+        if isinstance(node, (Head, Tap)) and node.table and not _is_embed(graph, node.table):
             yield f"{node.id} shares the table of {node.table}, which is no embed"
         yield from (f"{node.id} names {m}, which is no module" for m in _members(node) if not _exists(graph, m))
 
@@ -176,7 +191,7 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
         keys = tuple(key for key, _ in node.renames[0])
         if any(isinstance(inner, (Region, Embed, Head)) for inner in node.body) or not node.body:
             yield f"{node.id} holds what no turn may hold"
-        if isinstance([n for n in node.body if not isinstance(n, Presence)][-1], Norm):
+        if isinstance([n for n in node.body if not isinstance(n, traits.BESIDE)][-1], Norm):
             yield f"{node.id} ends in a norm, which is no stream"
         if any(key not in used for key in keys) or any(key != new for key, new in node.renames[0]):
             yield f"{node.id} renames what its first turn does not name"
@@ -193,20 +208,23 @@ def regions_are_complete(graph: Graph) -> Iterator[str]:
 def regions_hand_on(graph: Graph) -> Iterator[str]:
     """What a region hands on beside the stream is a presence of its body, or the one that it read."""
     for node in (node for node in graph.nodes if isinstance(node, Region)):
-        made = {inner.id for inner in node.body if isinstance(inner, Presence)}
+        made = {inner.id for inner in node.body if isinstance(inner, (Presence, Tally))}
         for taken, given, _ in node.carried:
             if given not in made and given != taken:
                 yield f"{node.id} hands on {given}, which no turn makes"
 
 
 def presences_are_read(graph: Graph) -> Iterator[str]:
-    """Who is here is said by presences alone, and a token leaves by a route's exits alone."""
+    """Who is here is said by presences alone, what was given out by tallies; a token leaves by exits alone."""
     made = {n.id: n for n in _all_nodes(graph)}
     here = {i for i, n in made.items() if isinstance(n, Presence)}
     here |= {out for n in graph.nodes if isinstance(n, Region) for _, _, out in n.carried}
+    tallies = here | {i for i, n in made.items() if isinstance(n, Tally)}
     for node in _all_nodes(graph):
         if isinstance(node, (Apply, Route, Presence)) and node.away and node.away not in here:
             yield f"{node.id} takes {node.away} for a presence"
+        if isinstance(node, (Route, Settle, Tap)) and node.tally and node.tally not in tallies:
+            yield f"{node.id} takes {node.tally} for a tally"
         if isinstance(node, Presence) and node.route:
             route = made[node.route]
             if not isinstance(route, Route):

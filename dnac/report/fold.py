@@ -11,7 +11,8 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from dnac.ir.graph import Apply, Graph, Join, Node, Norm, Presence, Region, Route
+from dnac.ir import traits
+from dnac.ir.graph import Apply, Graph, Join, Node, Norm, Region, Route, Settle
 from dnac.text.diagnostic import InternalError
 
 _TURN = re.compile(r"\[\d+\]")
@@ -44,7 +45,7 @@ Item = Single | Branches | Turns
 
 
 def fold(graph: Graph) -> tuple[Item, ...]:
-    """The nodes of a graph as elaborated (no pass has run), norms and presences left out, equal turns rolled up."""
+    """The nodes of a graph as elaborated (no pass has run) that a picture shows, equal turns rolled up."""
     owned = {name for node in graph.nodes if isinstance(node, Join) for branch in node.branches for name in branch}
     nodes = {node.id: node for node in graph.nodes}
     return _roll(graph, [_item(n, nodes, graph) for n in graph.nodes if n.id not in owned and not _is_beside(n)])
@@ -71,7 +72,7 @@ def stem(name: str) -> str:
 
 def _is_beside(node: Node) -> bool:
     """Whether a node stands beside the stream, which a picture follows."""
-    return isinstance(node, (Norm, Presence))
+    return isinstance(node, (Norm, Settle, *traits.BESIDE))
 
 
 def _item(node: Node, nodes: dict[str, Node], graph: Graph) -> Item:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Presence, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Node, Norm, Presence, Region, Route, Settle, Tally, Tap
 from dnac.passes import facts
 from dnac.passes.rewrites.stack_same_kind import banks_of
 from dnac.schedule import instructions as do
@@ -66,13 +66,27 @@ class _Builder:
             case Join():
                 found = (self.increments[value] for branch in node.branches for value in branch)
                 self._change(node, tuple(name for names in found for name in names), is_read)
-            case Presence():
-                routing = self.chosen[node.route] if node.route else ""
-                self.made.append(do.Presence(node.id, node.away, routing, node.leaves, node.back, origin=at))
+            case Presence() | Tally() | Settle() | Tap():
+                self.made.append(self._beside(node))
             case Region():
                 self._region(node)
             case _:
                 assert_never(node)
+
+    def _beside(self, node: Presence | Tally | Settle | Tap) -> do.AnyInstruction:
+        at = node.origin
+        match node:
+            case Presence():
+                routing = self.chosen[node.route] if node.route else ""
+                return do.Presence(node.id, node.away, routing, node.leaves, node.back, origin=at)
+            case Tally():
+                routing, x = self.chosen[node.route] if node.route else "", self._value(node.x)
+                return do.Tally(node.id, node.before, routing, x, origin=at)
+            case Settle():
+                return do.Settle(node.id, self._value(node.x), node.tally, origin=at)
+            case Tap():
+                x = self._value(node.x)
+                return do.Tap(node.id, x, node.weights, node.table, node.weight, node.tally, origin=at)
 
     def _value(self, node: str) -> str:
         return self.streams.get(node, node)
@@ -90,7 +104,7 @@ class _Builder:
         gate = (self.routings[node.gate[0]], node.gate[1]) if node.gate else None
         out = f"{node.id}.increment"
         x, at = self._value(node.view), node.origin
-        self.made.append(do.Dense(out, x, node.module, node.site, gate, origin=at, away=node.away))
+        self.made.append(do.Dense(out, x, node.module, node.site, gate, origin=at, away=node.away, copied=node.copied))
         return (out,)
 
     def _route(self, node: Route) -> tuple[str, ...]:
@@ -100,7 +114,9 @@ class _Builder:
         # members read the pool's own norm; the router does where it says so
         read = view if facts.reads_norm(self.graph.router[node.router]) else self._value(node.x)
         at, names = node.origin, (node.router, node.site, node.step, node.candidates)
-        self.made.append(do.Route(out, read, *names, k, carries=node.carries, away=node.away, origin=at))
+        self.made.append(
+            do.Route(out, read, *names, k, carries=node.carries, away=node.away, tally=node.tally, origin=at)
+        )
         work = [i for i, module in enumerate(node.always) if not traits.is_identity(self.graph, module)]
         shared = tuple(self._always(node, i) for i in work)
         return (*shared, self._dispatch(node, view, out)) if node.runs else shared
@@ -140,6 +156,9 @@ def _read_as_stream(nodes: Iterable[Node]) -> set[str]:
     """Nodes whose stream somebody reads; the last one's is the result."""
     listed = list(nodes)
     read = {traits.last_stream(listed).id}
-    for node in (node for node in listed if traits.is_stream(node) or isinstance(node, Norm)):
+    for node in (node for node in listed if not isinstance(node, Presence)):
+        if isinstance(node, Tally):
+            read.update({node.x} - {""})
+            continue
         read.update(traits.inputs(node)[:1] if isinstance(node, Join) else traits.inputs(node))
     return read

@@ -22,7 +22,24 @@ from typing import NamedTuple, assert_never
 from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.form import Form
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, Node, Norm, Part, Presence, Region, Route, RouterSet
+from dnac.ir.graph import (
+    Apply,
+    Embed,
+    Graph,
+    Head,
+    Join,
+    Member,
+    Node,
+    Norm,
+    Part,
+    Presence,
+    Region,
+    Route,
+    RouterSet,
+    Settle,
+    Tally,
+    Tap,
+)
 from dnac.kinds.base import EmbedKind, HeadKind, ModuleKind, ScoreKind, params_of
 from dnac.kinds.router import decode_score, view_width
 from dnac.passes import facts
@@ -127,7 +144,7 @@ class Costs(Sizes):
                 return self.step_flops(node.module.set, node.site)
             case Route():
                 return self.route(node).whole
-            case Norm() | Presence() | Join():
+            case Norm() | Presence() | Tally() | Settle() | Tap() | Join():
                 return Range()
             case Region():
                 return total(self.node_flops(inner) for body in traits.turns(node) for inner in body)

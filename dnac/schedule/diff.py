@@ -25,7 +25,10 @@ from dnac.ir.graph import (
     Region,
     Route,
     RouterSet,
+    Settle,
     SharedSet,
+    Tally,
+    Tap,
 )
 from dnac.ir.names import join_names
 from dnac.ir.printer import print_members, print_value
@@ -130,12 +133,25 @@ def _step(graph: Graph, node: Node) -> str:
             return f"{site}: route {print_members(candidates, graph.module)} by {router}{shared}"
         case Join(branches=branches):
             return f"add {len(branches)} branches of {' and '.join(str(len(branch)) for branch in branches)} steps"
-        case Presence(leaves=leaves, back=back):
-            return f"tokens leave by {len(leaves)} exits" if leaves else "tokens come back" if back else "all are here"
+        case Presence() | Tally() | Settle() | Tap():
+            return _beside(node)
         case Head(weights=name, table=table):
             return f"head {name}" + (f" with the table of {table}" if table else "")
         case Region():
             raise AssertionError("regions are unrolled")
+
+
+def _beside(node: Presence | Tally | Settle | Tap) -> str:
+    """What stands beside the stream, in words."""
+    match node:
+        case Presence(leaves=leaves, back=back):
+            return f"tokens leave by {len(leaves)} exits" if leaves else "tokens come back" if back else "all are here"
+        case Tally(route=route):
+            return "add up the chances to leave" if route else "no chance to leave yet"
+        case Settle():
+            return "take the mean over the steps"
+        case Tap(weights=name, weight=weight, tally=tally):
+            return f"tap {name} times {weight:g}" + (" by the chance to leave" if tally else "")
 
 
 def _edits(a: list[str], b: list[str]) -> list[dict[str, Any]]:

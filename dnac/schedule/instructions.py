@@ -41,7 +41,8 @@ class Dense(Instruction):
 
     `site` names the place for dropout and for run-time faults. `gate` = (routing value, slot)
     multiplies the increment by that candidate's weight (a folded fixed choice). `away` = the presence
-    that says which tokens are here; empty where all are. The others get no increment.
+    that says which tokens are here; empty where all are. The others get no increment; under
+    `copied` they still give keys.
     """
 
     x: str
@@ -49,6 +50,7 @@ class Dense(Instruction):
     site: str
     gate: tuple[str, int] | None = None
     away: str = field(default="", kw_only=True)
+    copied: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Route(Instruction):
     k: int
     carries: tuple[str, ...] = field(default=(), kw_only=True)
     away: str = field(default="", kw_only=True)
+    tally: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,34 @@ class Presence(Instruction):
     routing: str
     leaves: tuple[tuple[int, int], ...]
     back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally(Instruction):
+    """tally, routing, stream -> tally: what halting steps have given out. Empty names as in the graph's node."""
+
+    before: str
+    routing: str
+    x: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Instruction):
+    """stream, tally -> stream: what the tally holds, and the rest of each token to the stream as it is."""
+
+    x: str
+    tally: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tap(Instruction):
+    """stream -> a loss by a head, while training."""
+
+    x: str
+    weights: str
+    table: str | None
+    weight: float
+    tally: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +188,9 @@ class Repeat(Instruction):
     carried: tuple[tuple[str, str, str], ...] = ()
 
 
-AnyInstruction = Embed | Norm | Dense | Route | Presence | Sort | Gather | Run | Combine | Add | Head | Repeat
+AnyInstruction = (
+    Embed | Norm | Dense | Route | Presence | Tally | Settle | Tap | Sort | Gather | Run | Combine | Add | Head | Repeat
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Node, Norm, Presence, Region, Route
+from dnac.ir.graph import (
+    Apply,
+    Embed,
+    Graph,
+    Head,
+    Join,
+    Member,
+    ModuleSet,
+    Node,
+    Norm,
+    Presence,
+    Region,
+    Route,
+    Settle,
+    Tally,
+    Tap,
+)
 from dnac.schedule import instructions as do
 from dnac.schedule.cost import Costs
 from dnac.schedule.outlook import Outlook
@@ -168,5 +184,7 @@ def _sets(node: Node) -> Iterable[str]:
         case Route():
             members: tuple[Member, ...] = (*node.candidates, *node.always)
             return (node.router, *(m.set for m in members))
-        case Join() | Presence() | Region():
+        case Tap():
+            return ()
+        case Join() | Presence() | Tally() | Settle() | Region():
             return ()

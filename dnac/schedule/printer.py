@@ -25,8 +25,12 @@ from dnac.schedule.instructions import (
     Route,
     Run,
     Schedule,
+    Settle,
     Sort,
+    Tally,
+    Tap,
 )
+from dnac.schedule.verify import reads
 
 
 def print_schedule(schedule: Schedule) -> str:
@@ -64,7 +68,9 @@ def _rows(instruction: AnyInstruction, indent: str) -> list[tuple[str, str]]:
     ]
 
 
-def _text(i: Embed | Norm | Dense | Route | Presence | Sort | Gather | Run | Combine | Add | Head) -> str:
+def _text(
+    i: Embed | Norm | Dense | Route | Presence | Tally | Settle | Tap | Sort | Gather | Run | Combine | Add | Head,
+) -> str:
     match i:
         case Embed():
             return f"embed(inputs) by {i.weights}"
@@ -74,22 +80,40 @@ def _text(i: Embed | Norm | Dense | Route | Presence | Sort | Gather | Run | Com
             return f"head({i.x}) by {i.weights}" + (f" table {i.table}" if i.table else "")
         case Dense():
             gate = f" gate {i.gate[0]} slot {i.gate[1]}" if i.gate else ""
-            return f"dense({i.x}) by {i.module}{gate}" + (f" at {i.site}" if i.site else "") + _away(i.away)
-        case Presence():
-            leaves = f" leaves {' '.join(f'{slot}:{code}' for slot, code in i.leaves)}" if i.leaves else ""
-            back = f" back {i.back}" if i.back else ""
-            return f"presence({', '.join(v for v in (i.away, i.routing) if v)}){leaves}{back}"
+            return (
+                f"dense({i.x}) by {i.module}{gate}"
+                + (f" at {i.site}" if i.site else "")
+                + _away(i.away)
+                + (" copied" if i.copied else "")
+            )
+        case Presence() | Tally() | Settle() | Tap():
+            return _beside(i)
         case Add():
             return f"add({', '.join((i.x, *i.increments))})"
         case _:
             return _routed(i)
 
 
+def _beside(i: Presence | Tally | Settle | Tap) -> str:
+    match i:
+        case Presence():
+            leaves = f" leaves {' '.join(f'{slot}:{code}' for slot, code in i.leaves)}" if i.leaves else ""
+            back = f" back {i.back}" if i.back else ""
+            return f"presence({', '.join(reads(i))}){leaves}{back}"
+        case Tally() | Settle():
+            return f"{type(i).__name__.lower()}({', '.join(reads(i))})"
+        case Tap():
+            return f"tap({', '.join(reads(i))}) by {i.weights} times {i.weight:g}" + (
+                f" table {i.table}" if i.table else ""
+            )
+
+
 def _routed(i: Route | Sort | Gather | Run | Combine) -> str:
     match i:
         case Route():
+            tally = f" tally {i.tally}" if i.tally else ""
             carried = f" carrying {' '.join(i.carries)}" if i.carries else ""
-            chosen = f"{i.k} of {_members(i.candidates)}{carried}{_away(i.away)}"
+            chosen = f"{i.k} of {_members(i.candidates)}{carried}{_away(i.away)}{tally}"
             return f"route({i.x}) by {i.router} at {i.site} step {i.step}: {chosen}"
         case Sort():
             return f"sort({i.routing}) runs {print_slots(i.runs)} skips {print_slots(i.skips)}"

@@ -71,6 +71,10 @@ class Traffic:
                 return Moved(through.weights, here * through.per_token + (2 * row if i.gate else 0))
             case do.Presence():
                 return Moved(0.0, 2.0)
+            case do.Tally() | do.Settle():
+                return Moved(0.0, 3 * row)
+            case do.Tap():
+                return Moved()  # while training alone
             case do.Repeat():
                 return Moved()
             case _:

@@ -101,6 +101,12 @@ class _Unroller:
                 keeps, gradient = read, 0
             case do.Presence():
                 return Moment(out, read, self.graph.tokens, 0, (), 0, 0, i.out)
+            case do.Tally():
+                held = 2 * self.graph.tokens * self.types.size("gate") + (self.stream if i.x else 0)
+                return Moment(out, read, held, held, read, 0, 0, i.out)
+            case do.Tap():
+                logits = _logits(self.graph, self.sizes) * self.types.size("gate")
+                return Moment(out, read, logits, logits, (*first, out), 0, 0, i.out)
             case do.Route() | do.Sort() | do.Gather() | do.Run() | do.Combine():
                 return self._routed(i, read, out)
             case _:

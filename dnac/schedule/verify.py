@@ -25,7 +25,10 @@ from dnac.schedule.instructions import (
     Route,
     Run,
     Schedule,
+    Settle,
     Sort,
+    Tally,
+    Tap,
 )
 from dnac.text.diagnostic import InternalError
 
@@ -54,15 +57,27 @@ def reads(instruction: AnyInstruction) -> tuple[str, ...]:
         case Repeat():
             return (instruction.x, *(taken for taken, _, _ in instruction.carried))
         case Route():
-            return (instruction.x, *_said(instruction.away))
-        case Presence():
-            return (*_said(instruction.away), *_said(instruction.routing))
+            return (instruction.x, *_said(instruction.away), *_said(instruction.tally))
+        case Presence() | Tally() | Settle() | Tap():
+            return _beside(instruction)
         case Dense():
             return (instruction.x, *((instruction.gate[0],) if instruction.gate else ()), *_said(instruction.away))
         case Add():
             return (instruction.x, *instruction.increments)
         case _:
             return _routed(instruction)
+
+
+def _beside(instruction: Presence | Tally | Settle | Tap) -> tuple[str, ...]:
+    match instruction:
+        case Presence():
+            return (*_said(instruction.away), *_said(instruction.routing))
+        case Tally():
+            return (*_said(instruction.before), *_said(instruction.routing), *_said(instruction.x))
+        case Settle() | Tap():
+            return (instruction.x, *_said(instruction.tally))
+        case _:
+            assert_never(instruction)
 
 
 def _routed(instruction: Sort | Gather | Run | Combine) -> tuple[str, ...]:

@@ -9,8 +9,8 @@
     }
 
 Turns are equal where renaming sets of weights of the same make, routers and sites turns one into
-the other. Beside the stream a turn may hand on who is here: each turn reads it where the first does.
-The run of turns that covers most nodes is rolled first, then what stands beside it.
+the other. Beside the stream a turn may hand on who is here and what was given out: each turn reads
+it where the first does. The run of turns that covers most nodes is rolled first, then what stands beside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Embed, Graph, Head, Node, Norm, Presence, Region, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Node, Norm, Presence, Region, Route, Tally
 from dnac.passes.base import Pass, Phase
 
 Renames = dict[str, str]
@@ -114,7 +114,7 @@ def _beside(turn: tuple[Node, ...]) -> tuple[str, ...]:
 
 def _carried(first: tuple[Node, ...], second: tuple[Node, ...]) -> Carried | None:
     """What goes from turn to turn beside the stream; None where that cannot be."""
-    places = {node.id: place for place, node in enumerate(first) if isinstance(node, Presence)}
+    places = {node.id: place for place, node in enumerate(first) if isinstance(node, (Presence, Tally))}
     before, now = _beside(first), _beside(second)
     if len(before) != len(now) or any(b != a and b not in places for a, b in zip(before, now, strict=True)):
         return None
@@ -138,7 +138,7 @@ def _is_closed(graph: Graph, turn: tuple[Node, ...], carried: Carried) -> bool:
     made = {node.id for node in turn}
     x, last = traits.inputs(turn[0])[0], traits.last_stream(turn)
     read = {value for node in turn for value in traits.inputs(node)}
-    is_whole = isinstance(turn[-1], Presence) or last is turn[-1]
+    is_whole = isinstance(turn[-1], traits.BESIDE) or last is turn[-1]
     if not is_whole or _is_gate(last) or not read <= {x, *made, *_beside(turn)}:
         return False
     inner = made - {last.id, *(turn[place].id for _, place in carried if place is not None)}
