@@ -16,7 +16,8 @@ from dnac import catalogue
 from dnac.ir.form import Form, form
 from dnac.kinds.base import From, MemberName, Params, ReadKind, ScoreKind, WeightSpec, params_of
 from dnac.kinds.limits import DecodeKind
-from dnac.kinds.params import NORMAL
+from dnac.kinds.params import NORMAL, ZEROS
+from dnac.kinds.starts import StartKind, start_of
 
 
 class RouterParams(Params):
@@ -57,8 +58,10 @@ class RouterParams(Params):
     """Terms that shape the load; `[]` for none. No default where fewer than all are chosen."""
     sees: Annotated[Form, From("sees")] = form("peers")
     """Which keys a routed attention module sees."""
-    when: Literal["both"] = "both"
-    """Whether the router acts in training, evaluation or both."""
+    start: Annotated[Form, From("start")] = form("none")
+    """The routes with which training begins."""
+    when: Literal["both", "train", "eval"] = "both"
+    """When a halting step lets tokens leave."""
 
 
 DECODE = "decode"
@@ -87,7 +90,15 @@ def carries(fields: Form) -> tuple[str, ...]:
         if isinstance(score, Form):
             kind: ScoreKind = catalogue.get("score", score.name)
             found |= dict.fromkeys(kind.carries(params_of(kind, score)))
+    start = start_of(fields)
+    if start is not None:
+        found |= dict.fromkeys(start_kind(start).carries(params_of(start_kind(start), start)))
     return tuple(found)
+
+
+def start_kind(start: Form) -> StartKind:
+    """The kind behind a router's start."""
+    return catalogue.get("start", start.name)
 
 
 def score_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
@@ -95,7 +106,10 @@ def score_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]
     score = fields["score"]
     assert isinstance(score, Form)
     kind: ScoreKind = catalogue.get("score", score.name)
-    return kind.weights(params_of(kind, score), view_width(fields, width, size), size)
+    specs = kind.weights(params_of(kind, score), view_width(fields, width, size), size)
+    if start_of(fields) is None or not specs:
+        return specs
+    return (*specs[:-1], replace(specs[-1], init=ZEROS))  # what makes the scores: the start alone decides at first
 
 
 def decode_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:

@@ -28,7 +28,7 @@ from dnac.lowering import carried, survey
 from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.budgets import Budgets, Ran
 from dnac.lowering.frame import frame_of
-from dnac.lowering.knobs import margins, present_terms, scheduled_terms
+from dnac.lowering.knobs import knobs, margins, present_terms, scheduled_terms
 from dnac.lowering.modules import PartPlan, increment, plans_by_set
 from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of
@@ -65,6 +65,8 @@ class Interpreter(ABC):
         self.carries = any(router.sees in ("module", "history") for router in self.routers.values())
         """Whether some router sees keys of earlier routing steps."""
         self.scheduled = scheduled_terms(graph)
+        self.knobs = len(knobs(graph))
+        """How many scheduled numbers enter a call."""
         self.margins = margins(graph)
         """Of each router whose start has a scheduled margin, where it stands among the knobs."""
         self.budgets = Budgets(graph)
@@ -193,7 +195,7 @@ class Interpreter(ABC):
                 inner, outer = slot_scales(values[i.gate[0]], i.gate[1])
             here = values[i.away] == 0 if i.away else None
             mix = None if here is None else self.mix_of(here)
-            ops = lambda plan: self._dense_ops(turn, i.site, str(i.module), plan.name, mix)
+            ops = lambda plan: self._dense_ops(turn, i.site, str(i.module), plan.name, mix, here)
             made = increment(plans, weights, values[i.x], ops, inner)
             made = made if outer is None else made * outer[..., None]
             values[i.out] = made if here is None else torch.where(here[..., None], made, 0)
@@ -335,8 +337,11 @@ class Interpreter(ABC):
             made[name] = turn.weights[key].unbind(0)
         return made[name][indices[0]]
 
-    def _dense_ops(self, turn: Turn, site: str, module: str, part: str, mix: Mix | None = None) -> DenseOps:
-        return DenseOps(turn.frame, turn.names.words[site], turn.names.words[module], part, mix or type(self).mix)
+    def _dense_ops(
+        self, turn: Turn, site: str, module: str, part: str, mix: Mix | None = None, here: Tensor | None = None
+    ) -> DenseOps:
+        words = turn.names.words
+        return DenseOps(turn.frame, words[site], words[module], part, mix or type(self).mix, here)
 
     def _charge(self, step: int, i: do.Route, given: Given, routing: Routing, turn: Turn) -> None:
         """What budgets note of a routing step."""

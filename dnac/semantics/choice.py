@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from dnac.ir.form import Form
 from dnac.kinds.base import BalanceKind, ChooseKind, RouteFacts, ScoreKind, params_of
 from dnac.kinds.router import RouterParams
+from dnac.kinds.starts import StartKind
 from dnac.semantics import words
 from dnac.semantics.bind import Bound
 from dnac.semantics.candidates import Candidate
@@ -87,7 +89,16 @@ def resolved(bound: Bound, scored: tuple[Candidate, ...]) -> Bound:
     form = bound.params.choose
     kind: ChooseKind = words.kind("choose", form.name)
     params = kind.resolve(params_of(kind, form), facts_of(scored, bound.params))
-    return replace(bound, params=bound.params.model_copy(update={"choose": params.form(form.name)}))
+    changes = {"choose": params.form(form.name), **_started(bound, scored)}
+    return replace(bound, params=bound.params.model_copy(update=changes))
+
+
+def _started(bound: Bound, scored: tuple[Candidate, ...]) -> dict[str, Form]:
+    """A start that knows the slots of the members it names, where it can."""
+    form = bound.params.start
+    kind: StartKind = words.kind("start", form.name)
+    params, facts = params_of(kind, form), facts_of(scored, bound.params)
+    return {} if any(kind.fits(params, facts)) else {"start": kind.resolve(params, facts).form(form.name)}
 
 
 def never_varies(fields: RouterParams, size: int) -> tuple[int, ...] | None:

@@ -64,3 +64,20 @@ def layers_do_not_fit(layers: int, modules: int, sets: int, span: Span) -> Diagn
         "DNA563", f"{layers} layers for {modules} modules", span, f"{layers} layers",
         help=f"name {modules} layers{copies} or one for all",
     )  # fmt: skip
+
+
+def start_fault(message: str, help_: str, span: Span, route: Span) -> Diagnostic:
+    """A start that the router or its candidates do not allow."""
+    return Diagnostic(
+        "DNA564", f"the start does not fit: {message}", span, "asked for here", help=help_ or "change the start",
+        labels=(Label(route, "routes here"),),
+    )  # fmt: skip
+
+
+def start_teaches_nothing(margin: float, span: Span) -> Diagnostic:
+    """A start that holds the gates at 1 for ever."""
+    return Diagnostic(
+        "DNA565", f"while the margin stays at {margin:g} every gate is 1 or 0, so the router cannot learn", span,
+        "never changes", severity="warning",
+        help="lower it while training, `margin = schedule(20, linear(4, 20%))`, or write `weight = one; grad = ste`",
+    )  # fmt: skip

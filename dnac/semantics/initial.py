@@ -59,6 +59,8 @@ def _settle(each: Wish, draft: Draft) -> None:
         raise Wrong(errors.layers_without_modules(name, span))
     if modules and layers is None:
         raise Wrong(errors.layers_missing(name, sum(m.count or 1 for m in modules), call.span))
+    if not bound.params.file:
+        return
     for entry, own in zip(found, _shared_out(modules, layers, span) or [()] * len(found), strict=True):
         file = bound.params.file
         draft.pretrained.append(Pretrained(entry.name, file, own, origin(call.span)))

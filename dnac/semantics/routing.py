@@ -14,6 +14,7 @@ from dnac.semantics.bind import Bound
 from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft
 from dnac.semantics.idle import idle_faults
+from dnac.semantics.starts import start_faults
 from dnac.semantics.wrong import Wrong
 from dnac.text.diagnostic import Diagnostic
 
@@ -26,7 +27,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     """
     faults = list(_choice_faults(choice)) or [*_must_say(choice), *_score_faults(choice), *_gradient(choice)]
     faults += _balance_faults(choice)
-    faults += [*_limit_faults(choice), *_decode_faults(choice), *_gate_faults(choice)]
+    faults += [*_limit_faults(choice), *_decode_faults(choice), *_gate_faults(choice), *start_faults(choice)]
     if not faults:
         faults += idle_faults(choice)
     errors_found = [f for f in faults if f.severity == "error"]

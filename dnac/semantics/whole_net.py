@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dnac.ir.graph import Apply, Member, Route
+from dnac.kinds.base import ModuleKind
 from dnac.semantics import errors_routing as errors
-from dnac.semantics import history
+from dnac.semantics import history, starts, words
 from dnac.semantics.choice import never_varies
 from dnac.semantics.draft import Draft
 from dnac.semantics.naming import plain
@@ -14,7 +15,9 @@ def check(draft: Draft) -> None:
     """Add warnings about modules that nothing can reach."""
     if draft.bag.has_errors:
         return
+    _keys(draft)
     history.check(draft)
+    starts.check(draft)
     reached, warned = _reached(draft), set[str]()
     for name, modules in draft.modules.items():
         missing = _missing(reached.get(name, set()), modules.count)
@@ -24,6 +27,22 @@ def check(draft: Draft) -> None:
         in_part = len(missing) < (modules.count or 1)
         shown = f"{plain(name)}{_numbers(missing)}" if in_part else plain(name)
         draft.bag.add(errors.never_routed(shown, draft.spans[name], in_part=in_part))
+
+
+def _keys(draft: Draft) -> None:
+    """Modules whose tokens mix within one routing step, where a router asks for earlier ones."""
+    told = set[tuple[str, str]]()
+    routes = [node for node in draft.nodes if isinstance(node, Route)]
+    for node, use in zip(routes, draft.routes, strict=True):
+        sees = use.fields.sees.name
+        for name in dict.fromkeys(member.set for member in node.candidates):
+            for part in draft.modules[name].parts:
+                kind: ModuleKind = words.kind("module", part.kind.name)
+                mixes = kind.mixes_tokens and not kind.has_keys
+                if mixes and sees not in ("peers", "everyone") and (plain(use.router), plain(name)) not in told:
+                    told.add((plain(use.router), plain(name)))
+                    span = use.bound.at("sees", use.span)
+                    draft.bag.add(errors.mixes_without_keys(kind.name, sees, span, draft.spans[name]))
 
 
 def _missing(reached: set[int | None], count: int | None) -> list[int]:

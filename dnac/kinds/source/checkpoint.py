@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
 from dnac.ir.form import Form
 from dnac.kinds.base import From, Kind, Params
 
@@ -17,8 +15,9 @@ from dnac.kinds.base import From, Kind, Params
 class CheckpointParams(Params):
     """Arguments of `checkpoint`."""
 
-    file: Annotated[str, Field(min_length=1)]
-    """The checkpoint: a folder or a file, relative to the spec."""
+    file: str
+    """The checkpoint: a folder or a file, relative to the spec. An empty text: weights are drawn as always, so that a
+    spec can leave the file to `--set`."""
     layers: Annotated[Form, From("layers")] | None = None
     """Its layers for these modules, in order: `range(0, 30)`. Left out for an embed or a head."""
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dnac.kinds.base import Kind
+from dnac.kinds.starts import StartKind
 
-KIND = Kind(name="none", summary="The routes that the initial weights give.")
+KIND = StartKind(name="none", summary="The routes that the initial weights give.")
