@@ -78,6 +78,9 @@ class ModuleKind(Kind):
     flops: Callable[[Any, Site, float], float] = lambda params, site, keys: 0.0
     mixes_tokens: bool = False
     """Whether a token's increment depends on other tokens (attention)."""
+    has_keys: bool = True
+    """Whether tokens mix through keys (`ops.attend`), which may go along to later routing steps; else those of
+    one step and one module mix at once (`ops.neighbours`, `ops.together`)."""
     is_causal: Callable[[Any], bool] = lambda params: True
     """Whether it looks only at earlier tokens."""
     keys: Callable[[Any, int], float] = lambda params, tokens: 0.0
@@ -115,6 +118,10 @@ class ScoreKind(Kind):
     scores: Callable[[Any, Any, Tensor, RouterOps], Tensor] | None = None
     flops: Callable[[Any, int, int], float] = lambda params, width, size: 0.0
     learns: Callable[[Any], bool] = lambda params: True
+    is_chance: bool = False
+    """Whether a score is a chance already, so that a halting step needs no gate."""
+    head: Callable[[Any], str | None] = lambda params: None
+    """The head whose logits it asks for (`ops.logits`)."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     """(params, candidates) to faults."""
     carries: Callable[[Any], tuple[str, ...]] = lambda params: ()
@@ -180,6 +187,9 @@ class ChooseKind(Kind):
     """(params, taken [B, T, K] bool) to ids [B, T, K]: the choice that a `decode` word made instead."""
     taken: Callable[[Any, Tensor], Tensor] | None = None
     """(params, ids [B, T, K]) to [B, T, K] bool: what a `decode` word shall foresee."""
+    leaves: Callable[[Any, Tensor, Tensor], Tensor] | None = None
+    """(params, gates [B, T], given out before [B, T]) to [B, T] bool, of a halting step whose gates are parts of
+    one whole that its steps give out; None: each gate is the chance to leave at that step."""
     takers: Callable[[Any], tuple[int, ...]] = lambda params: ()
     """The slots of the modules that choose their tokens, one for each of the k."""
 
@@ -192,6 +202,8 @@ class WeightKind(Kind):
     """
 
     weigh: Callable[[Tensor, Tensor], Tensor] | None = None
+    of_halting: bool = False
+    """Whether it weighs streams at halting steps, not outputs of modules."""
     trains_router: Callable[[int], bool] = lambda k: True
 
 
@@ -256,6 +268,8 @@ class BalanceKind(Kind):
     """
 
     loss: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
+    over_steps: bool = False
+    """Whether its loss is over all steps of a halting router: then the tensors have a first axis, the steps."""
     update: Callable[[Any, BalanceContext], Tensor] | None = None
     target: Callable[[Any], float | None] = lambda params: None
     member: Callable[[Any], str | None] = lambda params: None
@@ -291,6 +305,8 @@ class EmbedKind(Kind):
     accepts: str = "text"
     width: Callable[[Any], int] = lambda params: 0
     tokens: Callable[[Any, Any], int] = lambda params, source: 0
+    grid: Callable[[Any, Any], tuple[int, int] | None] = lambda params, source: None
+    """Rows and columns of the patches, which are the last tokens."""
     hands_on: Callable[[Any], Form] = lambda params: Form("none")
     """Positions that attention takes over (rope), else `none`."""
     check: Callable[[Any, Any], Iterable[Fault]] = lambda params, source: ()

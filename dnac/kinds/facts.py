@@ -19,6 +19,8 @@ class Site:
     """Whether tokens are in a causal order (text) or not (image)."""
     positions: Form = field(default_factory=lambda: Form("none"))
     """Positions that the embed hands to attention (`rope{...}`), else `none`."""
+    grid: tuple[int, int] | None = None
+    """Rows and columns of the last tokens, where they are patches of an image in raster order."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class WeightSpec:
     """A word of the `init` catalogue: normal{std}, zeros, ones, constant{value}."""
     decays: bool
     """Whether weight decay applies (matrices and routers yes; gains, biases, positions no)."""
+    is_product: bool = True
+    """Whether it multiplies as a matrix, if it has two axes or more; else feature by feature."""
 
 
 @dataclass(frozen=True)

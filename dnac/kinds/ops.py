@@ -76,6 +76,24 @@ class Ops(Protocol):
         """The rows of table [V, D] that ids [...] name: [..., D]; the table's gradient has the same bits on every run."""
         ...
 
+    def own(self, x: Tensor, values: Tensor) -> Tensor:
+        """x [..., D] times the row's own module's vector [D], feature by feature."""
+        ...
+
+    def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
+        """[..., W] to [..., n, W]: the rows of this module at n other positions of the sequence; zero where the
+        token there is not in this module at this routing step, or where there is none. `at` gives the positions
+        [T, n] that each of the positions [T] int64 looks at; those outside 0..T-1 stand for none.
+        """
+        ...
+
+    def together(self, x: Tensor, mix: Callable[[Tensor, Tensor | None], Tensor], *, causal: bool) -> Tensor:
+        """[..., W] to [..., V]: `mix` is given the rows of each sequence, [B, J, W], and which of them each row sees,
+        [B or 1, J, J] bool or None for all: those of its own module at this routing step, no later ones if
+        causal. A row that sees none may give anything finite.
+        """
+        ...
+
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         """Drop features while training; drawn per (seed, step, site, module, sample, position)."""
         ...
@@ -116,6 +134,10 @@ class RouterOps(Protocol):
 
     def last(self) -> Tensor:
         """[B, T] int64: the candidate that the token has just left; the number of candidates: none yet."""
+        ...
+
+    def logits(self, x: Tensor) -> Tensor:
+        """[B, T, D] to the logits of the head that the score names, in the gates' dtype, without gradient."""
         ...
 
     def token_ids(self) -> Tensor:

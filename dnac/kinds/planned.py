@@ -14,7 +14,6 @@ PLANNED: dict[tuple[str, str], str] = {
     # how it scores
     ("score", "cosine"): "the cosine between the stream and a learned vector per candidate",
     ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
-    ("score", "confidence"): "how sure a head is already, as in CALM",
     ("score", "channel"): "one channel of the stream itself, as in A-ViT",
     ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",
     # for whom one decision is made
@@ -23,34 +22,24 @@ PLANNED: dict[tuple[str, str], str] = {
     ("scope", "batch"): "one decision for a whole batch",
     ("scope", "network"): "one decision for all inputs, as in architecture search",
     # which candidates run
-    ("choose", "threshold"): "every candidate whose gate is above a threshold",
-    ("choose", "accumulate"): "halting once the gates add up to a threshold, as in adaptive computation time",
     ("choose", "gumbel"): "a Gumbel sample while training, the largest score at evaluation",
     ("choose", "sample"): "a sample from the gates",
     ("limit", "purse"): "a purse that each token carries and modules charge",
     ("limit", "budget"): "a budget declared in the net",
-    ("weight", "halting"): "the halting probability of the step, as in adaptive computation time",
     ("grad", "reinforce"): "a score-function gradient for the choice",
     ("noise", "normal"): "normal noise on the scores, as in noisy top-k gating",
     # what shapes the load
     ("balance", "agree"): "two views of one input shall choose alike",
     ("balance", "cv2"): "squared variation of importance and load, as in Shazeer's mixture of experts",
-    ("balance", "kl_geometric"): "distance of the halting steps from a geometric prior, as in PonderNet",
     ("balance", "l1"): "a loss on the mean share of active modules",
-    ("balance", "ponder"): "a loss on the number of steps taken",
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
     ("balance", "router_bce"): "teaches the router to foresee the choice over tokens, as in Mixture-of-Recursions",
     # which keys a routed attention sees
-    ("sees", "copied"): "keys copied from the state with which a token left, as in CALM",
-    ("when", "train"): "a router that acts in training only",
-    ("when", "eval"): "a router that acts at evaluation only",
     # modules
     ("module", "chain"): "several declared modules in sequence as one; a `def module` makes fresh ones",
-    ("module", "conv"): "a convolution over neighbouring tokens",
     ("module", "drop"): "a member that takes its tokens out of the sequence",
     ("module", "graph_conv"): "a convolution over a graph of tokens",
     ("module", "nested"): "nested slices of one module's weights",
-    ("module", "position"): "positions that are added again inside a loop",
     ("module", "split"): "disjoint slices of one module's weights",
     ("module", "tokens"): "token sets that change inside the net: axes, merging, pooling",
     # other words
@@ -69,7 +58,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "mlp.reads"): "streams that a module reads",
     ("argument", "mlp.writes"): "the stream that a module writes",
     ("argument", "transformer.mask"): "terms that decide which keys a query sees; `causal` and `window` are built",
-    ("argument", "transformer.layer_dropout"): "leaving out a whole layer while training",
     ("argument", "tokens.writes"): "the stream that the embed writes",
     ("argument", "unembed.reads"): "the streams or taps that a head reads",
     ("argument", "classify.reads"): "the streams or taps that a head reads",
@@ -80,8 +68,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "router.per"): "one decision for several tokens; say it by `scope`",
     ("argument", "train.loss"): "losses beside the task's own",
     # statements
-    ("statement", "halt"): "a loop that tokens leave one by one",
     ("statement", "stream"): "several residual streams side by side",
-    ("statement", "tap"): "losses on values inside the net",
 }
 """What each word will mean, in one sentence without a full stop."""

@@ -24,10 +24,10 @@ from dnac.kinds.base import EmbedKind, HeadKind, params_of
 from dnac.kinds.budgets import moved_routers
 from dnac.kinds.limits import Room
 from dnac.kinds.router import router_weights
-from dnac.lowering import carried, survey
-from dnac.lowering.base import Call, Options, Output, Program
+from dnac.lowering import carried, halting, survey
+from dnac.lowering.base import Call, Options, Output, Program, TapLoss
 from dnac.lowering.budgets import Budgets, Ran
-from dnac.lowering.frame import frame_of
+from dnac.lowering.frame import Frame, frame_of
 from dnac.lowering.knobs import knobs, margins, present_terms, scheduled_terms
 from dnac.lowering.modules import PartPlan, increment, plans_by_set
 from dnac.lowering.ops_dense import DenseOps, Mix
@@ -101,7 +101,9 @@ class Interpreter(ABC):
         loss = self._router_loss(turn.results, call, logits)
         charge, budgets = self.budgets.settle(turn.results.spent, call.knobs, logits)
         loss = loss if charge is None else loss + charge
-        return Output(logits, loss, tuple(turn.results.stats), tuple(turn.results.record), budgets)
+        return Output(
+            logits, loss, tuple(turn.results.stats), tuple(turn.results.record), budgets, tuple(turn.results.taps)
+        )
 
     def stream(self, weights: torch.dtype) -> torch.dtype:
         """Type of the stream, for weights of a type; the option speaks of autocast alone."""
@@ -129,6 +131,9 @@ class Interpreter(ABC):
             do.Dense: self._dense,
             do.Route: self._route,
             do.Presence: self._presence,
+            do.Tally: self._tally,
+            do.Settle: self._settle,
+            do.Tap: self._tap,
             do.Sort: self.sort,
             do.Gather: self.gather,
             do.Run: self.run_bank,
@@ -196,7 +201,7 @@ class Interpreter(ABC):
             here = values[i.away] == 0 if i.away else None
             mix = None if here is None else self.mix_of(here)
             ops = lambda plan: self._dense_ops(turn, i.site, str(i.module), plan.name, mix, here)
-            made = increment(plans, weights, values[i.x], ops, inner)
+            made = increment(plans, weights, values[i.x], ops, inner, watching(turn.frame, i.site, (str(i.module),)))
             made = made if outer is None else made * outer[..., None]
             values[i.out] = made if here is None else torch.where(here[..., None], made, 0)
 
@@ -221,6 +226,7 @@ class Interpreter(ABC):
         names = [spec.name for spec in router_weights(fields, self.graph.width, len(i.candidates))]
         keys = {name: key_of(i.router, name) for name in names}
         bias = key_of(i.router, "bias") if i.router in self.biased else None
+        head = None if i.head is None else self._logits(*i.head)
         is_fixed = fixed_choice(self.graph.router[i.router]) is not None
         skips = tuple(slot for slot, member in enumerate(i.candidates) if is_identity(self.graph, member))
         room = Room(self.graph.tokens, i.k, skips)
@@ -240,6 +246,10 @@ class Interpreter(ABC):
                 given = given._replace(margin=call.knobs[self.margins[i.router]])
             if i.away:
                 given = given._replace(here=values[i.away] == 0)
+            if i.tally:
+                given = given._replace(given_out=values[i.tally].total)
+            if head is not None:
+                given = given._replace(logits=lambda x: head(x.detach(), turn).detach())
             given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
@@ -263,17 +273,54 @@ class Interpreter(ABC):
         return act
 
     def _head(self, i: do.Head) -> Bound:
-        form = self.graph.weights[i.weights].kind
+        head = self._logits(i.weights, i.table)
+
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = head(values[i.x], turn)
+
+        return act
+
+    def _logits(self, name: str, tied: str | None) -> Callable[[Tensor, Turn], Tensor]:
+        """A head as a function of a stream."""
+        form = self.graph.weights[name].kind
         kind: HeadKind = catalogue.get("head", form.name)
         params = params_of(kind, form)
         outputs = catalogue.get("input", self.graph.input.name).outputs(self._source())
-        keys = {spec.name: key_of(i.weights, spec.name) for spec in kind.weights(params, self.graph.width, outputs)}
+        keys = {spec.name: key_of(name, spec.name) for spec in kind.weights(params, self.graph.width, outputs)}
+
+        def logits(x_BTD: Tensor, turn: Turn) -> Tensor:
+            weights = {name: turn.weights[key] for name, key in keys.items()}
+            table = None if tied is None else turn.weights[key_of(tied, "table")]
+            ops = self._dense_ops(turn, name, name, "")
+            return kind.forward(params, weights, x_BTD, ops, table)  # type: ignore[misc]
+
+        return logits
+
+    def _tally(self, i: do.Tally) -> Bound:
+        router = self.routers[self.router_at[i.routing]] if i.routing else None
 
         def act(values: Values, turn: Turn) -> None:
-            weights = {name: turn.weights[key] for name, key in keys.items()}
-            table = None if i.table is None else turn.weights[key_of(i.table, "table")]
-            ops = self._dense_ops(turn, i.weights, i.weights, "")
-            values[i.out] = kind.forward(params, weights, values[i.x], ops, table)  # type: ignore[misc]
+            if router is None:
+                values[i.out] = halting.nothing(turn.frame.batch, turn.frame.tokens, turn.frame.inputs.device)
+                return
+            before, routing = values[i.before], values[i.routing]
+            values[i.out] = halting.given_out(before, router, routing, values[i.x] if i.x else None)
+
+        return act
+
+    def _settle(self, i: do.Settle) -> Bound:
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = halting.settled(values[i.x], values[i.tally])
+
+        return act
+
+    def _tap(self, i: do.Tap) -> Bound:
+        head = self._logits(i.weights, i.table)
+
+        def act(values: Values, turn: Turn) -> None:
+            if turn.frame.training:
+                share = values[i.tally].now if i.tally else None
+                turn.results.taps.append(TapLoss(head(values[i.x], turn), i.weight, share))
 
         return act
 
@@ -365,6 +412,14 @@ class Interpreter(ABC):
             if loss is not None:
                 total = total + loss
         return total
+
+
+def watching(
+    frame: Frame, site: str, modules: tuple[str, ...], rows: object = None
+) -> Callable[[str, Tensor, Tensor], None] | None:
+    """Who is told of the increments of some modules' parts; None where nobody asked."""
+    watch = frame.watch
+    return None if watch is None else lambda part, x, d: watch(site, modules, part, x, d, rows)
 
 
 def slot_scales(routing: Routing, slot: int) -> tuple[Tensor | None, Tensor]:

@@ -39,6 +39,8 @@ class DenseOps(ComposedOps):
     """The module's name as a word for draws."""
     part: str
     mix: Mix
+    here: Tensor | None = None
+    """[B, T] bool: the tokens that run here, where not all do; what the others hold is seen by nobody."""
 
     @property
     def training(self) -> bool:
@@ -74,6 +76,26 @@ class DenseOps(ComposedOps):
         packed = project(x, self)
         q, k, v = heads_of(packed, heads, self.frame.table(positions, heads.width, packed.dtype))
         return self.mix(self.frame, q, k, v, causal, window)
+
+    def own(self, x: Tensor, values: Tensor) -> Tensor:
+        """x [..., D] times the vector."""
+        return x * values.to(x.dtype)
+
+    def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
+        """Rows at other positions, [B, T, n, W]."""
+        places, T = at(self.frame.positions()), self.frame.tokens
+        inside, places = (places >= 0) & (places < T), places.clamp(0, T - 1)
+        seen = inside[None] if self.here is None else inside & self.here[:, places]
+        return torch.where(seen[..., None], x[:, places], 0)
+
+    def together(self, x: Tensor, mix: Callable[[Tensor, Tensor | None], Tensor], *, causal: bool) -> Tensor:
+        """All rows of the sequence that are here."""
+        at = self.frame.positions()
+        seen = in_reach(at, at, causal=True, window=None)[None] if causal else None
+        if self.here is not None:
+            here = self.here[:, None, :].expand(-1, len(at), -1)
+            seen = here if seen is None else seen & here
+        return mix(x, seen)
 
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         """Drop features while training, drawn per (site, module, branch, sample, position)."""

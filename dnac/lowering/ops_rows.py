@@ -116,6 +116,34 @@ class RowOps(ComposedOps):
         k, v = (torch.cat([getattr(keys, name) for keys in seen], dim=1) for name in ("k", "v"))
         return to_bank(by_sdpa(self._in_token_order(q), k, v, mask).flatten(0, 1), self.set.rows)
 
+    def own(self, x: Tensor, values: Tensor) -> Tensor:
+        """x [N, D] times each row's own vector, stacked [M, D]."""
+        return x * self._own(values, x)
+
+    def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
+        """Rows of the same module at other positions, [N, n, W]."""
+        T, K, modules = self.frame.tokens, self.set.K, self.set.module_BR
+        places_Rn = at(self.frame.positions())[self._token_positions()]
+        inside = (places_Rn >= 0) & (places_Rn < T)
+        # a token may have chosen this module in any of its slots, in one at most
+        rows_RnK = places_Rn.clamp(0, T - 1)[..., None] * K + torch.arange(K, device=x.device)
+        found_BRnK = (modules[:, rows_RnK] == modules[:, :, None, None]) & (modules >= 0)[:, :, None, None]
+        found_BRnK = found_BRnK & inside[..., None]
+        row_BRn = torch.where(found_BRnK, rows_RnK, 0).amax(-1)
+        held = self._in_token_order(torch.where(self.set.rows.live[:, None], x, 0))
+        near = torch.gather(held, 1, row_BRn.flatten(1)[..., None].expand(-1, -1, held.shape[-1]))
+        near = torch.where(found_BRnK.any(-1)[..., None], near.unflatten(1, row_BRn.shape[1:]), 0)
+        return to_bank(near.flatten(0, 1), self.set.rows)
+
+    def together(self, x: Tensor, mix: Callable[[Tensor, Tensor | None], Tensor], *, causal: bool) -> Tensor:
+        """Rows of the same module and sequence; [N, V]."""
+        at, modules = self._token_positions(), self.set.module_BR
+        seen = (modules[:, :, None] == modules[:, None, :]) & (modules >= 0)[:, None, :]
+        seen = seen & in_reach(at, at, causal=causal, window=None)
+        live = self.set.rows.live[:, None]
+        made = mix(self._in_token_order(torch.where(live, x, 0)), seen)
+        return torch.where(live, to_bank(made.flatten(0, 1), self.set.rows), 0)
+
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         """Drop features while training, drawn per (site, module, branch, sample, position)."""
         if not self.training or rate == 0:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
+from dnac.kinds.base import ModuleKind
 from dnac.lowering import survey
 from dnac.lowering.device import present
 from dnac.schedule.candidates import CANDIDATES
@@ -61,6 +63,10 @@ def _without_kernel(graph: Graph, schedule: Schedule) -> Iterator[str]:
     for entry in survey.banks(schedule.instructions):
         made = graph.module[entry]
         for part in made.parts:
+            kind: ModuleKind = catalogue.get("module", part.kind.name)
+            if kind.mixes_tokens and not kind.has_keys:
+                place = f" (asked for at {made.origin})" if made.origin else ""
+                yield f"`{kind.name}` mixes tokens in token order, rows that are skipped too: it has no kernel{place}"
             for field, known in served.items():
                 given = part.kind.get(field)
                 if isinstance(given, Form) and given.name not in known:

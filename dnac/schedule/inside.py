@@ -44,7 +44,7 @@ def part_sizes(sizes: Sizes, parts: Sequence[Part]) -> tuple[PartSizes, ...]:
 def _part(sizes: Sizes, part: Part) -> PartSizes:
     kind: ModuleKind = catalogue.get("module", part.kind.name)
     norm = part.kind.get("norm")
-    matrices = [spec.shape for spec in sizes.part_weights(part) if len(spec.shape) > 1]
+    matrices = [spec.shape for spec in sizes.part_weights(part) if len(spec.shape) > 1 and spec.is_product]
     layers = tuple(Layer(prod(shape[:-1]), shape[-1]) for shape in matrices)
     return PartSizes(isinstance(norm, Form) and norm.name != "none", kind.mixes_tokens, layers)
 

@@ -149,7 +149,7 @@ def _attention(graph: Graph, part: Part) -> dict[str, int]:
     kind: ModuleKind = catalogue.get("module", part.kind.name)
     params: Any = params_of(kind, part.kind)
     heads = getattr(params, "heads", None)
-    if not kind.mixes_tokens or not isinstance(heads, int):
+    if not kind.mixes_tokens or not kind.has_keys or not isinstance(heads, int):
         return {}
     inner: int = getattr(params, "width", None) or graph.width
     return {

@@ -130,6 +130,7 @@ def _site(kind: EmbedKind, bound: Bound, draft: Draft) -> Site:
         tokens=kind.tokens(bound.params, draft.source_params),
         causal=draft.source.causal,
         positions=kind.hands_on(bound.params),
+        grid=kind.grid(bound.params, draft.source_params),
     )
 
 

@@ -237,6 +237,15 @@ def nothing_left(span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
+def mixes_without_keys(kind: str, sees: str, span: Span, module: Span) -> Diagnostic:
+    """A module without keys under a router whose attention sees those of earlier steps."""
+    return Diagnostic(
+        "DNA527", f"`sees = {sees}` hands on keys, and `{kind}` makes none", span, "asks for earlier routing steps",
+        help="write `sees = peers` or `everyone`, or route to attention alone",
+        labels=(Label(module, f"`{kind}` here"),),
+    )  # fmt: skip
+
+
 def limit_below_demand(message: str, help_: str, span: Span, pool: Span) -> Diagnostic:
     """A capacity that even a level load exceeds."""
     return Diagnostic(

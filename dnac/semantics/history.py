@@ -23,7 +23,7 @@ def check(draft: Draft) -> None:
         if name in seen:
             continue
         seen.add(name)
-        attentions = [part for part in draft.modules[name].parts if _kind(part).mixes_tokens]
+        attentions = [part for part in draft.modules[name].parts if _kind(part).mixes_tokens and _kind(part).has_keys]
         if len(attentions) > 1:
             draft.bag.add(errors.history_of_two(plain(name), len(attentions), span, draft.spans[name]))
         elif attentions and first is None:

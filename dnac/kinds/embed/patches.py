@@ -107,6 +107,7 @@ KIND = EmbedKind(
     accepts="image",
     width=lambda params: params.width,
     tokens=tokens,
+    grid=lambda params, source: (source.size[0] // params.size, source.size[1] // params.size),
     hands_on=lambda params: (
         params.positions if word("positions", params.positions).angles is not None else Form("none")
     ),

@@ -20,7 +20,7 @@ from dnac.ir.graph import Graph
 from dnac.lowering.attention import by_sdpa, in_reach
 from dnac.lowering.base import Lowering, Options, Program
 from dnac.lowering.frame import Frame
-from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
+from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales, watching
 from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.ops_rows import RowOps, RowSet
@@ -79,7 +79,8 @@ class Portable(Interpreter):
 
             ops = lambda plan: RowOps(turn.frame, turn.names.words[i.site], places, plan.name)
             x_ND = torch.where(rows.live[:, None], to_bank(x_BTD.flatten(0, 1), rows), 0)
-            made_ND = torch.where(rows.live[:, None], increment(plans, weights, x_ND, ops), 0)
+            told = watching(turn.frame, i.site, (str(i.module),), places)
+            made_ND = torch.where(rows.live[:, None], increment(plans, weights, x_ND, ops, None, told), 0)
             values[i.out] = from_bank(made_ND, rows).view(x_BTD.shape)
 
         return act
@@ -114,8 +115,10 @@ class Portable(Interpreter):
         plans = self.plans[i.modules[0].set]
         keys = self._keys(i.modules)
         sees = self.routers[self.router_at[i.routing]].sees
+        modules = tuple(map(str, i.modules))
         # keys of a later part's attention need the parts before it, for every token
-        is_dense = sees == "everyone" and any(plan.kind.mixes_tokens for plan in plans[1:])
+        needs_all = any(plan.kind.mixes_tokens and not (plan is plans[0] and plan.kind.has_keys) for plan in plans)
+        is_dense = sees == "everyone" and needs_all
 
         def bank(values: Values, turn: Turn, only: str) -> tuple[BankRows, Tensor]:
             def weights(plan: PartPlan) -> dict[str, Tensor]:
@@ -123,7 +126,8 @@ class Portable(Interpreter):
 
             def run(x_ND: Tensor, places: RowSet, inner: Tensor | None) -> Tensor:
                 ops = lambda plan: RowOps(turn.frame, turn.names.words[i.site], places, plan.name)
-                return increment(plans, weights, x_ND, ops, inner)
+                told = watching(turn.frame, i.site, modules, places) if places.only != "keys" else None
+                return increment(plans, weights, x_ND, ops, inner, told)
 
             rows, x_ND, x_BTD = values[i.rows]
             routing: Routing = values[i.routing]

@@ -79,9 +79,11 @@ class Reference(Interpreter):
                 def weights(plan: PartPlan, member: Any = member) -> dict[str, Tensor]:
                     return {name: stack.of(turn.weights)[0] for name, stack in keys[member][plan.name].items()}
 
-                mixes = self._mixes(i, turn, str(member), (routing.ids == slot).any(-1), only)
-                ops = lambda plan, member=str(member), mixes=mixes: self._dense_ops(
-                    turn, i.site, member, plan.name, mixes(plan.name)
+                chosen = (routing.ids == slot).any(-1)
+                mixes = self._mixes(i, turn, str(member), chosen, only)
+                here = None if self._sees(i) == "everyone" else chosen
+                ops = lambda plan, member=str(member), mixes=mixes, here=here: self._dense_ops(
+                    turn, i.site, member, plan.name, mixes(plan.name), here
                 )
                 inner, _ = slot_scales(routing, slot)
                 scaled = inner if routing.inner is not None else None
