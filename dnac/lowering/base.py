@@ -63,6 +63,16 @@ class BudgetStats(NamedTuple):
     """How many they are: tokens, sequences, or 1 (int64)."""
 
 
+class TapLoss(NamedTuple):
+    """A head's outputs inside the net, and what their loss counts."""
+
+    logits: Tensor
+    """[B, T, V], or [B, V] of images."""
+    weight: float
+    share: Tensor | None
+    """[B, T] part of each token's loss, which is then taken from that of the net's own outputs; None: all."""
+
+
 class Output(NamedTuple):
     """The result of a forward pass."""
 
@@ -76,6 +86,14 @@ class Output(NamedTuple):
     """One per routing step; empty unless asked for."""
     budgets: tuple[BudgetStats, ...] = ()
     """One per budget, in the order of the graph."""
+    taps: tuple[TapLoss, ...] = ()
+    """Heads on values inside the net, while training."""
+
+
+Watch = Callable[..., None]
+"""(site, names of the modules, part, stream x, increment d, rows): x and d are [..., D]; `rows` says which rows of a
+bank belong to which module and token (`ops_rows.RowSet`); None: they are [B, T, D], all of the one module.
+"""
 
 
 class Call(NamedTuple):
@@ -97,6 +115,8 @@ class Call(NamedTuple):
     """[n] float64: current values of the scheduled numbers inside the graph, in `Graph` order."""
     decode: bool = False
     """Whether routers choose as while generating, where they say how (`decode`). Another program."""
+    watch: Watch | None = None
+    """Is told of the increment of every part of every module; of an eager program alone (`train.profile`)."""
 
 
 class Program(NamedTuple):

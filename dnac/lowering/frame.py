@@ -14,7 +14,7 @@ from torch import Tensor
 from dnac.ir.form import Form
 from dnac.lowering import draws
 from dnac.lowering.attention import Table, rotary_table
-from dnac.lowering.base import Call
+from dnac.lowering.base import Call, Watch
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Frame:
     """What attention of earlier routing steps left for `sees = module`: (modules, part, keys)."""
     history: list[Any] = field(default_factory=list)
     """Keys of all attention that ran so far at routing steps with `sees = history`, in order."""
+    watch: Watch | None = None
+    """See `Call`."""
     made: dict[Any, Any] = field(default_factory=dict)
     """What is made once per call and used in many places."""
 
@@ -94,4 +96,5 @@ def frame_of(call: Call, *, tokens: int, is_text: bool, training: bool, record: 
         seed=seed,
         step=step if training else 0,
         samples=samples,
+        watch=call.watch,
     )

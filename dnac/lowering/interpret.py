@@ -199,11 +199,12 @@ class Interpreter(ABC):
             if i.gate is not None:
                 inner, outer = slot_scales(values[i.gate[0]], i.gate[1])
             here = values[i.away] == 0 if i.away else None
-            mix = None if here is None else self.mix_of(here)
-            ops = lambda plan: self._dense_ops(turn, i.site, str(i.module), plan.name, mix, here)
-            made = increment(plans, weights, values[i.x], ops, inner, watching(turn.frame, i.site, (str(i.module),)))
-            made = made if outer is None else made * outer[..., None]
-            values[i.out] = made if here is None else torch.where(here[..., None], made, 0)
+            seen = None if i.copied else here
+            mix = None if seen is None else self.mix_of(seen)
+            ops = lambda plan: self._dense_ops(turn, i.site, str(i.module), plan.name, mix, seen)
+            told = watching(turn.frame, i.site, (str(i.module),))
+            made = increment(plans, weights, values[i.x], ops, inner, told, here)
+            values[i.out] = made if outer is None else made * outer[..., None]
 
         return act
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from dnac import catalogue
@@ -38,11 +39,18 @@ def plans_by_set(modules: tuple[ModuleSet, ...], site: Site) -> dict[str, tuple[
 
 
 def increment(
-    plans: tuple[PartPlan, ...], weights: PartWeights, x: Tensor, ops: PartOps, inner: Tensor | None = None
+    plans: tuple[PartPlan, ...],
+    weights: PartWeights,
+    x: Tensor,
+    ops: PartOps,
+    inner: Tensor | None = None,
+    watch: Callable[[str, Tensor, Tensor], None] | None = None,
+    here: Tensor | None = None,
 ) -> Tensor:
     """The module's increment: each part reads the stream as the parts before it left it.
 
-    `inner` [...] scales the increment of the last part (`combine = in_branch`).
+    `inner` [...] scales the increment of the last part (`combine = in_branch`). `watch` is told of each part's name,
+    stream and increment. Tokens that are not `here` [...] keep their stream through all parts.
     """
     total: Tensor | None = None
     for i, plan in enumerate(plans):
@@ -51,6 +59,10 @@ def increment(
         if is_last and inner is not None:
             d = d * inner[..., None]
         d = d.to(x.dtype)
+        if here is not None:
+            d = torch.where(here[..., None], d, 0)
+        if watch is not None:
+            watch(plan.name, x, d)
         total = d if total is None else total + d
         if not is_last:
             x = x + d

@@ -12,7 +12,7 @@ from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
 from dnac.lowering import errors
-from dnac.lowering.base import Call, Lowering, Options, Output
+from dnac.lowering.base import Call, Lowering, Options, Output, Watch
 from dnac.lowering.bind import Names, bind
 from dnac.lowering.folded import folded_steps, with_folded
 from dnac.lowering.knobs import ends, starts
@@ -112,6 +112,7 @@ class Network(Names):
         route_masks: Sequence[Tensor] | None = None,
         module_gates: Sequence[Tensor] | None = None,
         decode: bool = False,
+        watch: Watch | None = None,
     ) -> Output:
         """One pass. `inputs`: [B, T] ids with T at most the context, or images.
 
@@ -121,6 +122,7 @@ class Network(Names):
         seeds, samples: words of the random draws (`Call`); knobs: values of scheduled numbers,
             else those at the start while training, and those at the end otherwise. route_masks, module_gates: see `Call`.
         decode: choose as while generating, where routers say how (`decodes`); else as in training.
+        watch: is told of every increment; of an eager network alone.
 
         Raises:
             ValueError: a shape does not fit.
@@ -129,7 +131,7 @@ class Network(Names):
         if knobs is None:
             knobs = (self._starts if self.training else self._ends).to(inputs.device)
         forced, masks, gates = (_apart(each) for each in (routes, route_masks, module_gates))
-        call = Call(inputs, forced, masks, gates, seeds, samples, knobs, decode)
+        call = Call(inputs, forced, masks, gates, seeds, samples, knobs, decode, watch)
         weights = dict(self.named_parameters()) | dict(self.named_buffers())
         output = self.run(weights, call, self.training, record)
         if self._folded:

@@ -22,6 +22,8 @@ class Material:
     metrics: tuple[Mapping[str, Any], ...] = ()
     """Lines of `metrics.jsonl`."""
     record: Record | None = None
+    profile: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What `dnac profile --json` prints."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from dnac.ir.graph import Graph
+from dnac.kinds.present import AWAY
 from dnac.lowering.attention import by_sdpa, in_reach
 from dnac.lowering.base import Lowering, Options, Program
 from dnac.lowering.frame import Frame
@@ -55,9 +56,10 @@ class Portable(Interpreter):
 
     def _dense(self, i: do.Dense) -> Bound:
         """As for all tokens; where some have left, the others alone, as rows of a bank of one module."""
-        if not i.away or i.gate is not None:
-            return super()._dense(i)
         plans, keys = self.plans[i.module.set], self._keys((i.module,))
+        # keys of tokens that left: an attention that reads what the parts before it made is run for all
+        if not i.away or i.gate is not None or i.copied and _needs_all(plans):
+            return super()._dense(i)
 
         def act(values: Values, turn: Turn) -> None:
             x_BTD = values[i.x]
@@ -70,7 +72,7 @@ class Portable(Interpreter):
                 module_BR=torch.where(here_BT, number, -1),
                 numbers=(number,),
                 names=(turn.names.words[str(i.module)],),
-                sees="peers",
+                sees="everyone" if i.copied else "peers",
                 tokens_BTD=x_BTD,
             )
 
@@ -117,8 +119,7 @@ class Portable(Interpreter):
         sees = self.routers[self.router_at[i.routing]].sees
         modules = tuple(map(str, i.modules))
         # keys of a later part's attention need the parts before it, for every token
-        needs_all = any(plan.kind.mixes_tokens and not (plan is plans[0] and plan.kind.has_keys) for plan in plans)
-        is_dense = sees == "everyone" and needs_all
+        is_dense = sees == "everyone" and _needs_all(plans)
 
         def bank(values: Values, turn: Turn, only: str) -> tuple[BankRows, Tensor]:
             def weights(plan: PartPlan) -> dict[str, Tensor]:
@@ -135,7 +136,8 @@ class Portable(Interpreter):
                 made_ND = self._for_every_token(i, turn, routing, rows, x_BTD, run)
             else:
                 inner = None if routing.inner is None else to_bank(routing.inner.flatten(), rows)
-                places = replace(self._row_set(i, turn, routing.ids, rows, x_BTD, sees), only=only)
+                away_BT = routing.load.ids[..., 0] == AWAY if sees == "copied" else None
+                places = replace(self._row_set(i, turn, routing.ids, rows, x_BTD, sees, away_BT), only=only)
                 made_ND = run(x_ND, places, inner)
             return rows, torch.where(rows.live[:, None], made_ND, 0)
 
@@ -163,7 +165,7 @@ class Portable(Interpreter):
 
         return act
 
-    def _row_set(self, i: do.Run, turn: Turn, ids_BTK: Tensor, rows: BankRows, x_BTD: Tensor, sees: str) -> RowSet:
+    def _row_set(self, i: do.Run, turn: Turn, ids_BTK: Tensor, rows: BankRows, x_BTD: Tensor, sees: str, away_BT: Tensor | None = None) -> RowSet:
         numbers = tuple(turn.names.numbers[str(member)] for member in i.modules)
         by_slot = [-1] * (max(i.make.slots) + 1)
         for slot, number in zip(i.make.slots, numbers, strict=True):
@@ -177,6 +179,7 @@ class Portable(Interpreter):
             sees=sees,
             tokens_BTD=x_BTD,
             carries=self.carries,
+            away_BT=away_BT,
         )
 
     def _for_every_token(
@@ -205,6 +208,11 @@ class Portable(Interpreter):
         made_BTMD = from_bank(made_RD, every).unflatten(0, (B, T, -1))
         made_BTKD = torch.gather(made_BTMD, 2, own_BTK[..., None].expand(*own_BTK.shape, D))
         return to_bank(made_BTKD.flatten(0, 2), rows)
+
+
+def _needs_all(plans: tuple[PartPlan, ...]) -> bool:
+    """Whether tokens mix in a part that the module's own rows cannot run while others give keys."""
+    return any(plan.kind.mixes_tokens and not (plan is plans[0] and plan.kind.has_keys) for plan in plans)
 
 
 def _looked_up(table: list[int], ids: Tensor) -> Tensor:
