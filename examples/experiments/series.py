@@ -122,6 +122,8 @@ class Task:
     spec: Path | None
     settings: tuple[str, ...]
     """The arm's, and behind them those of the command line."""
+    fixed: tuple[str, ...] = FIXED
+    """Arguments of `dnac train` that are the series' own."""
     facts: Figures = field(default_factory=dict)
     """Beside the figures in the result file: train steps, digest of the run, hash of its held-out data."""
 
@@ -149,7 +151,7 @@ class Task:
         given = [w for text in (f"train.seed={self.seed}", *self.settings, *settings) for w in ("--set", text)]
         target = f"{source}:{net or self.arm.net or self.arm.name}"
         resume = ["--resume"] if Run.is_run(folder) else []
-        code = dnac(["train", target, "--out", str(folder), *given, *FIXED, *words, *resume])
+        code = dnac(["train", target, "--out", str(folder), *given, *self.fixed, *words, *resume])
         if code:
             raise SystemExit(code)
         run = Run.open(folder)
@@ -172,6 +174,8 @@ class Series:
     """Figures that the table shows for each arm."""
     seeds: tuple[int, ...] = SEEDS
     table: Callable[[list[Figures]], str] | None = None
+    fixed: tuple[str, ...] = FIXED
+    """Arguments of every `dnac train`: by default on a CPU, not compiled, portable."""
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """The command line."""
@@ -219,7 +223,7 @@ class Series:
         for seed in seeds:
             for arm in (arm for arm in self.arms if arm.name in only):
                 folder = out / "runs" / f"{arm.name}-s{seed}"
-                yield Task(arm, seed, folder, arm.spec or self.spec, (*arm.settings, *extra))
+                yield Task(arm, seed, folder, arm.spec or self.spec, (*arm.settings, *extra), self.fixed)
 
     def _run_missing(self, args: Namespace) -> int:
         tasks = list(self.tasks(args.out, args.seeds, args.only, args.set))
@@ -336,7 +340,7 @@ def _each(series: Series, tasks: Sequence[Task], out: Path, jobs: int) -> Iterat
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported there
     spawn = multiprocessing.get_context("spawn")
     unpickled = replace(series, table=None)  # a script's table may close over anything
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=spawn, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=spawn, initializer=end_with_parent)
     try:
         for done in as_completed([pool.submit(one, unpickled, task, out) for task in tasks]):
             yield done.result()
@@ -344,7 +348,7 @@ def _each(series: Series, tasks: Sequence[Task], out: Path, jobs: int) -> Iterat
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A process whose parent was killed ends too, instead of waiting for work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -1,0 +1,56 @@
+"""What is compared: nets and depths, the two kinds of data, and what is fixed before any reported run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "experiments"))
+from series import Arm
+
+HERE = Path(__file__).resolve().parent
+NETS, DIAGNOSE = HERE / "nets.dna", HERE / "diagnose.dna"
+DEPTHS = (3, 4, 5, 6, 7, 8)
+PEAKS = ("1e-3", "2e-3", "4e-3")
+"""Every arm has these, tried once each on the split that is not reported."""
+TUNING_SEED = 1
+VARIANCE_SEEDS = (2, 3, 4)
+SEEDS = (42, 137, 256, 512, 1024)
+POWER = 0.8
+
+FRONTIER = tuple(Arm(f"dense{depth}", "dense", (f"depth={depth}",), NETS) for depth in DEPTHS)
+SYSTEMS = tuple(Arm(name, spec=NETS) for name in ("switch", "mod", "top1", "top2", "skip", "skip_global"))
+SKIPS = tuple(
+    Arm(name, spec=DIAGNOSE)
+    for name in (
+        "skip1", "anywhere", "scaled", "straight", "sigmoids", "code", "few", "slow", "fast", "state", "wide", "blind",
+        "layers", "layers_anywhere", "layers_straight",
+    )
+)  # fmt: skip
+GROUPS = {"frontier": FRONTIER, "systems": SYSTEMS, "skips": SKIPS}
+ARMS = {arm.name: arm for group in GROUPS.values() for arm in group}
+MEASURED = ("dense8", "dense6", "top1", "skip1")
+"""Arms whose seeds tell the variance: the spread of their paired differences from the first."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """One kind of data: settings of every run, and how the two held-out splits are asked for at an evaluation."""
+
+    settings: tuple[str, ...]
+    tune: tuple[tuple[str, ...], str]
+    """Settings and split of `dnac eval`."""
+    test: tuple[tuple[str, ...], str]
+
+
+_TEST = 'train.valid=tokens("../../.data/comparison/test.bin")'
+MATERIALS = {
+    "text": Material((), ((), "valid"), ((_TEST,), "valid")),
+    # held-out chains of the training split's stream, which no training seed draws, tell the learning rate
+    "stream": Material(
+        ("vocabulary=33", "train.data=lookups(train, samples=1024)", "train.valid=lookups(valid, samples=2048)"),
+        ((), "train"),
+        ((), "valid"),
+    ),
+}

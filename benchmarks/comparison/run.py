@@ -1,0 +1,212 @@
+"""One comparison at equal measured work, in phases, each resumable; see README.md.
+
+    python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips] [--only ARM ...]
+        [--gpus 1] [--jobs 8] [--minutes 8] [--out runs/comparison]
+
+PHASE is tune, variance, report, time or summary. Runs go side by side, `--jobs` on each GPU; none is begun that would
+not end within `--minutes`. A run that has its result file is not repeated. `report` needs the detectable effect, which
+`variance` writes and prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import arms as chosen
+import summary
+from series import Arm, Series, Task, end_with_parent, is_done, one
+
+PHASES = ("tune", "variance", "report", "time", "summary")
+FIRST_GUESS = 180.0
+"""Seconds of a run, before one has ended."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = options(argv)
+    out: Path = args.out / args.data
+    if args.phase == "summary":
+        print(summary.written(out, args.data))
+        return 0
+    if args.phase == "time":
+        return timed(args, out)
+    left = run_all(args, out / args.phase, tasks(args, out))
+    if args.phase == "variance":
+        print(summary.detectable(out))
+    return left
+
+
+def options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("phase", choices=PHASES)
+    parser.add_argument("--data", choices=sorted(chosen.MATERIALS), default="text")
+    parser.add_argument("--group", nargs="+", choices=sorted(chosen.GROUPS), default=["frontier", "systems"])
+    parser.add_argument("--only", nargs="+", choices=sorted(chosen.ARMS), metavar="ARM")
+    parser.add_argument("--out", type=Path, default=Path("runs/comparison"))
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--gpus", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=8, help="runs side by side on each GPU")
+    parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--seeds", type=int, nargs="+", help="fewer of the phase's seeds")
+    parser.add_argument("--peaks", nargs="+", default=list(chosen.PEAKS), help="for trying")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=V", help="for trying: a tiny size")
+    return parser.parse_args(argv)
+
+
+def arms_of(args: argparse.Namespace) -> list[Arm]:
+    """The arms asked for; `variance` has its own."""
+    if args.only:
+        return [chosen.ARMS[name] for name in args.only]
+    if args.phase == "variance":
+        return [chosen.ARMS[name] for name in chosen.MEASURED]
+    return [arm for group in args.group for arm in chosen.GROUPS[group]]
+
+
+def tasks(args: argparse.Namespace, out: Path) -> list[tuple[Series, Task]]:
+    """Runs of the phase, all arms of a seed before the next seed."""
+    fixed = ("--plain", "--no-compile", "--device", args.device)
+    series = Series(f"comparison {args.data} {args.phase}", (), work=worked, fixed=fixed)
+    seeds = {"tune": (chosen.TUNING_SEED,), "variance": chosen.VARIANCE_SEEDS, "report": chosen.SEEDS}[args.phase]
+    found: list[tuple[Series, Task]] = []
+    for seed in args.seeds or seeds:
+        for arm in arms_of(args):
+            for peak in args.peaks if args.phase == "tune" else (peak_of(arm, out, args),):
+                settings = (*chosen.MATERIALS[args.data].settings, *arm.settings, f"peak={peak}", *args.set)
+                name = f"{arm.name}@{peak}" if args.phase == "tune" else arm.name
+                named = replace(arm, name=name, net=arm.net or arm.name)
+                folder = out / args.phase / "runs" / f"{named.name}-s{seed}"
+                found.append((series, Task(named, seed, folder, arm.spec, settings, fixed)))
+    return found
+
+
+def peak_of(arm: Arm, out: Path, args: argparse.Namespace) -> str:
+    """The learning rate that the tuning split chose."""
+    if args.phase == "report" and not (out / "detectable.json").exists():
+        raise SystemExit("the detectable effect comes first: run the phase `variance`")
+    best = summary.best_peaks(out, args.peaks)
+    if arm.name not in best:
+        raise SystemExit(
+            f"{arm.name} has no learning rate yet: run the phase `tune`, with all of {', '.join(args.peaks)}"
+        )
+    return best[arm.name]
+
+
+def worked(task: Task) -> dict[str, Any]:
+    """Train, and measure on the split of the phase. Weights are not kept: a result is a few kilobytes."""
+    phase, data = task.folder.parts[-3], task.folder.parts[-4]
+    begin = time.monotonic()
+    trained = task.train()
+    seconds = time.monotonic() - begin
+    settings, split = getattr(chosen.MATERIALS[data], "test" if phase == "report" else "tune")
+    device = task.fixed[task.fixed.index("--device") + 1]
+    held = trained.opened(*settings, split=split, device=device, batches=batches_of(task))
+    found = held.measure()
+    speeds = [line["tokens_per_s"] for line in trained.run.metrics() if line.get("tokens_per_s")]
+    params = trained.run.plan["params"]
+    task.facts["data_sha256"] = held.dataset.fingerprint
+    shutil.rmtree(trained.run.checkpoints)
+    return {
+        **found,
+        "params_total": params["total"],
+        "params_active": params["active_expected"],
+        "train_seconds": round(seconds, 1),
+        "tokens_per_s": sorted(speeds)[len(speeds) // 2] if speeds else None,
+        "lowering": trained.run.resolved["lowering"],
+    }
+
+
+def batches_of(task: Task) -> int | None:
+    """All held-out batches; for trying (`--set train.eval_batches=3`) a few."""
+    tried = [text for text in task.settings if text.startswith("train.eval_batches=")]
+    return int(tried[0].partition("=")[2]) if tried else None
+
+
+def run_all(args: argparse.Namespace, out: Path, every: list[tuple[Series, Task]]) -> int:
+    """What is missing, several at a time, until the minutes are over; 1 where a run failed, 3 where some are left."""
+    missing = [(series, task) for series, task in every if not is_done(series, task, out)]
+    begin, waiting, running, longest, failed = time.monotonic(), list(missing), set[Future[str]](), 0.0, 0
+    os.environ["OMP_NUM_THREADS"] = "1"
+    workers = max(1, min(args.jobs * args.gpus, len(missing)))
+    spawn = multiprocessing.get_context("spawn")
+    places = spawn.Queue()
+    for n in range(workers):
+        places.put(n % args.gpus)
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=at_home, initargs=(places, args.device))
+    try:
+        while True:
+            spent = time.monotonic() - begin
+            while waiting and len(running) < workers and spent + (longest or FIRST_GUESS) < args.minutes * 60:
+                running.add(pool.submit(one, *waiting.pop(0), out))
+            if not running:
+                break
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for line in (future.result() for future in done):
+                failed += line.startswith("FAILED")
+                longest = max(longest, float(line.split()[-2]) if line.endswith(" s") else 0.0)
+                print(f"[{time.monotonic() - begin:.0f} s] {line}", file=sys.stderr, flush=True)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    print(f"{len(missing) - len(waiting) - failed} done, {failed} failed, {len(waiting)} left", file=sys.stderr)
+    return 1 if failed else 3 if waiting else 0
+
+
+def at_home(places: Any, device: str) -> None:
+    """A worker stays on one GPU; which, it must know before torch looks for any."""
+    end_with_parent()
+    if device == "cuda":
+        mine = places.get()
+        known = [p for p in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if p]
+        os.environ["CUDA_VISIBLE_DEVICES"] = known[mine] if known else str(mine)
+
+
+def timed(args: argparse.Namespace, out: Path) -> int:
+    """Milliseconds of a train step, each net alone on the device and compiled, after a few steps of learning."""
+    results, begin, slowest, left = out / "time" / "results", time.monotonic(), 0.0, 0
+    results.mkdir(parents=True, exist_ok=True)
+    for arm in arms_of(args):
+        path = results / f"{arm.name}.json"
+        if path.exists():
+            continue
+        start = time.monotonic()
+        if start - begin + slowest > args.minutes * 60:
+            left += 1
+            continue
+        settings = (*chosen.MATERIALS[args.data].settings, *arm.settings, *args.set)
+        words = [f"{arm.spec}:{arm.net or arm.name}", *(w for s in settings for w in ("--set", s))]
+        words += [*loads(arm), "--against", "none", "--device", args.device, "--json"]
+        found = subprocess.run(
+            [sys.executable, "-m", "dnac", "bench", *words], capture_output=True, text=True, check=False
+        )
+        slowest = max(slowest, time.monotonic() - start)
+        if found.returncode:
+            print(f"FAILED {arm.name}: {found.stderr[-1500:]}", file=sys.stderr)
+            left += 1
+            continue
+        path.write_text(json.dumps({"arm": arm.name, "settings": settings, "bench": json.loads(found.stdout)}) + "\n")
+        print(f"{arm.name} {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    return 3 if left else 0
+
+
+def loads(arm: Arm) -> list[str]:
+    """Choices that a trained net makes or aims at, as `dnac bench` forces them."""
+    if arm in chosen.FRONTIER:
+        return []
+    if arm.name == "mod":
+        return ["--routes", "learned", "--learn", "20"]
+    return ["--routes", "uniform", *(["--skip", "25%"] if "skip" in arm.name or arm in chosen.SKIPS else [])]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

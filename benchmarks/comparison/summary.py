@@ -1,0 +1,198 @@
+"""From result files to the table and the pictures of the comparison, and the effect that it can detect."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import arms as chosen
+from claims import spread
+
+from dnac.report.charts import Axis, Line, lines
+from dnac.train.intervals import Estimate, estimate, t_quantile
+
+Result = Mapping[str, Any]
+BLOCKS = 8
+"""Dense blocks of the largest net, by which work is told in words."""
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """All result files of a phase."""
+    return [json.loads(path.read_text()) for path in sorted((folder / "results").glob("*.json"))]
+
+
+def best_peaks(out: Path, tried_all: Sequence[str] = ()) -> dict[str, str]:
+    """For each arm that has been tuned with all of `tried_all`: the rate with the lowest loss on the tuning split."""
+    found: dict[str, dict[str, float]] = {}
+    for result in read(out / "tune"):
+        arm, _, peak = result["arm"].partition("@")
+        found.setdefault(arm, {})[peak] = result["figures"]["loss"]
+    finite = {arm: {p: x for p, x in tried.items() if math.isfinite(x)} for arm, tried in found.items()}
+    whole = {arm: tried for arm, tried in finite.items() if set(found[arm]) >= set(tried_all) and tried}
+    return {arm: min(tried, key=tried.__getitem__) for arm, tried in whole.items()}
+
+
+def detectable(out: Path) -> str:
+    """What five paired seeds can tell, from the spread of differences over other seeds on the tuning split."""
+    of = {(r["arm"], r["seed"]): r["figures"]["loss"] for r in read(out / "variance")}
+    base = chosen.MEASURED[0]
+    spreads = {}
+    for arm in chosen.MEASURED[1:]:
+        gaps = [of[arm, s] - of[base, s] for s in chosen.VARIANCE_SEEDS if (arm, s) in of and (base, s) in of]
+        if len(gaps) > 1:
+            spreads[arm] = statistics.stdev(gaps)
+    if len(spreads) < len(chosen.MEASURED) - 1:
+        return "the variance is not measured yet"
+    pooled = math.sqrt(statistics.fmean(s * s for s in spreads.values()))
+    found = {"spread_of_differences": spreads, "pooled": pooled, "effect": effect(pooled, len(chosen.SEEDS))}
+    (out / "detectable.json").write_text(json.dumps(found, indent=1) + "\n")
+    return (
+        f"paired differences from {base} spread by {pooled:.4f} nats (pooled over {', '.join(spreads)}); "
+        f"{len(chosen.SEEDS)} paired seeds detect {found['effect']:.4f} nats at 5 % with power {chosen.POWER:.0%}"
+    )
+
+
+def effect(spread: float, seeds: int) -> float:
+    """The true difference that a two-sided t test at 5 % finds with the wanted power, nearly (t for both errors)."""
+    return (t_quantile(seeds - 1) + t_quantile(seeds - 1, 2 * chosen.POWER - 1)) * spread / math.sqrt(seeds)
+
+
+def on_frontier(work: float, points: Sequence[tuple[float, float]]) -> float | None:
+    """Loss of a dense net of so much work: between its neighbours, straight in log work; None outside."""
+    points = sorted(points)
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 * (1 - 1e-9) <= work <= x1 * (1 + 1e-9):
+            part = (math.log(work) - math.log(x0)) / (math.log(x1) - math.log(x0))
+            return y0 + part * (y1 - y0)
+    return None
+
+
+def excess(results: Iterable[Result], arm: str, cost: str) -> list[float]:
+    """For each seed: the arm's loss less that of the dense frontier of the same seed at the same cost."""
+    rows = list(results)
+    dense = {a.name for a in chosen.FRONTIER} - {arm}
+    found = []
+    for row in (r for r in rows if r["arm"] == arm and r["figures"].get(cost)):
+        same = [r["figures"] for r in rows if r["arm"] in dense and r["seed"] == row["seed"] and r["figures"].get(cost)]
+        there = on_frontier(row["figures"][cost], [(f[cost], f["loss"]) for f in same])
+        if there is not None:
+            found.append(row["figures"]["loss"] - there)
+    return found
+
+
+def written(out: Path, data: str) -> str:
+    """The table, also as OUT/summary.md, and pictures beside it."""
+    results = with_times(read(out / "report"), out / "time" / "results")
+    if not results:
+        return "no reported run yet"
+    text = "\n".join([f"## {data}", "", *head(out), "", *table(results), "", *by_difficulty(results)]) + "\n"
+    (out / "summary.md").write_text(text)
+    for cost, title in (
+        ("active_flops_per_token", "measured FLOPs of a token, forward"),
+        ("step_ms", "milliseconds of a train step, alone and compiled"),
+        ("params_total", "parameters"),
+    ):
+        (out / f"loss_{cost}.svg").write_text(picture(results, cost, title))
+    return text
+
+
+def with_times(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Beside each result the milliseconds of its net's train step, where they were measured."""
+    for result in results:
+        path = folder / f"{result['arm']}.json"
+        cases = json.loads(path.read_text())["bench"]["nets"][0]["cases"] if path.exists() else []
+        own = [c for c in cases if c["program"] == "dnac"]
+        if own:
+            result["figures"]["step_ms"] = max(own, key=lambda c: c["skip"] or 0)["ms"]["median"]
+    return results
+
+
+def head(out: Path) -> list[str]:
+    """What was fixed before."""
+    path = out / "detectable.json"
+    if not path.exists():
+        return []
+    found, peaks = json.loads(path.read_text()), best_peaks(out)
+    edges = sorted(arm for arm, peak in peaks.items() if peak in (chosen.PEAKS[0], chosen.PEAKS[-1]))
+    lines = [f"Detectable with {len(chosen.SEEDS)} paired seeds, estimated before: {found['effect']:.4f} nats."]
+    return [*lines, f"Best rate at the edge of those tried: {', '.join(edges)}."] if edges else lines
+
+
+def table(results: list[dict[str, Any]]) -> list[str]:
+    """A row for each arm."""
+    rows = [
+        "| net | rate | seeds | loss | against the dense frontier at equal FLOPs | at equal time "
+        "| MFLOPs a token | ms a step | parameters | active | skipped |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for arm in chosen.ARMS:
+        own = [r for r in results if r["arm"] == arm]
+        if not own:
+            continue
+        figures = [r["figures"] for r in own]
+        rate = next((s.partition("=")[2] for s in own[0]["settings"] if s.startswith("peak=")), "")
+        skipped = [f["skip_share"] for f in figures if f["skip_share"] is not None]
+        cells = [
+            arm,
+            rate,
+            str(len(own)),
+            spread([f["loss"] for f in figures]),
+            shown(excess(results, arm, "active_flops_per_token")),
+            shown(excess(results, arm, "step_ms")),
+            f"{statistics.fmean(f['active_flops_per_token'] for f in figures) / 1e6:.2f}",
+            f"{figures[0]['step_ms']:.1f}" if "step_ms" in figures[0] else "",
+            f"{figures[0]['params_total']:,}",
+            f"{figures[0]['params_active']:,}",
+            f"{statistics.fmean(skipped):.1%}" if skipped else "",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def shown(gaps: Sequence[float]) -> str:
+    """A paired difference with its interval."""
+    if not gaps:
+        return "outside"
+    found: Estimate = estimate(gaps)
+    reach = f" ({found.low:+.4f} to {found.high:+.4f})" if found.low is not None and found.high is not None else ""
+    return f"{found.mean:+.4f}{reach}"
+
+
+def by_difficulty(results: list[dict[str, Any]]) -> list[str]:
+    """Accuracy and modules run at each number of look-ups, where the data know it."""
+    known = [r for r in results if r["figures"]["by_difficulty"]]
+    if not known:
+        return []
+    levels = [row["difficulty"] for row in known[0]["figures"]["by_difficulty"]]
+    lines = [f"| net | {' | '.join(f'{n} steps' for n in levels)} | depth follows difficulty | among `=` |"]
+    lines.append("|---" * (len(levels) + 3) + "|")
+    for arm in chosen.ARMS:
+        own = [r["figures"] for r in known if r["arm"] == arm]
+        if own:
+            cells = []
+            for n in range(len(levels)):
+                right, ran = (statistics.fmean(f["by_difficulty"][n][k] for f in own) for k in ("accuracy", "executed"))
+                cells.append(f"{right:.3f}" + (f" ({ran:.2f})" if ran else ""))
+            both = [
+                [f[k] for f in own if f[k] is not None] for k in ("depth_follows_difficulty", "depth_follows_steps")
+            ]
+            cells += [f"{statistics.fmean(c):+.2f}" if c else "" for c in both]
+            lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return ["Accuracy at each number of look-ups, and in brackets the routed modules that a token ran.", "", *lines]
+
+
+def picture(results: list[dict[str, Any]], cost: str, title: str) -> str:
+    """Mean loss against a cost: the dense frontier as a line, every other net as a dot."""
+    points: dict[str, tuple[float, float]] = {}
+    for arm in chosen.ARMS:
+        own = [r["figures"] for r in results if r["arm"] == arm and r["figures"].get(cost)]
+        if own:
+            points[arm] = tuple(statistics.fmean(f[k] for f in own) for k in (cost, "loss"))  # type: ignore[assignment]
+    dense = sorted(points.pop(a.name) for a in chosen.FRONTIER if a.name in points)
+    series = [Line("dense", dense), *(Line(name, [point], dots=True) for name, point in points.items())]
+    return lines(series, Axis(title, log=cost == "params_total"), Axis("held-out loss, nats"))
