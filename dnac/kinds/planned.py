@@ -12,7 +12,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("read", "pooled"): "the mean of the stream over the sequence",
     ("read", "prefix_mean"): "the mean of the stream over the tokens so far",
     # how it scores
-    ("score", "cosine"): "the cosine between the stream and a learned vector per candidate",
     ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
     ("score", "channel"): "one channel of the stream itself, as in A-ViT",
     ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",
@@ -44,7 +43,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("module", "tokens"): "token sets that change inside the net: axes, merging, pooling",
     # other words
     ("shape", "exponential"): "a geometric path from the value before to the target",
-    ("loss", "distill"): "a loss against a teacher's outputs",
     ("mask", "sample"): "a random share of the keys",
     ("mask", "decay"): "attention that fades with distance",
     ("budget", "device"): "a limit on measured time",
@@ -66,7 +64,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "capacity.eval"): "another factor at evaluation",
     ("argument", "router.bias"): "a bias written in the file",
     ("argument", "router.per"): "one decision for several tokens; say it by `scope`",
-    ("argument", "train.loss"): "losses beside the task's own",
     # statements
     ("statement", "stream"): "several residual streams side by side",
 }

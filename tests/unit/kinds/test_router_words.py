@@ -204,7 +204,18 @@ def test_linear_and_mlp_scores_are_their_formulas():
     assert torch.allclose(score("mlp", view, 3, two, hidden=6), expected)
 
 
-@pytest.mark.parametrize("name", ["linear", "mlp", "random", "hash", "constant"])
+def test_a_cosine_does_not_care_for_lengths():
+    view, weight = torch.randn(2, 5, 8), torch.randn(8, 3)
+    found = score("cosine", view, 3, {"weight": weight})
+    expected = torch.nn.functional.cosine_similarity(view[..., None], weight[None, None], dim=-2)
+    assert torch.allclose(found, expected, atol=1e-6)
+    longer = {"weight": weight * torch.tensor([1.0, 0.1, 30.0])}
+    assert torch.allclose(found, score("cosine", 7 * view, 3, longer), atol=1e-6)
+    nothing = score("cosine", torch.zeros(1, 1, 8), 3, {"weight": weight})
+    assert torch.equal(nothing, torch.zeros(1, 1, 3))
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp", "cosine", "random", "hash", "constant"])
 @pytest.mark.parametrize(
     ("view", "wide"), [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)]
 )
