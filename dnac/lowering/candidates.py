@@ -272,6 +272,17 @@ def by_sort(bench: Bench) -> Trial:
     return Trial(lambda: sort_rows(ids, tuple(range(modules)), modules + 1).inverse, (), has_backward=False)
 
 
+def by_count(bench: Bench) -> Trial:
+    """Our two kernels, which count."""
+    try:
+        from dnac.lowering.kernels.order import counted_rows
+    except ImportError as missing:
+        raise NotHere(f"its kernel cannot be loaded ({missing})") from None
+    modules = bench.question["modules"]
+    ids = bench.ids
+    return Trial(lambda: counted_rows(ids, tuple(range(modules)), modules + 1).inverse, (), has_backward=False)
+
+
 # --- modules that run for all tokens -------------------------------------------------------------------
 
 
@@ -302,6 +313,7 @@ MAKERS: dict[tuple[str, str], Maker] = {
     ("product", "loop"): loop,
     ("weight_gradient", "joined"): joined,
     ("weight_gradient", "per_step"): per_step,
+    ("order", "count"): by_count,
     ("order", "sort"): by_sort,
     ("dense_attention", "sdpa"): sdpa,
     ("dense_product", "linear"): linear,

@@ -21,11 +21,12 @@ from dnac.lowering.base import Call, Options, Program
 from dnac.lowering.interpret import Bound, Values
 from dnac.lowering.joined import JoinedGradients
 from dnac.lowering.kernels.combines import combined
+from dnac.lowering.kernels.order import counted_rows
 from dnac.lowering.modules import PartPlan
 from dnac.lowering.ops_sorted import Places, SortedOps, places_of
 from dnac.lowering.products import BankWeights
 from dnac.lowering.routing import Routing
-from dnac.lowering.rows import BankRows, Order, bank_rows, to_bank
+from dnac.lowering.rows import BankRows, Order, bank_rows, sort_rows, to_bank
 from dnac.lowering.strategies.portable import Portable
 from dnac.lowering.turns import Turn
 from dnac.schedule import instructions as do
@@ -88,6 +89,16 @@ class Grouped(Portable):
         self.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like
         if kind == "cuda" and self.dtype != torch.bfloat16:
             raise Faults(errors.type_not_served(self.name, str(self.dtype).removeprefix("torch."), ["bfloat16"]))
+
+    def sort(self, i: do.Sort) -> Bound:
+        """The rows' order by module, by counting unless a choice says otherwise."""
+        ordered = sort_rows if self.options.choices.get("order") == "sort" else counted_rows
+
+        def act(values: Values, turn: Turn) -> None:
+            routing: Routing = values[i.routing]
+            values[i.out] = ordered(routing.ids, i.runs, routing.load.gates.shape[-1])
+
+        return act
 
     def gather(self, i: do.Gather) -> Bound:
         """The places of the bank's rows; nothing is moved yet."""

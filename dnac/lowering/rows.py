@@ -47,9 +47,7 @@ class BankRows(NamedTuple):
 
 def sort_rows(ids_BTK: Tensor, runs: tuple[int, ...], slots: int) -> Order:
     """One stable sort of all rows by module. `runs` are the slots that run, in order of the banks."""
-    ranks = [len(runs)] * (slots + 1)
-    for rank, slot in enumerate(runs):
-        ranks[slot] = rank
+    ranks = ranks_of(runs, slots)
     dtype = torch.uint8 if len(runs) < 256 else torch.int32
     device = ids_BTK.device
     keys = torch.tensor(ranks, dtype=dtype, device=device)[torch.where(ids_BTK < 0, slots, ids_BTK).flatten()]
@@ -57,6 +55,14 @@ def sort_rows(ids_BTK: Tensor, runs: tuple[int, ...], slots: int) -> Order:
     inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.shape[0], device=device))
     bounds = torch.searchsorted(ordered, torch.arange(len(runs) + 1, dtype=dtype, device=device), out_int32=True)
     return Order(order, inverse, bounds, ordered)
+
+
+def ranks_of(runs: tuple[int, ...], slots: int) -> list[int]:
+    """Of each slot, and of none, its place among those that run; the number of these for the others."""
+    ranks = [len(runs)] * (slots + 1)
+    for rank, slot in enumerate(runs):
+        ranks[slot] = rank
+    return ranks
 
 
 def bank_rows(whole: Order, first: int, count: int) -> BankRows:

@@ -118,7 +118,7 @@ def _processors(device: torch.device) -> int:
 def _tile(dtype: torch.dtype, deep: int, wide: int, turned: bool, adds: bool) -> dict[str, int]:
     if dtype.itemsize > 2:
         return BROAD_TYPE
-    if wide <= SMALL["COLS"] or (not turned and (adds or max(deep, wide) < 3072)):
+    if wide <= SMALL["COLS"] or adds or max(deep, wide) < 3072:
         return SMALL
     return TURNED if turned else LARGE
 

@@ -116,12 +116,12 @@ def test_on_a_cpu_the_portable_candidates_serve_and_the_others_say_why() -> None
 def test_without_measurements_the_rule_decides_and_says_so() -> None:
     found = chosen(wide())
     assert found.lowering == "grouped"
-    assert found.summary == {"attention": "segments", "product": "tiles", "weight_gradient": "joined", "order": "sort"}
+    assert found.summary == {"attention": "segments", "product": "tiles", "weight_gradient": "joined", "order": "count"}
     attention = next(c for c in found.each if c.group == "attention")
     assert attention.reason.startswith("by rule: it reads no key of another module; not measured")
     assert attention.measured_ms is None
     assert attention.predicted_ms is not None
-    assert found.unmeasured == ("attention", "weight_gradient")
+    assert found.unmeasured == ("attention", "weight_gradient", "order")
 
 
 @pytest.mark.usefixtures("all_used")
