@@ -46,6 +46,7 @@ CATALOGUES: dict[str, tuple[str, str]] = {
             "source",
             "layers",
             "start",
+            "loss",
             "amount",
             "shape",
             "optimizer",

@@ -64,6 +64,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "start": ("Router: `start`", "Routes with which training begins."),
     "amount": ("Amounts", "`batch`, `length`, `eval_every`, `save_every`, and `until` of a schedule."),
     "shape": ("Schedules", "`schedule(start, shape(target, until), ...)`: pieces in order; the last value holds."),
+    "loss": ("Losses", "`loss = task + 0.5 * distill(...)`: a sum of terms."),
     "optimizer": ("Optimizers", "`optimizer = ...`"),
     "precision": ("Precisions", "`precision = ...`"),
 }

@@ -25,6 +25,8 @@ class TrainParams(Params):
     """Learning rate, constant or `schedule(start, shape(target, until), ...)`."""
     optimizer: Annotated[Form, From("optimizer")] = form("adamw", weight_decay=0.1, betas=(0.9, 0.95), eps=1e-8)
     """torch's AdamW."""
+    loss: tuple[Annotated[Form, From("loss")], ...] = (form("task", weight=1.0),)
+    """What is minimised: a sum such as `task + 0.5 * distill(teacher = "runs/dense")`. Balance terms come on top."""
     router_lr: float = Field(default=1.0, gt=0)
     """Learning rate of routers, as a factor on `lr`."""
     clip: float | None = Field(default=1.0, gt=0)

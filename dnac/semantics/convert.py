@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dnac.ir.form import Form, Value
-from dnac.semantics import errors_shapes, values, words
+from dnac.semantics import errors_shapes, sums, values, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.schedules import piece_alone, schedule
@@ -196,6 +196,8 @@ def _times_width(quantity: Quantity, expr: ast.Expr, at: Field) -> int:
 
 
 def _list(slot: ListSlot, expr: ast.Expr, at: Field) -> Value:
+    if slot.items[0] == WordSlot("loss"):
+        return sums.terms(expr, at.scope, lambda term: _word("loss", term, at))
     given = _items(expr, at)
     if given is None:
         named = through_names(expr, at)

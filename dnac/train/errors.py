@@ -51,6 +51,15 @@ def tensorboard_missing() -> Diagnostic:
     return _fault("DNA654", "`--tensorboard` needs the package `tensorboard`", 'pip install "dnac-lang[tensorboard]"')
 
 
+def teacher_differs(name: str, theirs: object, ours: object) -> Diagnostic:
+    """A teacher of other outputs."""
+    return _fault(
+        "DNA655",
+        f"the teacher `{name}` has {theirs} outputs, the net {ours}",
+        "name a teacher with the same vocabulary or classes",
+    )
+
+
 # --- numbers while it runs -------------------------------------------------------------------
 
 

@@ -19,8 +19,9 @@ from dnac.lowering.base import BudgetStats, Call, Output, StepStats
 from dnac.text.diagnostic import Faults
 from dnac.train import balance, budgets, errors
 from dnac.train.culprit import first_not_finite, running
+from dnac.train.distill import Teacher
 from dnac.train.guard import Readings, require_finite
-from dnac.train.losses import Summed, counted, summed_loss, task_loss
+from dnac.train.losses import Summed, counted, summed_loss, whole_loss
 from dnac.train.optim import held, idle_modules, set_lr
 from dnac.train.settings import Settings
 
@@ -39,6 +40,10 @@ class Training:
     dtype: torch.dtype = torch.float32
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     step: int = 0
+    task_weight: tuple[float | Form, ...] = (1.0,)
+    """What multiplies the task's loss: the sum of these."""
+    teachers: tuple[Teacher, ...] = ()
+    """Networks whose outputs the net shall come near."""
     summed: Summed = summed_loss
     """The task loss of a micro-batch before division; compiled where the network is."""
 
@@ -63,6 +68,8 @@ class Update:
     """For each micro-batch."""
     budgets: tuple[tuple[BudgetStats, ...], ...] = ()
     """For each micro-batch."""
+    distance: float | None = None
+    """Weighted distance from the teachers; None without any."""
 
 
 def train_step(run: Training, batch: Batch) -> Update:
@@ -74,7 +81,7 @@ def train_step(run: Training, batch: Batch) -> Update:
     """
     step, options = run.step + 1, run.settings.train
     run.optimizer.zero_grad()
-    losses, counts, stats, spent = _forward_backward(run, batch, step)
+    losses, distance, counts, stats, spent = _forward_backward(run, batch, step)
     norm = get_total_norm([p.grad for p in run.network.parameters() if p.grad is not None])
     readings = Readings(losses, norm, stats)
     task, router, norm_value = require_finite(step, readings, run.network, run.graph, lambda: _search(run, batch, step))
@@ -87,22 +94,29 @@ def train_step(run: Training, batch: Batch) -> Update:
     balance.update(run.network, run.graph, counts, lambda number: run.settings.value(number, step))
     budgets.update(run.network, run.graph, counts.steps, lambda number: run.settings.value(number, step))
     run.step = step
-    return Update(step, task, router, norm_value, lr, tuple(counts.steps), stats, spent)
+    return Update(step, task, router, norm_value, lr, tuple(counts.steps), stats, spent, distance)
 
 
 def _forward_backward(
     run: Training, batch: Batch, step: int
-) -> tuple[Tensor, balance.Counts, tuple[tuple[StepStats, ...], ...], tuple[tuple[BudgetStats, ...], ...]]:
-    """Gradients of all micro-batches, summed; [task loss, router loss]; choices; statistics; what budgets saw."""
+) -> tuple[
+    Tensor, float | None, balance.Counts, tuple[tuple[StepStats, ...], ...], tuple[tuple[BudgetStats, ...], ...]
+]:
+    """Gradients of all micro-batches, summed; [task loss, router loss]; distance from teachers; choices; statistics;
+    what budgets saw.
+    """
     run.network.train()
     counts, stats, spent = balance.Counts(), [], []
-    losses = torch.zeros(2, dtype=torch.float64, device=run.device)
+    losses, distance = torch.zeros(2, dtype=torch.float64, device=run.device), 0.0
+    share = sum(run.settings.value(number, step) for number in run.task_weight)
     whole = counted(batch.targets)
     for micro in micro_batches(batch, run.settings.micro_batch):
         try:
-            output, task = _forward(run, micro, step, whole)
+            output, task, beside = _forward(run, micro, step, whole)
             router = output.router_loss / run.settings.train.accumulate
-            (task + router.to(task.dtype)).backward()
+            total = task if share == 1 else task * share
+            total = total + router.to(task.dtype)
+            (total if beside is None else total + beside.to(task.dtype)).backward()
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -110,11 +124,12 @@ def _forward_backward(
             where = running(error.__traceback__, run.graph)
             raise Faults(errors.out_of_memory(step, run.settings.micro_batch, accumulate, where)) from error
         losses += torch.stack((task.detach().double(), router.detach().double()))
+        distance += 0.0 if beside is None else float(beside.detach())
         counts.add(output.stats)
         stats.append(output.stats)
         spent.append(output.budgets)
     counts.reduce()
-    return losses, counts, tuple(stats), tuple(spent)
+    return losses, distance if run.teachers else None, counts, tuple(stats), tuple(spent)
 
 
 def _search(run: Training, batch: Batch, step: int) -> str:
@@ -137,14 +152,20 @@ def _given(run: Training, batch: Batch, step: int) -> tuple[Tensor, dict[str, An
     }
 
 
-def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output, Tensor]:
+def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output, Tensor, Tensor | None]:
+    """Outputs, the task's loss, and the weighted distance from all teachers."""
     inputs, words = _given(run, batch, step)
     targets = batch.targets.to(run.device, non_blocking=True)
     with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
         output = run.network(inputs, **words)
+        given = {name: words[name] for name in ("seeds", "samples")}
+        found = [
+            each.loss(inputs, output.logits, targets, whole, **given) * run.settings.value(each.weight, step)
+            for each in run.teachers
+        ]
     smoothing = run.settings.train.label_smoothing
-    loss = task_loss(output.logits, targets, label_smoothing=smoothing, count=whole, summed=run.summed)
-    return output, loss
+    loss = whole_loss(output, targets, label_smoothing=smoothing, count=whole, summed=run.summed)
+    return output, loss, sum(found[1:], found[0]) if found else None
 
 
 def knob_values(run: Training, step: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from dnac.data.base import IGNORED
+from dnac.lowering.base import Output
 
 
 def counted(targets: Tensor) -> int:
@@ -45,6 +46,39 @@ def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tens
         label_smoothing=label_smoothing,
         reduction="sum",
     )
+
+
+def whole_loss(
+    output: Output, targets: Tensor, *, label_smoothing: float, count: int, summed: Summed | None = None
+) -> Tensor:
+    """`task_loss` of a network's outputs, with the losses of its taps. A tap that takes a share of each token's loss
+    leaves so much less of it to the outputs of the net.
+    """
+    shares = [tap.share for tap in output.taps if tap.share is not None]
+    if not shares:
+        total = task_loss(output.logits, targets, label_smoothing=label_smoothing, count=count, summed=summed)
+    else:
+        total = _shared(output.logits, targets, 1 - sum(shares[1:], shares[0]), label_smoothing) / max(count, 1)
+    for tap in output.taps:
+        if tap.share is None:
+            loss = (summed or summed_loss)(tap.logits, targets, label_smoothing)
+        else:
+            loss = _shared(tap.logits, targets, tap.share, label_smoothing)
+        total = total + tap.weight * loss / max(count, 1)
+    return total
+
+
+def _shared(logits: Tensor, targets: Tensor, share: Tensor, label_smoothing: float) -> Tensor:
+    """The sum of cross entropies, each times its token's share [B, T]; of an image the mean over its tokens."""
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    each = cross_entropy(
+        wide.reshape(-1, wide.shape[-1]),
+        targets.reshape(-1),
+        ignore_index=IGNORED,
+        label_smoothing=label_smoothing,
+        reduction="none",
+    )
+    return (each * (share if targets.dim() == 2 else share.mean(-1)).reshape(-1)).sum()
 
 
 def compiled_loss() -> Summed:

@@ -135,6 +135,7 @@ class Session:
             "step": update.step,
             "loss": update.loss,
             "router_loss": update.router_loss,
+            **({} if update.distance is None else {"distill_loss": update.distance}),
             "lr": update.lr,
             "grad_norm": update.gradient_norm,
             "tokens": update.step * settings.tokens_per_step,

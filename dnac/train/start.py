@@ -25,6 +25,7 @@ from dnac.train import checkpoint, errors, identity
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
 from dnac.train.compiling import is_worth_compiling
+from dnac.train.distill import Place, teachers, weight_of_task
 from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
 from dnac.train.files import publish
@@ -96,6 +97,8 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         autocast=getattr(torch, precision.autocast) if precision.autocast else None,
         dtype=dtype,
         device=device,
+        task_weight=weight_of_task(settings.train),
+        teachers=teachers(settings.train, graph, _place(prepared), listener.warn, device=device, dtype=dtype),
         # a loss of its own graph would hold the logits in float32 too
         summed=compiled_loss() if network.is_compiled else summed_loss,
     )
@@ -107,6 +110,12 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         ActiveFlops(graph),
         digest=identity.digest(prepared.identity),
     )
+
+
+def _place(prepared: Prepared) -> Place:
+    """Where the run's teachers are found."""
+    file, options = prepared.file.source.path, prepared.options
+    return Place(Path(file), tuple(options.settings), prepared.root, prepared.settings.init_seed)
 
 
 def _evaluation(training: Training, network: Network, valid: Dataset) -> Evaluate:
