@@ -343,6 +343,8 @@ class PositionsKind(Kind):
 
     weights: Callable[[int, int], tuple[WeightSpec, ...]] = lambda tokens, width: ()
     add: Callable[[Weights, int, Tensor], Tensor] | None = None
+    at: Callable[[Tensor, Tensor], Tensor] | None = None
+    """(positions [...], like [..., D]) to [..., D]: those of any positions, where they are fixed."""
     angles: Callable[[Form, int, Tensor], Tensor] | None = None
 
 

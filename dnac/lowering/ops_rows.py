@@ -54,6 +54,8 @@ class RowSet:
     """What every token would feed to the bank's first part, for `sees = everyone`."""
     carries: bool = False
     """Whether later routing steps may see the keys made here."""
+    away_BT: Tensor | None = None
+    """[B, T] bool, for `sees = copied`: tokens that have left, and give keys to every module."""
     only: str = "whole"
     """For `sees = history`: `keys` to leave keys alone, `queries` where they are there already, else both."""
 
@@ -106,7 +108,7 @@ class RowOps(ComposedOps):
         if self.set.sees == "history":
             return self._history(q, own, causal, window)
         seen = [own]
-        if self.set.sees == "everyone":
+        if self.set.sees in ("everyone", "copied"):
             seen = [self._everyone(project, heads, positions)]
         elif self.set.sees == "module":
             seen = [*self.frame.earlier(self.set.numbers, self.part), own]
@@ -189,7 +191,7 @@ class RowOps(ComposedOps):
         dead = (self.set.module_BR < 0)[:, :, None]
         if is_own:
             return seen
-        return seen | dead if self.set.sees == "everyone" else seen & ~dead
+        return seen | dead if self.set.sees in ("everyone", "copied") else seen & ~dead
 
     def _history(self, q: Tensor, own: Keys, causal: bool, window: int | None) -> Tensor:
         """Attention among all pairs so far, whichever modules made their keys; [N, H, E]."""
@@ -218,6 +220,10 @@ class RowOps(ComposedOps):
         packed = project(tokens.expand(M, *tokens.shape).flatten(0, 1), ops)
         _, k, v = ops._heads_of(packed, heads, positions)
         k, v = (x.unflatten(0, (M, frame.batch, frame.tokens)).transpose(0, 1).flatten(1, 2) for x in (k, v))
-        numbers = torch.tensor(self.set.numbers, device=tokens.device)
-        module = numbers[:, None].expand(M, frame.tokens).flatten().expand(frame.batch, -1)
+        numbers = torch.tensor(self.set.numbers, device=tokens.device)[:, None]
+        module = numbers.expand(M, frame.tokens).flatten().expand(frame.batch, -1)
+        if self.set.away_BT is not None:
+            chose_BTM = (self.set.module_BR.unflatten(1, (-1, self.set.K))[..., None, :] == numbers).any(-1)
+            gives_BMT = (chose_BTM | self.set.away_BT[..., None]).transpose(1, 2)
+            module = torch.where(gives_BMT.flatten(1), module, -1)
         return Keys(k, v, module, frame.positions().expand(M, -1).flatten())

@@ -9,6 +9,7 @@ outside autocast, without TF32. B sequences, T tokens, M candidates, K choices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -70,6 +71,10 @@ class Given(NamedTuple):
     """The present margin of the router's start, where it is scheduled."""
     here: Tensor | None = None
     """[B, T] bool: the tokens that have not left; None: all are here. The others choose nothing."""
+    given_out: Tensor | None = None
+    """[B, T] of a halting step: what those before it gave out."""
+    logits: Callable[[Tensor], Tensor] | None = None
+    """Of a score that asks a head: [B, T, D] to [B, T, V]."""
 
 
 class Routing(NamedTuple):
@@ -121,6 +126,8 @@ class Router:
     tau: float
     scale: float
     sees: str
+    when: str = "both"
+    """When a halting step lets tokens leave."""
     reads: tuple[Word, ...] = ()
     """The views that are read, side by side."""
     start: Word | None = None
@@ -152,6 +159,7 @@ def router_of(entry: RouterSet) -> Router:
         tau=fields.tau,
         scale=fields.scale,
         sees=fields.sees.name,
+        when=fields.when,
         reads=tuple(_word("read", view) for view in views(entry.fields)),
         start=None if (start := start_of(entry.fields)) is None else _word("start", start),
     )
@@ -170,10 +178,20 @@ def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
     scores, gates, ids, valid, foreseen, taken = (_pooled(parts) for parts in zip(*loads, strict=True))
     terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
     with torch.autocast(loads[0].gates.device.type, enabled=False):
-        losses: list[Tensor] = [kind.loss(params, scores, gates, ids, valid) for kind, params in terms]
+        losses: list[Tensor] = [
+            kind.loss(params, *(_by_step(loads) if kind.over_steps else (scores, gates, ids, valid)))  # type: ignore[misc]
+            for kind, params in terms
+        ]
         if foreseen is not None:
             losses.append(router.decode[0].loss(router.decode[1], foreseen, taken))
     return sum(losses[1:], losses[0]) if losses else None
+
+
+def _by_step(loads: list[Load]) -> tuple[Tensor, ...]:
+    """Scores, gates, ids and valid with the routing steps as a first axis."""
+    return tuple(
+        torch.stack(parts) for parts in zip(*((x.scores, x.gates, x.ids, x.valid) for x in loads), strict=True)
+    )
 
 
 def _pooled(parts: tuple[Tensor | None, ...]) -> Any:
@@ -196,6 +214,8 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given)
     if given.here is not None:
         wanted_BTK = torch.where(given.here[..., None], wanted_BTK, -1)
+    if router.when == ("eval" if frame.training else "train"):
+        wanted_BTK = torch.full_like(wanted_BTK, -1)
     ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given)
     valid_BTK = ids_BTK >= 0
     slots_BTK = ids_BTK.clamp(min=0)
@@ -273,6 +293,9 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given)
     if router.gate[0].closes:
         selection = torch.where(gates_BTM > 0, selection, -torch.inf)
     choose: tuple[ChooseKind, Any] = router.choose
+    if given.given_out is not None and choose[0].leaves is not None:
+        leaves_BT = choose[0].leaves(choose[1], selection[..., 0], given.given_out.detach())
+        return torch.where(leaves_BT, 0, -1)[..., None]
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
 
 
@@ -358,6 +381,11 @@ class _Ops:
         if self.given.last is None:
             raise ValueError("nothing is carried here")
         return torch.where(self.given.last < 0, self.candidates, self.given.last)
+
+    def logits(self, x: Tensor) -> Tensor:
+        if self.given.logits is None:
+            raise ValueError("no head is given here")
+        return self.given.logits(x)
 
     def token_ids(self) -> Tensor:
         return self.frame.token_ids()

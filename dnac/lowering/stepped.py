@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dnac.lowering import carried, survey
-from dnac.lowering.base import Call, Output, StepRecord, StepStats
+from dnac.lowering.base import Call, Output, StepRecord, StepStats, TapLoss
 from dnac.lowering.frame import frame_of
 from dnac.lowering.routing import Load
 from dnac.lowering.turns import Results, Turn, TurnNames
@@ -47,6 +47,7 @@ class Made(NamedTuple):
     """Losses of routers that nobody else uses."""
     loads: tuple[tuple[Load, ...], ...]
     """Loads of routers whose loss is over several pieces or turns."""
+    taps: tuple[TapLoss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class Piece:
             tuple(results.record),
             tuple(losses),
             tuple(tuple(results.loads[name]) for name in self.pooled),
+            tuple(results.taps),
         )
 
     def _turn(self, names: TurnNames) -> PieceTurn:
@@ -198,6 +200,7 @@ class Stepped:
         values: dict[str, Any] = {name: carried.initial(call, graph.tokens, graph.is_text) for name in names}
         stats: list[StepStats] = []
         records: list[StepRecord] = []
+        taps: list[TapLoss] = []
         losses: dict[str, Any] = {}
         device = call.inputs.device
         for piece, function in zip(self.pieces, functions, strict=True):
@@ -207,11 +210,12 @@ class Stepped:
                 made: Made = function(own, turn.words(device), _plain(taken), turn.call(call), training, record)
                 stats.extend(made.stats)
                 records.extend(made.record)
+                taps.extend(made.taps)
                 _collect(losses, piece, turn, made)
                 taken = made.values  # of a region: what its next turn takes
             values |= zip(piece.outs, taken, strict=True)
         logits = values[self.interpreter.result]
-        return Output(logits, self._loss(losses, call, logits), tuple(stats), tuple(records))
+        return Output(logits, self._loss(losses, call, logits), tuple(stats), tuple(records), taps=tuple(taps))
 
     def _loss(self, losses: Mapping[str, Any], call: Call, like: Tensor) -> Tensor:
         """The sum, in the order in which routers came first, as the whole program has it."""

@@ -21,12 +21,12 @@ def routing_steps(instructions: Iterable[do.AnyInstruction]) -> Iterator[int]:
 def names(i: do.AnyInstruction) -> Iterator[str]:
     """Sites, modules and shared sets that an instruction names."""
     match i:
-        case do.Embed() | do.Norm() | do.Head():
+        case do.Embed() | do.Norm() | do.Head() | do.Tap():
             yield i.weights
         case do.Dense():
             yield from (i.site, str(i.module))
         case do.Route():
-            yield i.site
+            yield from (i.site, *((i.head[0],) if i.head else ()))
         case do.Run():
             yield from (i.site, *map(str, i.modules))
         case _:
@@ -45,7 +45,9 @@ def sets_read(instructions: Iterable[do.AnyInstruction], renames: Mapping[str, s
             case do.Dense():
                 found = [i.module.set]
             case do.Route():
-                found = [i.router]
+                found = [i.router, *(name for name in i.head or () if name)]
+            case do.Tap():
+                found = [i.weights, *([i.table] if i.table else [])]
             case do.Run():
                 found = [m.set for m in i.modules]
             case do.Repeat():

@@ -14,7 +14,7 @@ from torch import Tensor
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
 from dnac.lowering import draws, survey
-from dnac.lowering.base import Call, StepRecord, StepStats
+from dnac.lowering.base import Call, StepRecord, StepStats, TapLoss
 from dnac.lowering.frame import Frame
 from dnac.lowering.routing import Load
 from dnac.lowering.weights import biases, declared, key_of
@@ -28,6 +28,7 @@ class Results:
     stats: list[StepStats] = field(default_factory=list)
     record: list[StepRecord] = field(default_factory=list)
     loads: dict[str, list[Load]] = field(default_factory=dict)
+    taps: list[TapLoss] = field(default_factory=list)
     spent: dict[str, list[Any]] = field(default_factory=dict)
     """Of each budget, what its routing steps cost so far (`budgets.Spent`)."""
 

@@ -13,7 +13,7 @@ from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Member, RouterSet
-from dnac.kinds.base import ChooseKind, ModuleKind, Params, params_of
+from dnac.kinds.base import ChooseKind, ModuleKind, Params, ScoreKind, params_of
 from dnac.kinds.budgets import moved_routers
 from dnac.kinds.limits import LimitKind, Room
 from dnac.kinds.router import views
@@ -97,6 +97,13 @@ def mixes_tokens(graph: Graph, member: Member) -> bool:
     """Whether a module lets tokens see one another."""
     kinds: list[ModuleKind] = [catalogue.get("module", part.kind.name) for part in traits.parts(graph, member)]
     return any(kind.mixes_tokens for kind in kinds)
+
+
+def asked_head(router: RouterSet) -> str | None:
+    """The head whose logits the router's score asks for."""
+    form = field(router, "score")
+    kind: ScoreKind = catalogue.get("score", form.name)
+    return kind.head(params_of(kind, form))
 
 
 def reads_norm(router: RouterSet) -> bool:

@@ -114,12 +114,19 @@ class _Builder:
         # members read the pool's own norm; the router does where it says so
         read = view if facts.reads_norm(self.graph.router[node.router]) else self._value(node.x)
         at, names = node.origin, (node.router, node.site, node.step, node.candidates)
-        self.made.append(
-            do.Route(out, read, *names, k, carries=node.carries, away=node.away, tally=node.tally, origin=at)
-        )
+        beside = {"carries": node.carries, "away": node.away, "tally": node.tally, "head": self._asked(node)}
+        self.made.append(do.Route(out, read, *names, k, **beside, origin=at))
         work = [i for i, module in enumerate(node.always) if not traits.is_identity(self.graph, module)]
         shared = tuple(self._always(node, i) for i in work)
         return (*shared, self._dispatch(node, view, out)) if node.runs else shared
+
+    def _asked(self, node: Route) -> tuple[str, str | None] | None:
+        """The head that the router's score asks."""
+        name = facts.asked_head(self.graph.router[node.router])
+        if name is None:
+            return None
+        end = next(n for n in self.graph.nodes if isinstance(n, Head))
+        return name, end.table
 
     def _always(self, node: Route, i: int) -> str:
         out = f"{node.id}.always{i}"

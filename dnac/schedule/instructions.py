@@ -69,6 +69,8 @@ class Route(Instruction):
     carries: tuple[str, ...] = field(default=(), kw_only=True)
     away: str = field(default="", kw_only=True)
     tally: str = field(default="", kw_only=True)
+    head: tuple[str, str | None] | None = field(default=None, kw_only=True)
+    """Of a score that asks a head: its weights, and the embed whose table it shares."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def _choices(graph: Graph, route: Route, *, alike: bool) -> int:
     if facts.taken_shares(router, graph.tokens) is not None:
         return 2**k  # each module takes the token or does not
     if facts.may_pass(router):
-        works = sum(not traits.is_identity(graph, m) for m in route.candidates)
+        works = sum(not traits.is_identity(graph, m) or bool(traits.exits(graph, m)) for m in route.candidates)
         return 2 ** (works if alike else router.size)
     if not alike or facts.sets(router) != comb(router.size, k):
         return facts.sets(router)

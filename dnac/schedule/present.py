@@ -1,7 +1,8 @@
 """How likely a token is still here at each step of a net that tokens can leave.
 
 Three cases, as costs have them: a token that leaves where it first can, the expected one, and one that
-stays. Where modules choose their tokens, the part of the tokens that leaves is the same in each case.
+stays. Of the halting steps of a loop each is expected to be a token's last one alike. Where modules
+choose their tokens, the part of the tokens that leaves is the same in each case.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Graph, Presence, Route
+from dnac.ir.graph import Apply, Graph, Presence, Route, Tally
 from dnac.passes import facts
 from dnac.schedule.chance import chances
 
@@ -31,9 +32,10 @@ def present(graph: Graph) -> Mapping[str, Here]:
     found: dict[str, Here] = {}
     gone: dict[int, Here] = {}
     routes: dict[str, Route] = {}
+    turns = _halting_steps_left(graph)
     for node in traits.unrolled(graph.nodes):
         if isinstance(node, Presence):
-            gone = _after(graph, node, gone if node.away else {}, routes)
+            gone = _after(graph, node, gone if node.away else {}, routes, turns)
         elif isinstance(node, (Apply, Route)) and node.away:
             found[node.site] = _here(gone)
         if isinstance(node, Route):
@@ -45,12 +47,28 @@ def _here(gone: Mapping[int, Here]) -> Here:
     return Here(*(max(0.0, 1.0 - sum(parts)) for parts in zip(*gone.values(), strict=True))) if gone else ALL
 
 
-def _after(graph: Graph, node: Presence, gone: dict[int, Here], routes: Mapping[str, Route]) -> dict[int, Here]:
+def _halting_steps_left(graph: Graph) -> dict[int, int]:
+    """By routing step: of a halting step, how many there are in its loop from it on."""
+    found, waiting = dict[int, int](), list[int]()
+    for node in traits.unrolled(graph.nodes):
+        if isinstance(node, Tally) and not node.route:
+            waiting = []  # another loop begins
+        elif isinstance(node, Route) and node.tally:
+            waiting.append(node.step)
+            found |= {step: len(waiting) - place for place, step in enumerate(waiting)}
+    return found
+
+
+def _after(
+    graph: Graph, node: Presence, gone: dict[int, Here], routes: Mapping[str, Route], turns: Mapping[int, int]
+) -> dict[int, Here]:
     """Chances to have left, by what was left."""
     gone = {code: part for code, part in gone.items() if not node.back or code < node.back}
     here = _here(gone)
     for slot, code in node.leaves:
-        chance = _leaving(graph, routes[node.route], slot)
+        route = routes[node.route]
+        # a halting step: any of those of its loop may be a token's last one, each alike
+        chance = Here(1.0, 1.0 / turns[route.step], 0.0) if route.step in turns else _leaving(graph, route, slot)
         now = Here(*(a * b for a, b in zip(here, chance, strict=True)))
         gone[code] = Here(*(a + b for a, b in zip(gone.get(code, Here(0, 0, 0)), now, strict=True)))
     return gone

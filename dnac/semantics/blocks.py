@@ -11,6 +11,7 @@ from dnac.semantics.bind import Owner
 from dnac.semantics.budgets import declare_budget
 from dnac.semantics.draft import Draft, origin
 from dnac.semantics.ends import declare_embed, declare_head, declare_input, entry_of
+from dnac.semantics.halts import halt, settle, tap
 from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
 from dnac.semantics.naming import Place, last_word, step_names
 from dnac.semantics.numbers import Quantity
@@ -131,8 +132,10 @@ def _step(step: ast.Step, place: Place, draft: Draft) -> None:
             _parallel(step, step.action, place, draft)
         case ast.Route():
             route(step, step.action, place, draft)
-        case ast.Halt() | ast.Tap():
-            raise _unsupported(type(step.action).__name__.lower(), step)
+        case ast.Halt():
+            halt(step, step.action, place, draft)
+        case ast.Tap():
+            tap(step, step.action, place, draft)
 
 
 def _apply(step: ast.Step, action: ast.Apply, place: Place, draft: Draft) -> None:
@@ -182,7 +185,8 @@ def _expand(recipe: Recipe, wanted: Wanted, place: Place, draft: Draft) -> None:
 
 def _repeat(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> None:
     turns = _turns(step, action, place, draft)
-    outer, begin = draft.turns, len(draft.nodes)
+    outer, begin, halting = draft.turns, len(draft.nodes), draft.halting
+    draft.halting = None
     draft.turns, draft.depth = outer * turns, draft.depth + 1
     for number in range(turns):
         scope = Scope(place.scope)
@@ -193,7 +197,9 @@ def _repeat(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> N
         if draft.stopped or draft.bag.errors > before:
             break
     draft.turns, draft.depth = outer, draft.depth - 1
-    draft.loops.append(Loop(begin, len(draft.nodes), draft.depth))
+    draft.loops.append(Loop(begin, len(draft.nodes), draft.depth, draft.halting.begin if draft.halting else ""))
+    settle(step, draft)
+    draft.halting = halting
 
 
 def _turns(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> int:

@@ -31,6 +31,8 @@ class Candidate:
     norm: str | None
     """Weights of the norm that its pool owns."""
     span: Span
+    is_halt: bool = False
+    """Whether it is the way out of a halting step."""
 
 
 def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Draft) -> tuple[Candidate, ...]:

@@ -24,6 +24,8 @@ class Choice:
     bound: Bound
     text: RouterText
     over: Span
+    is_halt: bool = False
+    """Whether it is a halting step, whose one candidate is the way out."""
 
     @property
     def params(self) -> RouterParams:

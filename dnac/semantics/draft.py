@@ -68,6 +68,19 @@ class Wish:
     scope: Scope
 
 
+@dataclass(frozen=True, slots=True)
+class Halting:
+    """The halting steps of one loop as it is written out."""
+
+    begin: str
+    """The tally at the loop's begin."""
+    now: str
+    """The tally behind the last of them."""
+    is_mean: bool
+    """Whether they weigh the stream."""
+    span: Span
+
+
 @dataclass(eq=False)
 class Draft:
     """Everything one net consists of, as far as it is elaborated."""
@@ -119,6 +132,10 @@ class Draft:
     """Repeats as they were written out, inner ones first."""
     depth: int = 0
     """Repeats around the present place."""
+    halting: Halting | None = None
+    """The halting steps of the innermost loop so far."""
+    is_copied: bool | None = None
+    """Whether tokens that leave go on giving keys; None: nobody leaves yet."""
     is_branch: bool = False
     """Whether the present place is a branch of a `parallel`."""
     turns: int = 1

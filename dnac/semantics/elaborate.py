@@ -150,7 +150,7 @@ def _graph(draft: Draft) -> Graph:
         shared=(*draft.shared, head),
         modules=tuple(draft.modules.values()),
         routers=tuple(draft.routers.values()),
-        nodes=(*with_presence(draft.nodes, draft.loops), node),
+        nodes=(*with_presence(draft.nodes, draft.loops, bool(draft.is_copied)), node),
         asserts=(*(str(a) for a in draft.asserts), *claims),
         pretrained=tuple(draft.pretrained),
     )

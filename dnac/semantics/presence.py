@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dnac.ir.graph import Apply, Node, Presence, Route
+from dnac.ir.graph import Apply, Node, Presence, Route, Tally
 
 NET = 1
 """The code of tokens that left the net."""
@@ -22,6 +22,8 @@ class Loop:
     begin: int
     end: int
     outside: int
+    tally: str = ""
+    """What its halting steps add to; empty without any."""
 
     @property
     def code(self) -> int:
@@ -29,11 +31,15 @@ class Loop:
         return self.outside + NET + 1
 
 
-def with_presence(nodes: Sequence[Node], loops: Sequence[Loop]) -> tuple[Node, ...]:
-    """The nodes, each with the presence that it reads; the same nodes where no token leaves."""
+def with_presence(nodes: Sequence[Node], loops: Sequence[Loop], copied: bool = False) -> tuple[Node, ...]:
+    """The nodes, each with the presence that it reads; the same nodes where no token leaves. `copied`: whether
+    tokens that left go on giving keys to modules without a router.
+    """
     if not any(isinstance(node, Presence) for node in nodes):
         return tuple(nodes)
-    return tuple(_threaded(nodes, [loop for loop in loops if _codes(nodes[loop.begin : loop.end])]))
+    left = [loop for loop in loops if _codes(nodes[loop.begin : loop.end])]
+    told = (replace(n, copied=copied) if isinstance(n, Apply) and n.away else n for n in _threaded(nodes, left))
+    return tuple(told)
 
 
 def _codes(nodes: Sequence[Node]) -> set[int]:
@@ -52,6 +58,8 @@ def _threaded(nodes: Sequence[Node], loops: Sequence[Loop]) -> Iterator[Node]:
             if gone or loop.outside:
                 away, count = f"p{count}", count + 1
                 yield Presence(away, before, back=loop.code)
+        for loop in (loop for loop in loops if loop.tally and loop.begin == place):
+            yield Tally(loop.tally)
         if place in begins and not away:
             away, count = f"p{count}", count + 1
             yield Presence(away)

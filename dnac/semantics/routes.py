@@ -6,13 +6,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dnac.ir.form import Form
 from dnac.ir.graph import Norm, Presence, Route, RouterSet
 from dnac.kinds.router import router_weights, views
+from dnac.semantics import errors_halting
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.bind import Bound
 from dnac.semantics.candidates import Candidate, candidates
 from dnac.semantics.choice import Choice, resolved
 from dnac.semantics.draft import Draft, RouteUse, origin
+from dnac.semantics.halting import with_gate
 from dnac.semantics.naming import Place
 from dnac.semantics.presence import NET
 from dnac.semantics.references import settings_heads
@@ -34,6 +37,16 @@ def route(step: ast.Step, action: ast.Route, place: Place, draft: Draft) -> None
     """
     site = place.step(step)
     found = candidates(action.over, site, place, draft)
+    step_over(step, action, found, place, draft)
+
+
+def step_over(step: ast.Step, action: ast.Route, found: Candidates, place: Place, draft: Draft) -> Choice:
+    """Append one routing step over these candidates; a halting step is one whose router stands by itself.
+
+    Raises:
+        Wrong: it cannot be made.
+    """
+    site = place.step(step)
     routed = _again(action, found, site, place, draft) or _routed(action, found, site, place, draft)
     choice, bound, always = routed.choice, routed.bound, routed.always
     scored = choice.scored
@@ -42,6 +55,7 @@ def route(step: ast.Step, action: ast.Route, place: Place, draft: Draft) -> None
     _declare(choice, bound, always, draft)
     _append(site, choice.text.name, view, (scored, always), step, draft)
     _note(place.steps[id(step)], site, choice, bound, always, draft)
+    return replace(choice, bound=bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +92,16 @@ def _shape(of: Candidates) -> list[tuple[str, bool]]:
 def _routed(action: ast.Route, found: Candidates, site: str, place: Place, draft: Draft) -> Routed:
     text = router_text(action.by, site, place.scope, draft)
     bound = bind_router(text, tuple(dict.fromkeys(c.name for c in found)), place.scope, draft)
+    is_halt = found[0].is_halt
+    if is_halt:
+        bound = with_gate(bound)
     always = tuple(c for c in found if c.name in bound.params.always)
     scored = tuple(c for c in found if c.name not in bound.params.always)
     if not scored:
         raise Wrong(errors.nothing_to_score(bound.at("always", text.span)))
     if any(draft.modules[c.member.set].exits for c in always):
         raise Wrong(errors.exit_always(bound.at("always", text.span)))
-    choice = Choice(scored, resolved(bound, scored), text, action.over.span)
+    choice = Choice(scored, resolved(bound, scored), text, action.over.span, is_halt)
     bound = complete_router(choice, draft)
     heads = settings_heads(action.by) if isinstance(action.by, ast.Settings) else ()
     routed = Routed(tuple(place.scope.find(name) for name in heads), choice, bound, always)
@@ -150,6 +167,10 @@ def _append(
     draft.routing_steps += 1
     leaves = tuple(_leaves(scored, draft))
     if leaves:
+        is_copied = draft.routers[router].fields["sees"] == Form("copied")
+        if draft.is_copied is not None and draft.is_copied != is_copied:
+            raise Wrong(errors_halting.two_sights(_place_of(step)))
+        draft.is_copied = is_copied
         draft.add_node(Presence(f"{node.id}.left", route=node.id, leaves=leaves, origin=node.origin), step.span)
 
 

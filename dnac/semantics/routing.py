@@ -13,6 +13,7 @@ from dnac.semantics import errors_values, words
 from dnac.semantics.bind import Bound
 from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft
+from dnac.semantics.halting import halting_faults
 from dnac.semantics.idle import idle_faults
 from dnac.semantics.starts import start_faults
 from dnac.semantics.wrong import Wrong
@@ -25,7 +26,8 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     Raises:
         Wrong: the router does not fit its candidates; all faults found are in it.
     """
-    faults = list(_choice_faults(choice)) or [*_must_say(choice), *_score_faults(choice), *_gradient(choice)]
+    faults = list(_choice_faults(choice)) or list(halting_faults(choice))
+    faults = faults or [*_must_say(choice), *_score_faults(choice), *_gradient(choice)]
     faults += _balance_faults(choice)
     faults += [*_limit_faults(choice), *_decode_faults(choice), *_gate_faults(choice), *start_faults(choice)]
     if not faults:
@@ -42,7 +44,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
 
 def _choice_faults(choice: Choice) -> Iterator[Diagnostic]:
     span = choice.bound.at("choose", choice.text.span)
-    if choice.size == 1 and choice.takes_all:
+    if choice.size == 1 and choice.takes_all and not choice.is_halt:
         yield errors.one_candidate(choice.over)
     params = params_of(choice.choose, choice.params.choose)
     for fault in (*choice.choose.fits(params, choice.facts), *choice.choose.check(params, choice.size)):
@@ -50,7 +52,7 @@ def _choice_faults(choice: Choice) -> Iterator[Diagnostic]:
 
 
 def _must_say(choice: Choice) -> Iterator[Diagnostic]:
-    if choice.takes_all:
+    if choice.takes_all or choice.is_halt:
         return
     if choice.params.weight is None:
         yield errors.weight_missing(choice.what, choice.text.span, words.names("weight"))

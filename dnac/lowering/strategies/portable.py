@@ -58,7 +58,7 @@ class Portable(Interpreter):
         """As for all tokens; where some have left, the others alone, as rows of a bank of one module."""
         plans, keys = self.plans[i.module.set], self._keys((i.module,))
         # keys of tokens that left: an attention that reads what the parts before it made is run for all
-        if not i.away or i.gate is not None or i.copied and _needs_all(plans):
+        if not i.away or i.gate is not None or (i.copied and _needs_all(plans)):
             return super()._dense(i)
 
         def act(values: Values, turn: Turn) -> None:
@@ -165,7 +165,16 @@ class Portable(Interpreter):
 
         return act
 
-    def _row_set(self, i: do.Run, turn: Turn, ids_BTK: Tensor, rows: BankRows, x_BTD: Tensor, sees: str, away_BT: Tensor | None = None) -> RowSet:
+    def _row_set(  # noqa: PLR0913 - what a bank's rows are
+        self,
+        i: do.Run,
+        turn: Turn,
+        ids_BTK: Tensor,
+        rows: BankRows,
+        x_BTD: Tensor,
+        sees: str,
+        away_BT: Tensor | None = None,
+    ) -> RowSet:
         numbers = tuple(turn.names.numbers[str(member)] for member in i.modules)
         by_slot = [-1] * (max(i.make.slots) + 1)
         for slot, number in zip(i.make.slots, numbers, strict=True):

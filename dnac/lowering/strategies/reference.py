@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dnac.ir.graph import Graph
+from dnac.kinds.present import AWAY
 from dnac.lowering.attention import in_reach, written_out
 from dnac.lowering.base import Lowering, Options, Program
 from dnac.lowering.frame import Frame
@@ -80,6 +81,8 @@ class Reference(Interpreter):
                     return {name: stack.of(turn.weights)[0] for name, stack in keys[member][plan.name].items()}
 
                 chosen = (routing.ids == slot).any(-1)
+                away = routing.load.ids[..., 0] == AWAY if self._sees(i) == "copied" else None
+                chosen = chosen if away is None else chosen | away
                 mixes = self._mixes(i, turn, str(member), chosen, only)
                 here = None if self._sees(i) == "everyone" else chosen
                 ops = lambda plan, member=str(member), mixes=mixes, here=here: self._dense_ops(
@@ -87,7 +90,8 @@ class Reference(Interpreter):
                 )
                 inner, _ = slot_scales(routing, slot)
                 scaled = inner if routing.inner is not None else None
-                made[slot] = increment(plans, weights, values[i.rows], ops, scaled)
+                here = None if away is None else ~away
+                made[slot] = increment(plans, weights, values[i.rows], ops, scaled, None, here)
             return made
 
         def act(values: Values, turn: Turn) -> None:

@@ -1,0 +1,72 @@
+"""DNA553 to DNA559: steps at which tokens leave a loop, and losses inside the net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dnac.semantics.errors_names import listed
+from dnac.text.diagnostic import Diagnostic, Label
+from dnac.text.source import Span
+
+
+def of_a_halt(what: str, span: Span) -> Diagnostic:
+    """A word of halting steps at a routing step."""
+    return Diagnostic(
+        "DNA553", f"`{what}` is for `halt by`, not for `route`", span, "no step of a loop halts here",
+        help="write `halt by { ... }` in a `repeat`, or use another word",
+    )  # fmt: skip
+
+
+def not_of_a_halt(what: str, help_: str, span: Span) -> Diagnostic:
+    """A word of routing steps at a halting step."""
+    return Diagnostic(
+        "DNA553", f"`{what}` has no meaning at a halting step", span, "a halting step runs no module", help=help_
+    )
+
+
+def always_leaves(what: str, span: Span) -> Diagnostic:
+    """A halting step that lets everybody leave at once."""
+    return Diagnostic(
+        "DNA554", f"with `{what}` every token leaves at the first halting step", span, "one candidate: always chosen",
+        help="use `choose = threshold(0.9)` or `accumulate(0.99)`, and `gate = sigmoid`",
+    )  # fmt: skip
+
+
+def nothing_teaches(span: Span) -> Diagnostic:
+    """A halting router with weights to learn and nothing that reaches them."""
+    return Diagnostic(
+        "DNA555", "nothing teaches this router when to leave", span, "its weights get no gradient",
+        help="write `weight = halting`, a loss such as `ponder(1e-2)`, `frozen = true`, or `score = confidence(lm)`",
+    )  # fmt: skip
+
+
+def two_means(span: Span, first: Span) -> Diagnostic:
+    """Halting steps of one loop of which some weigh the stream and some do not."""
+    return Diagnostic(
+        "DNA556", "halting steps of one loop must agree on `weight`", span, "weighs otherwise",
+        help="write `weight = halting` at all of them or at none", labels=(Label(first, "than this one"),),
+    )  # fmt: skip
+
+
+def two_sights(span: Span) -> Diagnostic:
+    """Ways out of one net of which some leave keys behind and some do not."""
+    return Diagnostic(
+        "DNA557", "all ways out of a net must agree on `sees = copied`", span, "others leave no keys behind",
+        help="write `sees = copied` at all steps where tokens leave, or at none",
+    )  # fmt: skip
+
+
+def not_a_tap(found: str, heads: Sequence[str], span: Span) -> Diagnostic:
+    """A tap on something that is no head."""
+    return Diagnostic(
+        "DNA558", f"{found} is no head to tap with", span, "not a head",
+        help=f"tap with {listed(heads)}" if heads else "declare it before: `head lm = unembed()`",
+    )  # fmt: skip
+
+
+def tap_without_halt(span: Span) -> Diagnostic:
+    """A tap weighed by a halting step that is not there."""
+    return Diagnostic(
+        "DNA559", "no halting step stands before this tap in its loop", span, "`loss = halting` has no chances to take",
+        help="put `halt by ...` before it, or write a number",
+    )  # fmt: skip

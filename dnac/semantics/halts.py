@@ -1,0 +1,105 @@
+"""`halt by ROUTER`: a step of a loop at which tokens leave it; `tap HEAD(loss = ...)`: a loss inside the net."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dnac.ir.form import form
+from dnac.ir.graph import EXIT, Member, Part, Presence, Route, Settle, Tally, Tap
+from dnac.kinds.params import Params
+from dnac.semantics import errors_halting as errors
+from dnac.semantics import errors_routing
+from dnac.semantics.bind import Owner, bind, given
+from dnac.semantics.candidates import Candidate
+from dnac.semantics.draft import Draft, Halting, origin
+from dnac.semantics.naming import Place
+from dnac.semantics.routes import step_over
+from dnac.semantics.scope import SharedEntry, sort_of
+from dnac.semantics.wrong import Wrong
+from dnac.syntax import ast
+from dnac.text.source import Span
+
+
+def halt(step: ast.Step, action: ast.Halt, place: Place, draft: Draft) -> None:
+    """Append a halting step: a routing step over the one way out of the loop, and what it gives out.
+
+    Raises:
+        Wrong: it cannot be made.
+    """
+    site, span = place.step(step), _head(step)
+    if not draft.depth:
+        raise Wrong(errors_routing.no_loop_to_leave(span))
+    x = draft.x
+    draft.add_module(f"{site}.{EXIT}", None, (Part(EXIT, form(EXIT, of="loop")),), span)
+    way_out = Candidate(EXIT, Member(f"{site}.{EXIT}"), True, None, span, is_halt=True)
+    over = ast.Ref(ast.Name(EXIT, span=span), span=span)
+    choice = step_over(step, ast.Route(over, action.by, span=step.span), (way_out,), place, draft)
+    is_mean = choice.params.weight is not None and choice.params.weight.name == "halting"
+    before = draft.halting
+    if before is None:
+        name = draft.fresh("t")
+        before = Halting(name, name, is_mean, span)
+    elif before.is_mean != is_mean:
+        raise Wrong(errors.two_means(span, before.span))
+    _read_tally(before.now, draft)
+    tally = Tally(draft.fresh("t"), before.now, draft.x, x if is_mean else "", origin(span))
+    draft.add_node(tally, step.span)
+    draft.halting = replace(before, now=tally.id)
+
+
+def _read_tally(name: str, draft: Draft) -> None:
+    """The halting step that was just made reads what those before it gave out."""
+    place = next(i for i in range(len(draft.nodes) - 1, -1, -1) if isinstance(draft.nodes[i], Route))
+    route = draft.nodes[place]
+    assert isinstance(route, Route) and all(isinstance(n, Presence) for n in draft.nodes[place + 1 :])
+    draft.nodes[place] = replace(route, tally=name)
+
+
+def settle(step: ast.Step, draft: Draft) -> None:
+    """Behind a loop whose halting steps weigh the stream: their mean goes on."""
+    if draft.halting is not None and draft.halting.is_mean:
+        node = Settle(draft.fresh(), draft.x, draft.halting.now, origin(_head(step)))
+        draft.add_node(node, step.span)
+        draft.x = node.id
+
+
+class TapParams(Params):
+    """Arguments of `tap`."""
+
+    loss: Annotated[float, Field(gt=0)] | Literal["halting"]
+    """What its loss counts beside the task's own; `halting`: for each token the chance that it leaves here."""
+
+
+def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
+    """Append a head on the stream as it is here, whose loss is added while training.
+
+    Raises:
+        Wrong: it cannot be made.
+    """
+    name, ref = action.target.head.text, action.target
+    entry = place.scope.find(name)
+    heads = [head.name for head, _, _ in draft.heads]
+    if not isinstance(entry, SharedEntry) or entry.role != "head" or ref.tail or name not in heads:
+        found = f"`{ref.span.text}`" if entry is None else sort_of(entry)
+        raise Wrong(errors.not_a_tap(found, heads, ref.span))
+    owner = Owner("tap", ref.span, place.scope, draft.width)
+    bound = bind(owner, TapParams, given(owner, ("loss",), action.args, draft.bag), draft.bag)
+    if bound is None:
+        raise Wrong()
+    weight, tally = bound.params.loss, ""
+    if weight == "halting":
+        if draft.halting is None:
+            raise Wrong(errors.tap_without_halt(bound.at("loss", ref.span)))
+        weight, tally = 1.0, draft.halting.now
+    head, table, _ = draft.heads[0]
+    node = Tap(draft.fresh("tap"), draft.x, head.name, table, float(weight), tally, origin(_head(step)))
+    draft.add_node(node, step.span)
+
+
+def _head(step: ast.Step) -> Span:
+    """The first word of a step."""
+    end = step.span.start + len(type(step.action).__name__)
+    return step.label.span if step.label else Span(step.span.source, step.span.start, end)
