@@ -9,6 +9,7 @@ from html import escape
 from dnac.report.base import Material, View
 from dnac.report.charts import Axis, Line, lines
 from dnac.report.words import percent
+from dnac.train.path_laws import laws
 
 
 def _render(material: Material) -> str | None:
@@ -27,9 +28,21 @@ def _render(material: Material) -> str | None:
     )
     text = f"{total:,} tokens took {len(counts):,} different paths" + (f"; {covered}" if covered else "") + ". "
     text += "A path is the set of modules chosen at every routing step. An untrained net has a slope near -1 as well: "
-    text += "the slope alone does not show that anything was learned."
+    text += f"the slope alone does not show that anything was learned. {said(counts)}"
     chart = lines(series, Axis("rank of the path", log=True), Axis("part of the tokens", log=True))
     return f"<p>{escape(text)}</p>{chart}"
+
+
+def said(counts: Sequence[int]) -> str:
+    """Which law the counts follow, by maximum likelihood."""
+    found = laws(counts)
+    if found is None:
+        return "There are too few different paths to fit a law."
+    law = (
+        f"By maximum likelihood, paths of {found.xmin} tokens or more follow a power law of exponent {found.alpha:.2f} "
+    )
+    law += f"± {found.alpha_error:.2f} (slope {-1 / (found.alpha - 1):.2f} here); against a lognormal: {found.verdict} "
+    return f"{law}(Vuong's z = {found.vuong:+.2f}, p = {found.p:.2g})."
 
 
 def fit(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:

@@ -70,3 +70,17 @@ def test_words_are_short():
     assert paths(24) == "24"
     assert choice(form("top", k=2), 74) == "top 2 of 74"
     assert balance(form("aux", weight=0.01)) == "aux 0.01"
+
+
+def test_the_law_of_paths_is_told_by_likelihood_or_not_at_all():
+    from dnac.report.views.paths import said
+
+    assert "too few" in said([5, 4, 3])
+    draw = np.random.default_rng(0)
+    text = said(np.ceil(draw.pareto(1.2, 3000) + 1).astype(int).tolist())
+    assert (
+        "power law of exponent 2.1" in text
+        or "power law of exponent 2.2" in text
+        or "power law of exponent 2.3" in text
+    )
+    assert "Vuong's z" in text
