@@ -53,6 +53,9 @@ class PlainOps(ComposedOps):
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         return x
 
+    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+        return x
+
     def positions(self) -> Tensor:
         return self.at
 

@@ -165,7 +165,7 @@ def _params(graph: Graph, name: str) -> list[AttentionParams | MlpParams]:
         params = params_of(catalogue.get("module", part.kind.name), part.kind)
         if not isinstance(params, (AttentionParams, MlpParams)):
             raise NoBaseline(f"no loop is written for `{part.kind.name}`")
-        if params.bias or params.dropout or getattr(params, "window", None):
+        if params.bias or params.dropout or params.layer_dropout or getattr(params, "window", None):
             raise NoBaseline(f"`{part.kind.name}` has a bias, dropout or a window")
         found.append(params)
     return found

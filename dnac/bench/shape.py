@@ -117,7 +117,7 @@ def _part(part: Part, norm: Form | None) -> AttentionParams | MlpParams:
     params = params_of(kind, part.kind)
     if not isinstance(params, (AttentionParams, MlpParams)):
         raise NoBaseline(f"no twin is written for `{part.kind.name}`")
-    if params.bias or params.dropout or getattr(params, "window", None):
+    if params.bias or params.dropout or params.layer_dropout or getattr(params, "window", None):
         raise NoBaseline(f"`{part.kind.name}` has a bias, dropout or a window")
     if norm is not None and params.norm.name == "none":
         return params.model_copy(update={"norm": norm})

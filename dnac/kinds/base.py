@@ -22,6 +22,7 @@ from dnac.kinds.ops import Ops as Ops
 from dnac.kinds.ops import RouterOps as RouterOps
 from dnac.kinds.params import EmbedName as EmbedName
 from dnac.kinds.params import From as From
+from dnac.kinds.params import HeadName as HeadName
 from dnac.kinds.params import MemberName as MemberName
 from dnac.kinds.params import NoParams as NoParams
 from dnac.kinds.params import Params as Params

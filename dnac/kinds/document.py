@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from dnac import catalogue
 from dnac.ir.form import Form, Value
-from dnac.kinds.base import EmbedName, From, Kind, MemberName, Params, Scheduled, ShareUnit, SizeUnit
+from dnac.kinds.base import EmbedName, From, HeadName, Kind, MemberName, Params, Scheduled, ShareUnit, SizeUnit
 from dnac.kinds.params import INHERIT
 from dnac.kinds.router import RouterParams
 from dnac.kinds.train import TrainParams
@@ -202,6 +202,8 @@ def _plain(annotation: Any, marks: tuple[Any, ...]) -> str:
                 return "a member of the pool"
             case EmbedName():
                 return "the embed's name"
+            case HeadName():
+                return "a head's name"
             case _:
                 continue
     return {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", type(None): "`none`"}[

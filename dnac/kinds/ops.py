@@ -98,6 +98,12 @@ class Ops(Protocol):
         """Drop features while training; drawn per (seed, step, site, module, sample, position)."""
         ...
 
+    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+        """Nothing for a share `rate` of the sequences while training; drawn per (seed, step, site, module, sample),
+        so that all parts of a module agree.
+        """
+        ...
+
     def positions(self) -> Tensor:
         """Position in its sequence of each row: int64, shape of the rows without features."""
         ...

@@ -48,6 +48,11 @@ class EmbedName:
     """The name of the net's embed, whose table is shared, as text."""
 
 
+@dataclass(frozen=True)
+class HeadName:
+    """The name of a head that is declared before, as text."""
+
+
 Size = Annotated[int, SizeUnit()]
 Real = Annotated[float | Form, Scheduled()]
 

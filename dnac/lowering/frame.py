@@ -75,6 +75,10 @@ class Frame:
         kept = draws.keep(rate, self.seed, self.step, *wide, feature)
         return torch.where(kept, x / (1 - rate), 0)
 
+    def kept_layers(self, rate: float, *words: Tensor | int) -> Tensor:
+        """Whether each row runs, bool; `words` name site, module and sample."""
+        return draws.keep(rate, self.seed, self.step, *words)
+
     def earlier(self, modules: tuple[int, ...], part: str) -> list[Any]:
         """What any of these modules left in earlier routing steps, in order."""
         return [keys for made_by, of, keys in self.carried if of == part and any(m in made_by for m in modules)]

@@ -137,7 +137,7 @@ class Grouped(Portable):
                 ops = SortedOps(
                     turn.frame, turn.names.words[i.site], places, plan.name, own, found.stream, added,
                     found.places, self.dtype, attention, product,
-                    may_join=routing.inner is None and not getattr(plan.params, "dropout", 0),
+                    may_join=routing.inner is None and not _drops(plan),
                 )  # fmt: skip
                 d, is_whole = _increment(plan, self._weights(turn, plan, keys[plan.name]), ops)
                 made = [d] if is_whole else [*made, d]
@@ -202,6 +202,11 @@ class Grouped(Portable):
         if key not in made:
             made[key] = BankWeights({name: stack.of(turn.weights) for name, stack in stacks.items()}, self.dtype)  # type: ignore[attr-defined]
         return made[key]
+
+
+def _drops(plan: PartPlan) -> bool:
+    """Whether something stands behind the part's last product while training."""
+    return any(getattr(plan.params, name, 0) for name in ("dropout", "layer_dropout"))
 
 
 def _increment(plan: PartPlan, weights: BankWeights, ops: SortedOps) -> tuple[Tensor, bool]:

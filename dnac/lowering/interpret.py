@@ -250,7 +250,7 @@ class Interpreter(ABC):
             if i.tally:
                 given = given._replace(given_out=values[i.tally].total)
             if head is not None:
-                given = given._replace(logits=lambda x: head(x.detach(), turn).detach())
+                given = given._replace(logits=lambda x: _asked(head, x, values[i.x], turn))
             given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
@@ -421,6 +421,12 @@ def watching(
     """Who is told of the increments of some modules' parts; None where nobody asked."""
     watch = frame.watch
     return None if watch is None else lambda part, x, d: watch(site, modules, part, x, d, rows)
+
+
+def _asked(head: Callable[[Tensor, Turn], Tensor], x: Tensor, like: Tensor, turn: Turn) -> Tensor:
+    """A head's logits for a score, in the type of what the score reads."""
+    with torch.no_grad():
+        return head(x.to(like.dtype), turn).to(x.dtype)
 
 
 def slot_scales(routing: Routing, slot: int) -> tuple[Tensor | None, Tensor]:

@@ -38,7 +38,7 @@ def plans_by_set(modules: tuple[ModuleSet, ...], site: Site) -> dict[str, tuple[
     return {entry.name: part_plans(entry.parts, site) for entry in modules}
 
 
-def increment(
+def increment(  # noqa: PLR0913 - each is a thing of its own
     plans: tuple[PartPlan, ...],
     weights: PartWeights,
     x: Tensor,

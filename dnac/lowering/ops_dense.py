@@ -105,6 +105,13 @@ class DenseOps(ComposedOps):
         where = self.frame.samples[:, None], self.positions()
         return self.frame.dropout(x, rate, self.site, *who, *where)
 
+    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+        """Nothing for some of the sequences while training, drawn per (site, module, sample)."""
+        if not self.training or rate == 0:
+            return x
+        kept_B = self.frame.kept_layers(rate, self.site, self.module, draws.name_word("layer"), self.frame.samples)
+        return torch.where(kept_B[:, None, None], x, 0)
+
     def positions(self) -> Tensor:
         """[B, T] int64."""
         return self.frame.positions()[None].expand(self.frame.batch, self.frame.tokens)

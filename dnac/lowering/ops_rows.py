@@ -156,6 +156,16 @@ class RowOps(ComposedOps):
         sample = self.frame.samples[rows.order // (self.set.K * self.frame.tokens)]
         return self.frame.dropout(x, rate, self.site, *who, sample, self.positions())
 
+    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+        """Nothing for rows of some of the sequences while training, drawn per (site, module, sample)."""
+        if not self.training or rate == 0:
+            return x
+        rows = self.set.rows
+        names = draws.together(self.set.names, x.device)[rows.module]
+        sample = self.frame.samples[rows.order // (self.set.K * self.frame.tokens)]
+        kept_N = self.frame.kept_layers(rate, self.site, names, draws.name_word("layer"), sample)
+        return torch.where(kept_N[:, None], x, 0)
+
     def positions(self) -> Tensor:
         """[N] int64."""
         return self.set.rows.order // self.set.K % self.frame.tokens

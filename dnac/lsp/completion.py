@@ -21,6 +21,7 @@ from dnac.semantics.slots import (
     EitherSlot,
     EmbedSlot,
     FlagSlot,
+    HeadSlot,
     ListSlot,
     MemberSlot,
     NoneSlot,
@@ -121,6 +122,8 @@ def _values(document: Document, slot: Slot, offset: int) -> Iterator[Item]:
             yield from (_named(d) for d in _members(document, offset))
         case EmbedSlot():
             yield from (_named(d) for d in document.names.visible(offset) if d.sort == "embed")
+        case HeadSlot():
+            yield from (_named(d) for d in document.names.visible(offset) if d.sort == "head")
         case _:
             yield from _fixed_values(slot)
 

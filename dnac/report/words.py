@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnac.ir.form import Form, Value
 from dnac.ir.graph import ModuleSet, Part
 
-_QUIET = {"init", "causal", "width", "bias", "dropout"}
+_QUIET = {"init", "causal", "width", "bias", "dropout", "layer_dropout"}
 """Arguments that a picture leaves out where they have their usual value."""
 
 

@@ -217,7 +217,9 @@ class Costs(Sizes):
         scores = [facts.field(router, "score"), decode_score(router.fields)]
         kinds: list[tuple[ScoreKind, Form]] = [(catalogue.get("score", s.name), s) for s in scores if s is not None]
         width = view_width(router.fields, self.graph.width, router.size)
-        return sum(kind.flops(params_of(kind, form), width, router.size) for kind, form in kinds)
+        asked = facts.asked_head(router)
+        head = 0.0 if asked is None else self.head_flops(asked)
+        return head + sum(kind.flops(params_of(kind, form), width, router.size) for kind, form in kinds)
 
     def _slot(self, node: Route, slot: int, found: Spread) -> Range:
         """The cost of one slot, by how often it is chosen in each case."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from dnac.ir.form import Form, Value
 from dnac.semantics import errors_shapes, sums, values, words
 from dnac.semantics import errors_values as errors
+from dnac.semantics.errors_halting import not_a_tap
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.schedules import piece_alone, schedule
 from dnac.semantics.scope import Constant, Datum, Scope, SharedEntry, Thunk
@@ -19,6 +20,7 @@ from dnac.semantics.slots import (
     EitherSlot,
     EmbedSlot,
     FlagSlot,
+    HeadSlot,
     ListSlot,
     MemberSlot,
     NoneSlot,
@@ -71,7 +73,7 @@ def convert(slot: Slot, expr: ast.Expr, at: Field) -> Value:
             return _own_word(slot, own, expr, at)
         case MemberSlot():
             return _own_word(slot, at.members or (), expr, at)
-        case FlagSlot() | TextSlot() | EmbedSlot() | NoneSlot():
+        case FlagSlot() | TextSlot() | EmbedSlot() | HeadSlot() | NoneSlot():
             return _simple(slot, expr, at)
 
 
@@ -291,10 +293,21 @@ def _simple(slot: Slot, expr: ast.Expr, at: Field) -> Value:
         raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
     if isinstance(slot, EmbedSlot):
         return _embed_name(expr, at)
+    if isinstance(slot, HeadSlot):
+        return _head_name(expr, at)
     datum = values.evaluate(expr, at.scope)
     if isinstance(datum, bool if isinstance(slot, FlagSlot) else str):
         return datum  # type: ignore[return-value]
     raise _misfit(slot, datum, expr, at)
+
+
+def _head_name(expr: ast.Expr, at: Field) -> str:
+    entry = at.scope.find(plain_word(expr) or "")
+    if isinstance(entry, SharedEntry) and entry.role == "head":
+        return entry.name
+    entries = [at.scope.find(name) for name in at.scope.visible()]
+    known = [e.name for e in entries if isinstance(e, SharedEntry) and e.role == "head"]
+    raise Wrong(not_a_tap(f"`{expr.span.text}`", known, expr.span))
 
 
 def _embed_name(expr: ast.Expr, at: Field) -> str:

@@ -57,10 +57,10 @@ def two_sights(span: Span) -> Diagnostic:
 
 
 def not_a_tap(found: str, heads: Sequence[str], span: Span) -> Diagnostic:
-    """A tap on something that is no head."""
+    """A tap, or a measure of confidence, by something that is no head."""
     return Diagnostic(
-        "DNA558", f"{found} is no head to tap with", span, "not a head",
-        help=f"tap with {listed(heads)}" if heads else "declare it before: `head lm = unembed()`",
+        "DNA558", f"{found} is no head", span, "not a head",
+        help=f"name {listed(heads)}" if heads else "declare it before: `head lm = unembed()`",
     )  # fmt: skip
 
 

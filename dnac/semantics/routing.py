@@ -55,9 +55,14 @@ def _must_say(choice: Choice) -> Iterator[Diagnostic]:
     if choice.takes_all or choice.is_halt:
         return
     if choice.params.weight is None:
-        yield errors.weight_missing(choice.what, choice.text.span, words.names("weight"))
+        yield errors.weight_missing(choice.what, choice.text.span, _weights())
     if choice.params.balance is None:
         yield errors.balance_missing(choice.what, choice.text.span)
+
+
+def _weights() -> list[str]:
+    """The words for `weight` that a routing step understands."""
+    return [name for name in words.names("weight") if not words.kind("weight", name).of_halting]
 
 
 def _score_faults(choice: Choice) -> Iterator[Diagnostic]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from dnac.ir.form import Form
-from dnac.kinds.params import EmbedName, From, MemberName, Params, Scheduled, ShareUnit, SizeUnit
+from dnac.kinds.params import EmbedName, From, HeadName, MemberName, Params, Scheduled, ShareUnit, SizeUnit
 from dnac.text.diagnostic import InternalError
 
 
@@ -63,6 +63,11 @@ class EmbedSlot:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadSlot:
+    """The name of the net's head."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoneSlot:
     """The word `none`, for nothing at all."""
 
@@ -83,7 +88,17 @@ class EitherSlot:
 
 
 Slot = (
-    WordSlot | NumberSlot | TextSlot | FlagSlot | ChoiceSlot | MemberSlot | EmbedSlot | NoneSlot | ListSlot | EitherSlot
+    WordSlot
+    | NumberSlot
+    | TextSlot
+    | FlagSlot
+    | ChoiceSlot
+    | MemberSlot
+    | EmbedSlot
+    | HeadSlot
+    | NoneSlot
+    | ListSlot
+    | EitherSlot
 )
 
 
@@ -106,7 +121,7 @@ def describe(slot: Slot) -> str:
             return _describe_list(items, is_open)
         case EitherSlot(options):
             return " or ".join(describe(o) for o in options)
-        case TextSlot() | FlagSlot() | MemberSlot() | EmbedSlot() | NoneSlot():
+        case TextSlot() | FlagSlot() | MemberSlot() | EmbedSlot() | HeadSlot() | NoneSlot():
             return _PLAIN[type(slot)]
 
 
@@ -134,6 +149,7 @@ _PLAIN: dict[type[object], str] = {
     FlagSlot: "`true` or `false`",
     MemberSlot: "the name of a member",
     EmbedSlot: "the name of the embed",
+    HeadSlot: "the name of a head",
     NoneSlot: "`none`",
 }
 
@@ -207,4 +223,6 @@ def _of_plain(hint: Any, marks: tuple[Any, ...]) -> Slot | None:
 def _of_text(marks: tuple[Any, ...]) -> Slot:
     if any(isinstance(m, EmbedName) for m in marks):
         return EmbedSlot()
+    if any(isinstance(m, HeadName) for m in marks):
+        return HeadSlot()
     return MemberSlot() if any(isinstance(m, MemberName) for m in marks) else TextSlot()

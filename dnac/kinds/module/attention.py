@@ -47,6 +47,8 @@ class AttentionParams(Params):
     """Share of the result's features that is dropped while training."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the projections."""
+    layer_dropout: Annotated[float, ShareUnit("the sequences"), Field(ge=0, lt=1)] = 0.0
+    """Share of the sequences that pass by while training; nothing is scaled (LayerSkip, arXiv 2404.16710)."""
 
 
 def resolve(params: AttentionParams, site: Site) -> AttentionParams:
@@ -110,7 +112,7 @@ def forward(params: AttentionParams, weights: Weights, x: Tensor, ops: Ops) -> T
         x, project, Heads(H, G, E), positions=params.positions, causal=bool(params.causal), window=params.window
     )
     y = ops.linear(seen.flatten(-2), weights["out"], weights.get("out_bias"))
-    return ops.dropout(y, params.dropout, "attention")
+    return ops.drop_layer(ops.dropout(y, params.dropout, "attention"), params.layer_dropout)
 
 
 def flops(params: AttentionParams, site: Site, keys: float) -> float:

@@ -36,6 +36,8 @@ class MlpParams(Params):
     """Share of the result's features that is dropped while training."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the projections."""
+    layer_dropout: Annotated[float, ShareUnit("the sequences"), Field(ge=0, lt=1)] = 0.0
+    """Share of the sequences that pass by while training; nothing is scaled (LayerSkip, arXiv 2404.16710)."""
 
 
 def resolve(params: MlpParams, site: Site) -> MlpParams:
@@ -75,7 +77,8 @@ def weights(params: MlpParams, site: Site) -> tuple[WeightSpec, ...]:
 
 def forward(params: MlpParams, weights: Weights, x: Tensor, ops: Ops) -> Tensor:
     """The increment f(x), x and result [..., D]."""
-    return ops.dropout(ops.feed_forward(x, params.norm, weights, params.activation), params.dropout, "mlp")
+    made = ops.feed_forward(x, params.norm, weights, params.activation)
+    return ops.drop_layer(ops.dropout(made, params.dropout, "mlp"), params.layer_dropout)
 
 
 def flops(params: MlpParams, site: Site, keys: float) -> float:

@@ -41,6 +41,8 @@ class TransformerParams(Params):
     """H * E, width inside the attention. Unsaid: the width of the stream."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the projections."""
+    layer_dropout: Annotated[float, ShareUnit("the sequences"), Field(ge=0, lt=1)] = 0.0
+    """Share of the sequences that pass the block by while training (LayerSkip, arXiv 2404.16710)."""
 
 
 def resolve(params: TransformerParams, site: Site) -> TransformerParams:
@@ -61,7 +63,12 @@ def check(params: TransformerParams, site: Site) -> Iterator[Fault]:
 def expand(params: TransformerParams, site: Site) -> tuple[tuple[str, Form], ...]:
     """The two parts, complete."""
     inner = mlp.MlpParams(
-        activation=params.mlp, norm=params.norm, bias=params.bias, dropout=params.dropout, init=params.init
+        activation=params.mlp,
+        norm=params.norm,
+        bias=params.bias,
+        dropout=params.dropout,
+        layer_dropout=params.layer_dropout,
+        init=params.init,
     )
     return (
         ("attention", attention.resolve(_attention(params), site).form("attention")),

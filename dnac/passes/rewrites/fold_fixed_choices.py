@@ -66,7 +66,7 @@ def _seen_elsewhere(graph: Graph, member: Member) -> bool:
 def _applied(node: Route, work: list[tuple[Member, tuple[str, int] | None]]) -> tuple[Node, ...]:
     ids = [node.id] if len(work) == 1 else [f"{node.id}.{i}" for i in range(len(work))]
     steps = tuple(
-        Apply(name, node.x, node.view, member, gate, node.site, node.origin)
+        Apply(name, node.x, node.view, member, gate, node.site, origin=node.origin)
         for name, (member, gate) in zip(ids, work, strict=True)
     )
     if len(work) == 1:

@@ -1,0 +1,99 @@
+"""Early exit: how sure a head is, layers that are dropped while training, and their agreement among lowerings."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dnac.ir.graph import Graph
+from dnac.lowering.network import Network
+from dnac.semantics.check import check
+from dnac.text.source import Source
+from lowered import error, gradients
+
+TEXT = """dna 1
+net early {
+  input text(context = 8, vocabulary = 11)
+  embed tokens(16, positions = learned)
+  head lm = unembed(tied = true)
+  repeat 3 as i {
+    transformer(heads = 2, layer_dropout = 40% * i)
+    tap lm(loss = 0.25)
+    halt by { score = confidence(lm, MEASURE); choose = threshold(0.35); when = eval; sees = copied }
+  }
+}
+"""
+POOL = """dna 1
+net pooled {
+  input text(context = 8, vocabulary = 11)
+  embed tokens(16, positions = learned)
+  pool nodes { block[3] = transformer(heads = 2, layer_dropout = 50%); skip = identity() }
+  repeat 2 { route nodes by { choose = top(2); weight = raw; balance = [] } }
+  head lm = unembed(tied = true)
+}
+"""
+
+
+def network(text: str, lowering: str = "portable", measure: str = "top_gap") -> Network:
+    checked = check(Source("t.dna", text.replace("MEASURE", measure)))
+    assert not checked.bag.has_errors, checked.bag
+    graph: Graph = checked.nets[0].graph
+    net = Network(graph, lowering, dtype="float64", seed=3).eval()
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(12 if p.dim() > 1 else 1)
+    return net
+
+
+def inputs(rows: int = 2) -> torch.Tensor:
+    return torch.arange(rows * 8).reshape(rows, 8) * 7 % 11
+
+
+@pytest.mark.parametrize("measure", ["top_gap", "top", "entropy"])
+@pytest.mark.parametrize("lowering", ["reference", "portable"])
+def test_a_token_leaves_where_the_head_is_sure(lowering: str, measure: str) -> None:
+    net = network(TEXT, lowering, measure)
+    output = net(inputs(), record=True)
+    # what the head would say after the first layer: the same net, from which everybody leaves there
+    early = net(inputs(), routes=[torch.zeros(2, 8, 1, dtype=torch.int64), *[torch.full((2, 8, 1), -1)] * 2]).logits
+    p = early.softmax(-1)
+    best = p.sort(-1, descending=True).values
+    wanted = {
+        "top_gap": best[..., 0] - best[..., 1],
+        "top": best[..., 0],
+        "entropy": 1 + (p * p.log()).sum(-1) / torch.log(torch.tensor(11.0, dtype=torch.float64)),
+    }[measure]
+    assert error(output.record[0].gates[..., 0], wanted) < 1e-10
+    left = output.record[0].ids[..., 0] == 0
+    assert torch.equal(left, wanted > 0.35) and 0 < int(left.sum()) < 16
+    assert error(output.logits[left], early[left]) < 1e-12
+
+
+@pytest.mark.parametrize("text", [TEXT, POOL])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_lowerings_agree(text: str, training: bool) -> None:
+    reference, portable = network(text, "reference").train(training), network(text).train(training)
+    expected, found = reference(inputs(4), record=True), portable(inputs(4), record=True)
+    assert all(torch.equal(a.ids, b.ids) for a, b in zip(expected.record, found.record, strict=True))
+    assert error(found.logits, expected.logits) < 1e-9
+    wanted = gradients(reference, expected)
+    assert all(error(g, wanted[name]) < 1e-8 for name, g in gradients(portable, found).items())
+
+
+@pytest.mark.parametrize("lowering", ["reference", "portable"])
+def test_a_dropped_layer_is_passed_by_as_a_whole_by_its_sequence(lowering: str) -> None:
+    """A sequence of a net of one layer has the layer or has it not: nothing in between, and nothing is scaled."""
+    text = TEXT.replace("repeat 3", "repeat 1").replace("40% * i", "40%").replace("    tap lm(loss = 0.25)\n", "")
+    net = network(text, lowering)
+    ids = inputs(1).expand(200, 8)
+    with_layer = net.eval()(ids[:1], routes=[torch.full((1, 8, 1), -1)]).logits
+    table, gain = net.get_parameter("embed.table"), dict(net.named_parameters()).get("lm.norm")
+    x = table[ids[:1]] + net.get_parameter("embed.positions")[:8]
+    x = x if gain is None else torch.nn.functional.layer_norm(x, (16,)) * gain
+    logits = net.train()(ids, seeds=torch.tensor([5, 1])).logits
+    has = (logits - with_layer).abs().amax((1, 2)) < 1e-9
+    lacks = (logits - x @ table.T).abs().amax((1, 2)) < 1e-9
+    assert bool((has ^ lacks).all())
+    assert 0.5 < has.double().mean() < 0.7
+    again = net(ids, seeds=torch.tensor([5, 2])).logits
+    assert not torch.equal(again, logits)
