@@ -25,6 +25,7 @@ from dnac.kinds.base import (
     ModuleKind,
     Params,
     Scheduled,
+    ShapeKind,
     ShareUnit,
     Site,
     params_of,
@@ -151,6 +152,21 @@ def work(parts: Iterable[Part], site: Site) -> float:
         kind: ModuleKind = catalogue.get("module", part.kind.name)
         kinds.append((kind, params_of(kind, part.kind)))
     return sum(kind.flops(params, site, kind.keys(params, site.tokens)) for kind, params in kinds)
+
+
+def end_of(schedule: Form) -> float:
+    """The value at which a schedule ends and stays."""
+    value, pieces = _real(schedule["start"]), schedule["pieces"]
+    for piece in pieces if isinstance(pieces, tuple) else ():
+        if isinstance(piece, Form):
+            kind: ShapeKind = catalogue.get("shape", piece.name)
+            value = float(kind.value(params_of(kind, piece), value, 1.0))
+    return value
+
+
+def _real(value: object) -> float:
+    assert isinstance(value, (int, float))
+    return float(value)
 
 
 def _range(graph: Graph, route: Route, costs: tuple[float, ...]) -> tuple[float, float]:

@@ -15,8 +15,8 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, RouterSet
-from dnac.kinds.base import BalanceKind, ShapeKind, params_of
-from dnac.kinds.budgets import kinds_of
+from dnac.kinds.base import BalanceKind, params_of
+from dnac.kinds.budgets import end_of, kinds_of
 from dnac.kinds.starts import start_of
 
 MARGIN = "start.margin"
@@ -126,17 +126,6 @@ def _of_budget(budget: BudgetSet) -> Iterator[Knob]:
         return
     numbers = {"target": params.target, **{f"by.{name}": value for name, value in means}}
     yield from ((budget.name, path, value) for path, value in numbers.items() if _is_schedule(value))
-
-
-def end_of(schedule: Form) -> float:
-    """The value at which a schedule ends and stays."""
-    value = _number(schedule["start"])
-    pieces = schedule["pieces"]
-    for piece in pieces if isinstance(pieces, tuple) else ():
-        if isinstance(piece, Form):
-            kind: ShapeKind = catalogue.get("shape", piece.name)
-            value = float(kind.value(params_of(kind, piece), value, 1.0))
-    return value
 
 
 def _is_schedule(value: object) -> bool:

@@ -1,6 +1,6 @@
 """How likely a token is to choose each candidate, as far as a spec says.
 
-A declared skip share is taken at its word; what is left of the k choices is spread evenly over the
+A declared skip share is taken at its word, and so is a budget; what is left of the k choices is spread evenly over the
 other candidates. Without one, the choice is uniform: k of N. A limit holds each to its room; where
 modules choose their tokens, each takes its share.
 """
@@ -16,13 +16,14 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Route, RouterSet
 from dnac.kinds.base import BalanceKind, params_of
 from dnac.passes import facts
+from dnac.schedule.spending import budgeted
 
 
 def chances(graph: Graph, route: Route) -> list[float]:
     """The chance of each candidate slot to be among a token's choices, as far as its limit admits."""
     router = graph.router[route.router]
     taken = facts.taken_shares(router, graph.tokens)
-    wanted = list(taken) if taken is not None else _wanted(router, route)
+    wanted = list(taken) if taken is not None else budgeted(graph, route, _wanted(router, route))
     most = facts.most_share(router, graph.tokens)
     return [p if traits.is_identity(graph, m) else min(p, most) for p, m in zip(wanted, route.candidates, strict=True)]
 

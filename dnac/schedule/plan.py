@@ -14,6 +14,7 @@ from dnac.schedule.paths import as_json, paths
 from dnac.schedule.plan_json import device_json, schedule_json
 from dnac.schedule.plan_text import render_plan as render_plan
 from dnac.schedule.quantities import cases, module_count, routing_steps
+from dnac.schedule.spending import budgets_json
 from dnac.semantics.result import CheckedNet
 
 VERSION = 1
@@ -36,6 +37,7 @@ def plan(net: CheckedNet, level: str = "O2", view: Outlook | None = None) -> dic
         "routing_steps": routing_steps(graph),
         "modules": module_count(graph),
         "paths": as_json(paths(graph)),
+        "budgets": budgets_json(graph),
         "causal": None if None in causal else all(causal),
         "row_independent": all(verdict.row_independent for verdict in net.verdicts.values()),
         "memory_bytes": view.memory.as_json(),

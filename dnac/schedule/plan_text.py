@@ -13,6 +13,7 @@ from dnac.schedule.paths import distinct_paths, paths
 from dnac.schedule.plan_device import choice_block, device_block, instruction_block
 from dnac.schedule.plan_where import Line, where_it_goes
 from dnac.schedule.printer import schedule_lines
+from dnac.schedule.spending import budget_lines
 from dnac.schedule.words import bytes_text, table
 from dnac.semantics.result import CheckedNet, Verdict
 
@@ -54,6 +55,7 @@ def _sizes(graph: Graph, costs: Costs, view: Outlook) -> list[tuple[str, ...]]:
         ),
         ("routing steps", str(len(steps)) if steps else "none: every token takes every module"),
     ]
+    rows += budget_lines(graph)
     if steps:
         rows.append(("paths", _paths(paths(graph), distinct_paths(graph))))
     return rows

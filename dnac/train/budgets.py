@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, Route
 from dnac.ir.traits import unrolled
-from dnac.kinds.budgets import Prices, kinds_of, prices
+from dnac.kinds.budgets import Prices, end_of, kinds_of, prices
 from dnac.lowering.base import BudgetStats
-from dnac.lowering.knobs import end_of
 from dnac.lowering.weights import key_of
 from dnac.passes.facts import chosen_per_token
 

@@ -25,8 +25,8 @@ NET = CheckedNet("tiny", tiny_text(), None, {"train": Verdict(True, True), "gene
 def test_the_json_has_the_documented_fields() -> None:
     found = plan(NET)
     assert list(found) == [
-        "version", "params", "flops_per_token", "routing_steps", "modules", "paths", "causal", "row_independent",
-        "memory_bytes", "device", "batch", "predicted_ms", "choices", "schedule",
+        "version", "params", "flops_per_token", "routing_steps", "modules", "paths", "budgets", "causal",
+        "row_independent", "memory_bytes", "device", "batch", "predicted_ms", "choices", "schedule",
     ]  # fmt: skip
     assert list(found["params"]) == ["total", "active_min", "active_expected", "active_max"]
     assert list(found["flops_per_token"]) == ["min", "expected", "max"]
