@@ -20,6 +20,7 @@ from dnac.lowering import errors, survey
 from dnac.lowering.base import Call, Options, Program
 from dnac.lowering.interpret import Bound, Values
 from dnac.lowering.joined import JoinedGradients
+from dnac.lowering.kernels import outer as outer  # a program from the compiler's cache calls it by name
 from dnac.lowering.kernels.combines import combined
 from dnac.lowering.kernels.order import counted_rows
 from dnac.lowering.modules import PartPlan

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,13 @@ def test_the_joined_product_is_the_sum_of_the_steps(sizes: tuple[int, int], rows
 @pytest.mark.parametrize("sizes", [(128, 256), (768, 2304), (256, 128), (48, 72)])
 def test_on_a_gpu_the_joined_product_is_the_sum_of_the_steps(sizes: tuple[int, int], rows: int) -> None:
     require_the_sum(sizes, rows, torch.bfloat16, "cuda")
+
+
+@INTERPRETED
+def test_a_program_from_the_compilers_cache_finds_the_operator_that_the_pass_put_in() -> None:
+    asks = "import dnac.lowering.grouped, torch; print(hasattr(torch.ops.dnac, 'rows_outer_joined'))"
+    told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "True"
 
 
 def test_every_kernel_is_an_operator_that_a_graph_can_hold() -> None:
