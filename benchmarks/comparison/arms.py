@@ -20,7 +20,10 @@ SEEDS = (42, 137, 256, 512, 1024)
 POWER = 0.8
 
 FRONTIER = tuple(Arm(f"dense{depth}", "dense", (f"depth={depth}",), NETS) for depth in DEPTHS)
-SYSTEMS = tuple(Arm(name, spec=NETS) for name in ("switch", "mod", "top1", "top2", "skip", "skip_global"))
+SYSTEMS = tuple(
+    Arm(name, spec=NETS)
+    for name in ("stochastic", "early_exit", "switch", "mod", "top1", "top2", "skip", "skip_global")
+)
 SKIPS = tuple(
     Arm(name, spec=DIAGNOSE)
     for name in (

@@ -27,7 +27,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import arms as chosen
 import summary
-from series import Arm, Series, Task, end_with_parent, is_done, one
+from series import Arm, Series, Task, Trained, end_with_parent, is_done, one
+
+from dnac.train.assess import Opened
 
 PHASES = ("tune", "variance", "report", "time", "summary")
 FIRST_GUESS = 180.0
@@ -115,6 +117,8 @@ def worked(task: Task) -> dict[str, Any]:
     found = held.measure()
     speeds = [line["tokens_per_s"] for line in trained.run.metrics() if line.get("tokens_per_s")]
     params = trained.run.plan["params"]
+    if phase == "report" and held.network.steps:
+        found |= controlled(trained, held)
     task.facts["data_sha256"] = held.dataset.fingerprint
     shutil.rmtree(trained.run.checkpoints)
     return {
@@ -125,6 +129,15 @@ def worked(task: Task) -> dict[str, Any]:
         "tokens_per_s": sorted(speeds)[len(speeds) // 2] if speeds else None,
         "lowering": trained.run.resolved["lowering"],
     }
+
+
+def controlled(trained: Trained, held: Opened) -> dict[str, Any]:
+    """Losses with other choices than the routers', and statistics of paths, on the reported split."""
+    from dnac.train.controls import controls
+
+    initial = trained.run.spec.build(seed=trained.run.resolved["seeds"]["init"]).state_dict()
+    made = controls(held, initial)
+    return {"controls": {row["control"]: row["loss"] for row in made["controls"]}, "paths": made["paths"]}
 
 
 def batches_of(task: Task) -> int | None:

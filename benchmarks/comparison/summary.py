@@ -90,7 +90,12 @@ def written(out: Path, data: str) -> str:
     results = with_times(read(out / "report"), out / "time" / "results")
     if not results:
         return "no reported run yet"
-    text = "\n".join([f"## {data}", "", *head(out), "", *table(results), "", *by_difficulty(results)]) + "\n"
+    text = (
+        "\n".join(
+            [f"## {data}", "", *head(out), "", *table(results), "", *by_difficulty(results), "", *controls(results)]
+        )
+        + "\n"
+    )
     (out / "summary.md").write_text(text)
     for cost, title in (
         ("active_flops_per_token", "measured FLOPs of a token, forward"),
@@ -184,6 +189,30 @@ def by_difficulty(results: list[dict[str, Any]]) -> list[str]:
             cells += [f"{statistics.fmean(c):+.2f}" if c else "" for c in both]
             lines.append(f"| {arm} | {' | '.join(cells)} |")
     return ["Accuracy at each number of look-ups, and in brackets the routed modules that a token ran.", "", *lines]
+
+
+def controls(results: list[dict[str, Any]]) -> list[str]:
+    """What each control adds to the loss, and what paths tell beyond the token."""
+    known = [r for r in results if r["figures"].get("controls")]
+    if not known:
+        return []
+    names = [name for name in known[0]["figures"]["controls"] if name != "learned"]
+    lines = ["Loss with other choices less that with the learned ones, and what paths tell (`dnac controls`).", ""]
+    lines += [
+        f"| net | {' | '.join(names)} | told by the id | and by the id before | law |",
+        "|---" * (len(names) + 4) + "|",
+    ]
+    for arm in chosen.ARMS:
+        own = [r["figures"] for r in known if r["arm"] == arm]
+        if own:
+            cells = [shown([f["controls"][n] - f["controls"]["learned"] for f in own]) for n in names]
+            for share in ("token_share", "context_share"):
+                told = [f["paths"]["path"][share] for f in own if f["paths"]["path"][share] is not None]
+                cells.append(f"{statistics.fmean(told):.1%}" if told else "")
+            said = [f["paths"]["laws"]["verdict"] if f["paths"]["laws"] else "too few" for f in own]
+            cells.append(", ".join(f"{said.count(word)} {word}" for word in dict.fromkeys(said)))
+            lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return lines
 
 
 def picture(results: list[dict[str, Any]], cost: str, title: str) -> str:

@@ -12,7 +12,8 @@ An experiment is a folder `examples/experiments/NAME/` with a `run.py` like this
     def measure(trained: Trained) -> dict[str, Any]:        # what goes into the result file, as JSON holds it
         found = trained.evaluate()                          # train.evaluate.evaluate on all held-out data
         swept = trained.evaluate("hop.choose=top(1)")       # with other settings
-        return {"loss": found["loss"], "skip": found["skip_share"], "top1": swept["loss"]}
+        controls = trained.controls("random", "shuffled")["controls"]       # as `dnac controls`: other choices
+        return {"loss": found["loss"], "skip": found["skip_share"], "top1": swept["loss"], "controls": controls}
 
     SERIES = Series(
         name="my_experiment",
@@ -109,6 +110,14 @@ class Trained:
     def evaluate(self, *settings: str, **exam: Any) -> dict[str, Any]:
         """What `dnac eval` measures, with settings changed after training."""
         return self.opened(*settings, **exam).measure()
+
+    def controls(self, *names: str, **exam: Any) -> dict[str, Any]:
+        """What `dnac controls` measures: `controls` by name (random, shuffled, ...; default: all), and `paths`."""
+        from dnac.train.controls import SUMMARIES, controls
+
+        initial = self.run.spec.build(seed=self.run.resolved["seeds"]["init"]).state_dict()
+        found = controls(self.opened(**exam), initial, names or SUMMARIES)
+        return {"controls": {row["control"]: row for row in found["controls"]}, "paths": found["paths"]}
 
 
 @dataclass
