@@ -52,7 +52,11 @@ MATERIALS = {
     "text": Material((), ((), "valid"), ((_TEST,), "valid")),
     # held-out chains of the training split's stream, which no training seed draws, tell the learning rate
     "stream": Material(
-        ("vocabulary=33", "train.data=lookups(train, samples=1024)", "train.valid=lookups(valid, samples=2048)"),
+        (
+            "vocabulary=13",
+            "train.data=lookups(train, values=8, tables=4, samples=1024)",
+            "train.valid=lookups(valid, values=8, tables=4, samples=2048)",
+        ),
         ((), "train"),
         ((), "valid"),
     ),
