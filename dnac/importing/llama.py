@@ -73,8 +73,8 @@ def convert(graph: Graph, config: Mapping[str, Any], tensors: Mapping[str, Tenso
     decoder = decoder_of(graph)
     if wrong := differences(config, decoder):
         raise Faults(errors.config_differs(wrong))
-    recipes = _recipes(decoder)
-    ways = {key: _present(ways, tensors) for key, ways in recipes.items()}
+    wanted = recipes(decoder)
+    ways = {key: _present(ways, tensors) for key, ways in wanted.items()}
     if problems := [*_misfits(ways, tensors), *_unknown(decoder, ways, tensors)]:
         raise Faults(errors.tensors_do_not_fit(problems))
     return {key: way.make([tensors[name] for name, _ in way.parts]) for key, way in ways.items()}
@@ -83,7 +83,8 @@ def convert(graph: Graph, config: Mapping[str, Any], tensors: Mapping[str, Tenso
 # --- what there must be ----------------------------------------------------------------------
 
 
-def _recipes(decoder: Decoder) -> Recipes:
+def recipes(decoder: Decoder) -> Recipes:
+    """State-dict keys of a net to the tensors that make them."""
     D, V = decoder.width, decoder.vocabulary
     made: Recipes = {
         key_of(decoder.embed, "table"): _one("model.embed_tokens.weight", (V, D)),
