@@ -128,11 +128,13 @@ def main() -> None:
     parser.add_argument("--gpus", type=int, default=1, help="runs are dealt out to this many GPUs in turn")
     parser.add_argument("--peaks", nargs="+", default=PEAKS)
     parser.add_argument("--no-compile", action="store_true", help="short runs: compiling costs more than it saves")
+    parser.add_argument("--lowering", help="how nets are computed (default: as the schedule chooses)")
     parser.add_argument("--only", choices=SPECS, action="append")
     args = parser.parse_args()
     specs = args.only or SPECS
 
     options = ("--device", args.device, *(("--no-compile",) if args.no_compile else ()))
+    options += ("--lowering", args.lowering) if args.lowering else ()
     turns = itertools.cycle(range(args.gpus))
 
     def run(job: Job) -> dict[str, object]:
