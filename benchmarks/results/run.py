@@ -10,6 +10,7 @@ import argparse
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -61,7 +62,9 @@ def train_and_evaluate(job: Job, out: Path, options: Sequence[str], gpu: int) ->
     if result.exists():
         return json.loads(result.read_text())
     start = time.monotonic()
-    resume = ("--resume",) if (folder / "checkpoints").exists() else ()
+    resume = ("--resume",) if any((folder / "checkpoints").glob("step_*")) else ()
+    if folder.exists() and not resume:
+        shutil.rmtree(folder)  # stopped before its first checkpoint
     dnac(
         gpu,
         "train",

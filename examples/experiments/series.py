@@ -48,6 +48,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -159,7 +160,7 @@ class Task:
         folder = self.folder / name if name else self.folder
         given = [w for text in (f"train.seed={self.seed}", *self.settings, *settings) for w in ("--set", text)]
         target = f"{source}:{net or self.arm.net or self.arm.name}"
-        resume = ["--resume"] if Run.is_run(folder) else []
+        resume = ["--resume"] if goes_on(folder) else []
         code = dnac(["train", target, "--out", str(folder), *given, *self.fixed, *words, *resume])
         if code:
             raise SystemExit(code)
@@ -243,6 +244,17 @@ class Series:
             note = f"[{n} of {len(missing)}, {time.monotonic() - begin:.0f} s] {line}"
             print(note, file=sys.stderr, flush=True)
         return failed
+
+
+def goes_on(folder: Path) -> bool:
+    """Whether a run folder holds a checkpoint. One that was stopped before its first is made anew."""
+    from dnac.train.run import CHECKPOINTS, Run
+
+    if any((folder / CHECKPOINTS).glob("step_*")):
+        return True
+    if Run.is_run(folder):
+        shutil.rmtree(folder)
+    return False
 
 
 def one(series: Series, task: Task, out: Path) -> str:

@@ -151,3 +151,15 @@ def test_a_result_says_where_it_comes_from_and_another_spec_text_is_refused(seri
     spec.write_text("dna 1\n# changed\n")
     with pytest.raises(SystemExit, match="spec_sha256"):
         series.is_done(toy, task, tmp_path)
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_is_made_anew(series: ModuleType, tmp_path: Path):
+    began, going = tmp_path / "began", tmp_path / "going"
+    for folder in (began, going):
+        (folder / "checkpoints").mkdir(parents=True)
+        for name in ("spec.dna", "resolved.json"):
+            (folder / name).write_text("{}")
+    (going / "checkpoints" / "step_5").mkdir()
+    assert series.goes_on(going) and going.exists()
+    assert not series.goes_on(began) and not began.exists()
+    assert not series.goes_on(tmp_path / "nothing")
