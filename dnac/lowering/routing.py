@@ -16,11 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dnac import catalogue
 from dnac.ir.form import Form
-from dnac.ir.graph import RouterSet
 from dnac.kinds.base import (
-    BalanceKind,
     ChooseKind,
     CombineKind,
     GateKind,
@@ -29,21 +26,21 @@ from dnac.kinds.base import (
     ScoreKind,
     WeightKind,
     Weights,
-    params_of,
 )
 from dnac.kinds.limits import LimitKind, Room
 from dnac.kinds.present import AWAY
-from dnac.kinds.router import DECODE, RouterParams, decode_score, views
-from dnac.kinds.starts import start_of
+from dnac.kinds.router import DECODE
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
 from dnac.lowering.exact import exact_product, narrow_product
 from dnac.lowering.frame import Frame
+from dnac.lowering.loads import Load as Load
+from dnac.lowering.loads import balance_loss as balance_loss
 from dnac.lowering.purses import Purse
+from dnac.lowering.routers import Router as Router
+from dnac.lowering.routers import Word
+from dnac.lowering.routers import router_of as router_of
 from dnac.lowering.stats import step_stats
-
-Word = tuple[Any, Any]
-"""A kind and its params."""
 
 
 class Given(NamedTuple):
@@ -91,121 +88,17 @@ class Routing(NamedTuple):
     record: StepRecord
 
 
-class Load(NamedTuple):
-    """What balance losses read: choices before any limit."""
-
-    scores: Tensor
-    gates: Tensor
-    ids: Tensor
-    """[B, T, K] as wanted; -1 for empty, `AWAY` for tokens that have left."""
-    valid: Tensor
-    foreseen: Tensor | None = None
-    """[B, T, K] scores of what stands in while generating, for each module that chooses its tokens."""
-    taken: Tensor | None = None
-    """[B, T, K] bool: the tokens that it took."""
-
-
-@dataclass(frozen=True)
-class Router:
-    """A router's fields, each as its kind and params."""
-
-    name: str
-    size: int
-    score: Word
-    noise: Word
-    gate: Word
-    choose: Word
-    limit: Word
-    decode: Word
-    foresee: Word | None
-    """The score that chooses while generating."""
-    weight: Word
-    grad: Word
-    combine: Word
-    balance: tuple[Word, ...]
-    tau: float
-    scale: float
-    sees: str
-    when: str = "both"
-    """When a halting step lets tokens leave."""
-    reads: tuple[Word, ...] = ()
-    """The views that are read, side by side."""
-    start: Word | None = None
-    """The routes with which training begins."""
-
-    @property
-    def has_loss(self) -> bool:
-        """Whether it adds to the training loss."""
-        return self.decode[0].loss is not None or any(kind.loss is not None for kind, _ in self.balance)
-
-    def with_terms(self, balance: tuple[Word, ...]) -> Router:
-        """The same router with other params of its balance terms."""
-        return replace(self, balance=balance)
-
-
-def router_of(entry: RouterSet) -> Router:
-    """Look up all words of a router once."""
-    fields = RouterParams(**dict(entry.fields.args))  # type: ignore[arg-type]
-    words = ("score", "noise", "gate", "choose", "limit", "decode", "grad", "combine")
-    forms = {name: getattr(fields, name) for name in words}
-    beside = decode_score(entry.fields)
-    return Router(
-        name=entry.name,
-        size=entry.size,
-        **{name: _word(name, form) for name, form in forms.items()},
-        foresee=None if beside is None else _word("score", beside),
-        weight=_word("weight", fields.weight or Form("raw")),
-        balance=tuple(_word("balance", term) for term in fields.balance or ()),
-        tau=fields.tau,
-        scale=fields.scale,
-        sees=fields.sees.name,
-        when=fields.when,
-        reads=tuple(_word("read", view) for view in views(entry.fields)),
-        start=None if (start := start_of(entry.fields)) is None else _word("start", start),
-    )
-
-
 def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
     """One routing step: which modules each token goes to, and with which weights."""
     with torch.autocast(view_BTD.device.type, enabled=False):
         return _decide(router, view_BTD, given, frame)
 
 
-def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
-    """The router's own losses over all its routing steps, pooled; None where it has none."""
-    if not router.has_loss or not loads:
-        return None
-    scores, gates, ids, valid, foreseen, taken = (_pooled(parts) for parts in zip(*loads, strict=True))
-    terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
-    with torch.autocast(loads[0].gates.device.type, enabled=False):
-        losses: list[Tensor] = [
-            kind.loss(params, *(_by_step(loads) if kind.over_steps else (scores, gates, ids, valid)))  # type: ignore[misc]
-            for kind, params in terms
-        ]
-        if foreseen is not None:
-            losses.append(router.decode[0].loss(router.decode[1], foreseen, taken))
-    return sum(losses[1:], losses[0]) if losses else None
-
-
-def _by_step(loads: list[Load]) -> tuple[Tensor, ...]:
-    """Scores, gates, ids and valid with the routing steps as a first axis."""
-    return tuple(
-        torch.stack(parts) for parts in zip(*((x.scores, x.gates, x.ids, x.valid) for x in loads), strict=True)
-    )
-
-
-def _pooled(parts: tuple[Tensor | None, ...]) -> Any:
-    """One tensor of the same thing at several routing steps."""
-    if parts[0] is None or len(parts) == 1:
-        return parts[0]
-    return torch.cat(parts, dim=1)  # type: ignore[arg-type]
-
-
 def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
     scores_BTM, finite = _scores(router, view_BTD, given, frame)
     gate: tuple[GateKind, Any] = router.gate
     gates_BTM = gate[0].gate(gate[1], scores_BTM if router.tau == 1 else scores_BTM / router.tau)  # type: ignore[misc]
-    foreseen_BTK = _foreseen(router, view_BTD, given, frame)
+    foreseen_BTK = _foreseen(router, view_BTD, scores_BTM, given, frame)
     if given.forced is not None:
         wanted_BTK = given.forced
     elif frame.decoding and foreseen_BTK is not None:
@@ -299,8 +192,11 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given)
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
 
 
-def _foreseen(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Tensor | None:
+def _foreseen(router: Router, view_BTD: Tensor, scores_BTM: Tensor, given: Given, frame: Frame) -> Tensor | None:
     """Scores [B, T, K] of what stands in for modules that choose their tokens; the stream gets no gradient."""
+    choose: tuple[ChooseKind, Any] = router.choose
+    if router.decode[0].is_own:
+        return scores_BTM.detach()[..., list(choose[0].takers(choose[1]))] if frame.decoding else None
     if router.foresee is None:
         return None
     score: tuple[ScoreKind, Any] = router.foresee
@@ -308,7 +204,6 @@ def _foreseen(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> T
     view_BTD = _joined(router, view_BTD.detach().to(torch.promote_types(view_BTD.dtype, torch.float32)), ops)
     own = {name.removeprefix(f"{DECODE}."): w for name, w in given.weights.items() if name.startswith(f"{DECODE}.")}
     scores_BTM = score[0].scores(score[1], own, view_BTD, ops)  # type: ignore[misc]
-    choose: tuple[ChooseKind, Any] = router.choose
     return scores_BTM[..., list(choose[0].takers(choose[1]))]
 
 
@@ -394,8 +289,3 @@ class _Ops:
         where = self.frame.samples[:, None, None], self.frame.positions()[:, None]
         index = torch.arange(last, device=self.frame.inputs.device)
         return self.frame.uniform(self.given.site, draws.name_word(purpose), *where, index)
-
-
-def _word(field: str, form: Any) -> Word:
-    kind: BalanceKind | Any = catalogue.get(field, form.name)
-    return kind, params_of(kind, form)
