@@ -184,6 +184,8 @@ class ChooseKind(Kind):
     shares: Callable[[Any, int, int], tuple[float, ...] | None] = lambda params, size, tokens: None
     """(params, candidates, T) to the part of all tokens that each slot takes, where modules choose their
     tokens and not tokens their modules. Then every number of choices from none to all k is possible."""
+    is_share_of_all: Callable[[Any], bool] = lambda params: False
+    """Whether `shares` count tokens that have left too."""
     of_taken: Callable[[Any, Tensor], Tensor] | None = None
     """(params, taken [B, T, K] bool) to ids [B, T, K]: the choice that a `decode` word made instead."""
     taken: Callable[[Any, Tensor], Tensor] | None = None
@@ -269,6 +271,9 @@ class BalanceKind(Kind):
     """
 
     loss: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
+    of_takers: bool = False
+    """Whether its loss is about modules that choose their tokens: scores and gates are theirs alone, and `valid` says
+    whom each took."""
     over_steps: bool = False
     """Whether its loss is over all steps of a halting router: then the tensors have a first axis, the steps."""
     update: Callable[[Any, BalanceContext], Tensor] | None = None

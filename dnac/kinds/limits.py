@@ -53,3 +53,5 @@ class DecodeKind(Kind):
 
     score: Callable[[Any], Form | None] = lambda params: None
     loss: Callable[[Any, Tensor, Tensor], Tensor] | None = None
+    is_own: bool = False
+    """Whether the router's own score stands in."""

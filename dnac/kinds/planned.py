@@ -32,7 +32,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("balance", "cv2"): "squared variation of importance and load, as in Shazeer's mixture of experts",
     ("balance", "l1"): "a loss on the mean share of active modules",
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
-    ("balance", "router_bce"): "teaches the router to foresee the choice over tokens, as in Mixture-of-Recursions",
     # which keys a routed attention sees
     # modules
     ("module", "chain"): "several declared modules in sequence as one; a `def module` makes fresh ones",
@@ -60,7 +59,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "unembed.reads"): "the streams or taps that a head reads",
     ("argument", "classify.reads"): "the streams or taps that a head reads",
     ("argument", "top.sticky"): "a token that skipped once skips from then on",
-    ("argument", "top_tokens.of"): "which tokens may be taken: all, or those that the step before took",
     ("argument", "capacity.eval"): "another factor at evaluation",
     ("argument", "router.bias"): "a bias written in the file",
     ("argument", "router.per"): "one decision for several tokens; say it by `scope`",

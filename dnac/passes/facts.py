@@ -57,6 +57,12 @@ def taken_shares(router: RouterSet, tokens: int) -> tuple[float, ...] | None:
     return kind.shares(params, router.size, tokens)
 
 
+def is_share_of_all(router: RouterSet) -> bool:
+    """Whether the parts that modules take of the tokens count those that have left too."""
+    kind, params = _choose(router)
+    return kind.is_share_of_all(params)
+
+
 def most_share(router: RouterSet, tokens: int) -> float:
     """The part of all tokens that one module can take under the router's limit."""
     form = field(router, "limit")

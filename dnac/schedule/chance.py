@@ -23,12 +23,12 @@ def chances(graph: Graph, route: Route) -> list[float]:
     """The chance of each candidate slot to be among a token's choices, as far as its limit admits."""
     router = graph.router[route.router]
     taken = facts.taken_shares(router, graph.tokens)
-    wanted = list(taken) if taken is not None else budgeted(graph, route, _wanted(router, route))
+    wanted = list(taken) if taken is not None else budgeted(graph, route, _wanted(graph, router, route))
     most = facts.most_share(router, graph.tokens)
     return [p if traits.is_identity(graph, m) else min(p, most) for p, m in zip(wanted, route.candidates, strict=True)]
 
 
-def _wanted(router: RouterSet, route: Route) -> list[float]:
+def _wanted(graph: Graph, router: RouterSet, route: Route) -> list[float]:
     """The chance of each slot to be chosen, whatever the limit."""
     size, k = router.size, facts.chosen_per_token(router)
     fixed = facts.fixed_choice(router)
@@ -39,7 +39,8 @@ def _wanted(router: RouterSet, route: Route) -> list[float]:
     found = [0.0] * size
     left = float(k)
     for slots, share in targets(router, route):
-        chance = min(1.0, share * k / len(slots))
+        # a target of exits is met by who has left before; few leave at one step
+        chance = 0.0 if _are_exits(graph, route, slots) else min(1.0, share * k / len(slots))
         for slot in slots:
             found[slot] = chance
         left -= chance * len(slots)
@@ -48,6 +49,16 @@ def _wanted(router: RouterSet, route: Route) -> list[float]:
     for slot in others:
         found[slot] = min(1.0, max(0.0, left / len(others)))
     return found
+
+
+def leaving_target(graph: Graph, router: RouterSet, route: Route) -> float | None:
+    """The declared share of all slots that tokens which leave save, where a term has such a target."""
+    found = [share for slots, share in targets(router, route) if _are_exits(graph, route, slots)]
+    return found[0] if found else None
+
+
+def _are_exits(graph: Graph, route: Route, slots: Sequence[int]) -> bool:
+    return all(traits.exits(graph, route.candidates[slot]) for slot in slots)
 
 
 def targets(router: RouterSet, route: Route) -> list[tuple[tuple[int, ...], float]]:

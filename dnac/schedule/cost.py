@@ -240,6 +240,9 @@ class Costs(Sizes):
         if node.site not in self.present:
             return Range(*(share * self.module_flops(member.set, k) + (1.0 - share) * extra for share, k in cases))
         here = self.present[node.site]
+        router = self.graph.router[node.router]
+        if found.is_fixed and facts.is_share_of_all(router):
+            here = ALL  # the share is of all tokens already
         keys = (k._replace(others=k.others * p) for k, p in zip(keys, here, strict=True))
         cases = zip((found.least[slot], chance, found.most[slot]), keys, here, strict=True)
         return Range(*(p * (s * self.module_flops(member.set, k) + (1.0 - s) * extra) for s, k, p in cases))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dnac.ir import traits
 from dnac.ir.graph import Apply, Graph, Presence, Route, Tally
 from dnac.passes import facts
-from dnac.schedule.chance import chances
+from dnac.schedule.chance import chances, leaving_target
 
 
 class Here(NamedTuple):
@@ -68,20 +68,27 @@ def _after(
     for slot, code in node.leaves:
         route = routes[node.route]
         # a halting step: any of those of its loop may be a token's last one, each alike
-        chance = Here(1.0, 1.0 / turns[route.step], 0.0) if route.step in turns else _leaving(graph, route, slot)
+        chance = Here(1.0, 1.0 / turns[route.step], 0.0) if route.step in turns else _leaving(graph, route, slot, here)
         now = Here(*(a * b for a, b in zip(here, chance, strict=True)))
         gone[code] = Here(*(a + b for a, b in zip(gone.get(code, Here(0, 0, 0)), now, strict=True)))
     return gone
 
 
-def _leaving(graph: Graph, route: Route, slot: int) -> Here:
+def _leaving(graph: Graph, route: Route, slot: int, here: Here) -> Here:
     """The chance that a token which is here takes this exit."""
     router = graph.router[route.router]
     fixed = facts.fixed_choice(router)
     if fixed is not None:
         return Here(*(float(slot in fixed),) * 3)
     chance = chances(graph, route)[slot]
+    share = leaving_target(graph, router, route)
+    if share is not None:  # as many at each step, so that the share of all slots is saved in the end
+        steps = sum(isinstance(n, Route) and n.candidates == route.candidates for n in traits.unrolled(graph.nodes))
+        part = 2 * share / steps / len(traits.leaves(graph, route))
+        return Here(1.0, min(1.0, part / here.expected) if here.expected else 0.0, 0.0)
     if facts.taken_shares(router, graph.tokens) is not None:
+        if facts.is_share_of_all(router):  # what stays is a part of all tokens, those that left too
+            return Here(*(max(0.0, 1.0 - (1.0 - chance) / p) if p else 0.0 for p in here))
         return Here(chance, chance, chance)
     ways = (s for s in range(len(route.candidates)) if traits.exits(graph, route.candidates[s]))
     # who leaves early saves most by leaving the net

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dnac.ir.form import Form
-from dnac.kinds.base import BalanceKind, GateKind, GradKind, ScoreKind, WeightKind, params_of
+from dnac.kinds.base import BalanceKind, Fault, GateKind, GradKind, ScoreKind, WeightKind, params_of
 from dnac.kinds.limits import LimitKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import errors_values, words
@@ -124,6 +124,9 @@ def _balance_faults(choice: Choice) -> Iterator[Diagnostic]:
             yield errors.balance_fault(term.name, message, "take it out of `always`", span, choice.over)
             continue
         complaints = list(kind.check(params, choice.facts))
+        if kind.of_takers and not choice.takers:
+            message = "no module of this router chooses its tokens"
+            complaints.append(Fault("", message, "use `choose = top_tokens(...)`"))
         for fault in complaints:
             yield errors.balance_fault(term.name, fault.message, fault.help, span, choice.over)
         is_skip = member is not None and set(slots) <= set(choice.facts.identities)

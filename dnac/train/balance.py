@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
+from dnac.ir.traits import exits
 from dnac.kinds.base import BalanceContext, BalanceKind, params_of
 from dnac.lowering.base import StepStats
 from dnac.lowering.weights import key_of
+from dnac.passes.facts import chosen_per_token
 from dnac.train.routing import RoutingStep, routing_steps
 
 Value = Callable[[float | Form], float]
@@ -92,18 +94,32 @@ def _change(term: _Term, terms: Sequence[_Term], value: Value) -> Tensor:
 def _terms(graph: Graph, counts: Sequence[Tensor]) -> list[_Term]:
     steps = routing_steps(graph)
     found: list[_Term] = []
+    slots = _slots(graph, steps, counts) if steps else []
     for router in graph.routers:
         own = [i for i, step in enumerate(steps) if step.router == router.name]
         if not own or not (pairs := moving_terms(router)):
             continue
         pooled = torch.stack([counts[i] for i in own]).sum(0)
-        found += [_term(router.name, steps[own[0]], form, kind, pooled) for form, kind in pairs]
+        left = torch.stack([slots[i] - counts[i].sum() for i in own]).sum()
+        found += [_term(graph, steps[own[0]], (form, kind), pooled, left) for form, kind in pairs]
     return found
 
 
-def _term(router: str, step: RoutingStep, form: Form, kind: BalanceKind, counts: Tensor) -> _Term:
+def _slots(graph: Graph, steps: Sequence[RoutingStep], counts: Sequence[Tensor]) -> list[Tensor]:
+    """Slots of each routing step if no token had left before: as many tokens as at the step that saw most."""
+    ks = [chosen_per_token(graph.router[step.router]) for step in steps]
+    tokens = torch.stack([count.sum() // k for count, k in zip(counts, ks, strict=True)]).amax()
+    return [tokens * k for k in ks]
+
+
+def _term(graph: Graph, step: RoutingStep, term: tuple[Form, BalanceKind], counts: Tensor, left: Tensor) -> _Term:
+    """Of a term about exits, slots of tokens that had left before count as choices of them: that is what is saved."""
+    form, kind = term
     member = step.slots(kind.member(params_of(kind, form)))
-    return _Term(router, form, kind, counts, _mask(member, counts), _mask(step.skips, counts))
+    if member and all(exits(graph, step.candidates[slot]) for slot in member):
+        counts = counts.clone()
+        counts[member[0]] += left
+    return _Term(step.router, form, kind, counts, _mask(member, counts), _mask(step.skips, counts))
 
 
 def _mask(slots: Sequence[int], counts: Tensor) -> Tensor:

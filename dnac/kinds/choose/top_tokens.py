@@ -32,6 +32,8 @@ class TopTokensParams(Params):
     """Whose modules choose. Unsaid: all candidates that are not identities."""
     per: Literal["sequence", "batch"] = "sequence"
     """Whether a module takes its best of each sequence, or of the whole batch."""
+    of: Literal["all", "survivors"] = "all"
+    """Where tokens can leave: whether the share is of all tokens, or of those that are still here."""
 
 
 class ResolvedTopTokens(TopTokensParams):
@@ -109,9 +111,22 @@ def _best(params: ResolvedTopTokens, selection: Tensor) -> Tensor:
 
     wanted = selection[..., list(params.takers)]
     # stable, so that ties go to the lowest position: torch.topk promises no order
-    order = wanted.argsort(dim=1, descending=True, stable=True)[:, : _count(params, wanted.shape[1])]
-    best = torch.zeros_like(wanted, dtype=torch.bool).scatter_(1, order, value=True)
-    return of_taken(params, best & (wanted > -torch.inf))
+    order = wanted.argsort(dim=1, descending=True, stable=True)
+    if params.of == "all":
+        order = order[:, : _count(params, wanted.shape[1])]
+        best = torch.zeros_like(wanted, dtype=torch.bool).scatter_(1, order, value=True)
+        return of_taken(params, best & (wanted > -torch.inf))
+    places = torch.arange(wanted.shape[1], device=wanted.device)[None, :, None].expand_as(order)
+    rank = torch.zeros_like(order).scatter_(1, order, places)
+    return of_taken(params, (rank < _counts(params, wanted)) & (wanted > -torch.inf))
+
+
+def _counts(params: ResolvedTopTokens, wanted: Tensor) -> Tensor:
+    """How many tokens each module takes of those that are here, [B, 1, K]: as `at_least`, and one of any."""
+    import torch
+
+    here = (wanted > -torch.inf).sum(1, keepdim=True).to(torch.float64)
+    return torch.ceil(torch.round(here * params.share, decimals=9)).clamp(min=1)
 
 
 def _count(params: ResolvedTopTokens, tokens: int) -> int:
@@ -136,6 +151,7 @@ KIND = ChooseKind(
     of_taken=of_taken,
     taken=taken,
     takers=lambda params: params.takers,
+    is_share_of_all=lambda params: params.of == "all",
     is_causal=False,
     is_row_independent=lambda params: params.per == "sequence",
 )
