@@ -1,6 +1,7 @@
 """The loop over modules that the bar "20 times a naive eager loop" was set for, beside ours, in one process.
 
     python benchmarks/peers/first_loop.py --out OUT
+    python benchmarks/peers/first_loop.py --cpu [--modules 8]      # float32: width 256, 6 steps, 8 x 256 tokens
     python benchmarks/peers/first_loop.py --tiny --device cpu --lowering portable --no-compile
 
 It is plainer than the naive baseline of `dnac bench`: a layer of torch for each matrix of each module, norms in float32
@@ -28,6 +29,9 @@ from dnac.bench import ours as bench_ours  # noqa: E402
 from dnac.bench.base import Task, Types  # noqa: E402
 
 BF16 = torch.bfloat16
+CPU = {"width": 256, "heads": 4, "vocabulary": 256, "modules": 24, "depth": 6}
+GPU = {"width": 768, "heads": 12, "vocabulary": 50304, "modules": 16, "depth": 12}
+TINY = {"width": 32, "heads": 2, "vocabulary": 64, "modules": 4, "depth": 2}
 
 
 class Block(nn.Module):
@@ -52,8 +56,9 @@ class Block(nn.Module):
 class Loop(nn.Module):
     """All modules in turn, at every step."""
 
-    def __init__(self, width: int, heads: int, vocabulary: int, modules: int, depth: int) -> None:
+    def __init__(self, width: int, heads: int, vocabulary: int, modules: int, depth: int, dtype: torch.dtype) -> None:
         super().__init__()
+        self.dtype = dtype
         self.table = nn.Embedding(vocabulary, width)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(modules))
         self.routers = nn.ParameterList(nn.Parameter(torch.randn(width, modules) * 0.02) for _ in range(depth))
@@ -63,10 +68,10 @@ class Loop(nn.Module):
 
     def forward(self, ids: Tensor, targets: Tensor) -> Tensor:
         """The loss."""
-        cos, sin = angles(ids.shape[1], self.per_head, ids.device)
-        h = self.table(ids).to(BF16)
+        cos, sin = (t.to(self.dtype) for t in angles(ids.shape[1], self.per_head, ids.device))
+        h = self.table(ids).to(self.dtype)
         for router in self.routers:
-            gate, chosen = torch.softmax((h @ router.to(BF16)).float(), -1).max(-1)
+            gate, chosen = torch.softmax((h @ router.to(self.dtype)).float(), -1).max(-1)
             total = torch.zeros_like(h)
             for j, block in enumerate(self.blocks):
                 here = chosen == j
@@ -79,13 +84,13 @@ class Loop(nn.Module):
                 made = block(x, cos[at][:, :, None], sin[at][:, :, None])
                 real = here.gather(1, at)[..., None]
                 total = total.scatter_add(1, wide, torch.where(real, made - x, 0))
-            h = h + (gate[..., None] * total).to(BF16)
+            h = h + (gate[..., None] * total).to(self.dtype)
         return F.cross_entropy(self.head(rms(h, self.gain)).float().flatten(0, 1), targets.flatten())
 
 
 def rms(x: Tensor, gain: Tensor) -> Tensor:
     """RMS norm in float32."""
-    return (F.rms_norm(x.float(), (x.shape[-1],)) * gain).to(BF16)
+    return (F.rms_norm(x.float(), (x.shape[-1],)) * gain).to(x.dtype)
 
 
 def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -98,31 +103,36 @@ def angles(tokens: int, width: int, device: torch.device) -> tuple[Tensor, Tenso
     """cos and sin, [T, width / 2]."""
     rates = 1.0 / 10000 ** (torch.arange(0, width, 2, device=device).float() / width)
     angle = torch.outer(torch.arange(tokens, device=device).float(), rates)
-    return angle.cos().to(BF16), angle.sin().to(BF16)
+    return angle.cos(), angle.sin()
 
 
 def measure(args: argparse.Namespace) -> None:
     """Both pairs."""
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    sizes = (32, 2, 64, 4, 2) if args.tiny else (768, 12, 50304, 16, 12)
-    names = ("width", "heads", "vocabulary", "modules", "depth")
-    batch, context = (2, 32) if args.tiny else (32, 1024)
-    settings = (*(f"{n}={s}" for n, s in zip(names, sizes, strict=True)), f"context={context}")
+    device = torch.device("cpu" if args.cpu else args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    sizes = dict(TINY if args.tiny else CPU if args.cpu else GPU)
+    sizes["modules"] = args.modules or sizes["modules"]
+    batch, context = (2, 32) if args.tiny else (8, 256) if args.cpu else (32, 1024)
+    settings = (*(f"{name}={size}" for name, size in sizes.items()), f"context={context}")
     graph = dnac.load(HERE.parent / "bars" / "top1.dna", settings=settings).graph
-    types = Types(torch.float32, BF16, BF16)
-    program = bench_ours.program(Task(graph, batch, device, types, not args.no_compile, args.lowering))
-    draw = lambda: tuple(torch.randint(sizes[2], (batch, context), device=device) for _ in range(2))
+    dtype = torch.float32 if args.cpu else BF16
+    types = Types(torch.float32, dtype, dtype)
+    program = bench_ours.program(
+        Task(graph, batch, device, types, not args.no_compile, "portable" if args.cpu else args.lowering)
+    )
+    draw = lambda: tuple(torch.randint(sizes["vocabulary"], (batch, context), device=device) for _ in range(2))
     bench = Bench(out_folder(args.out) / "first_loop.json", device, draw, 0.0, rounds=args.rounds, in_turn=1)
     bench.keep("about", {**facts_of(device), "argv": sys.argv[1:]})
     with torch.device(device):
-        loop = Loop(*sizes)
+        loop = Loop(**sizes, dtype=dtype)
 
     def narrowed(ids: Tensor, targets: Tensor) -> Tensor:
-        with torch.autocast(device.type, BF16):
+        with torch.autocast(device.type, BF16, enabled=dtype == BF16):
             return loop(ids, targets)
 
     def forced(ids: Tensor, targets: Tensor) -> Tensor:
-        routes = tuple(torch.randint(sizes[3], (batch, context, 1), device=device) for _ in range(sizes[4]))
+        routes = tuple(
+            torch.randint(sizes["modules"], (batch, context, 1), device=device) for _ in range(sizes["depth"])
+        )
         return program.loss(ids, targets, routes)
 
     theirs = Program("loop", loop, narrowed)
@@ -141,6 +151,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lowering", default="grouped" if torch.cuda.is_available() else "portable")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device")
+    parser.add_argument("--cpu", action="store_true", help="the sizes of the bar for a CPU, in float32")
+    parser.add_argument("--modules", type=int)
     parser.add_argument("--tiny", action="store_true", help="sizes for a CPU")
     parser.add_argument("--no-compile", action="store_true")
     return parser.parse_args()
