@@ -170,6 +170,10 @@ class ChooseKind(Kind):
     """Whether it takes the k highest scores, the first of equal ones."""
     sets: Callable[[Any, int], int] | None = None
     """How many different sets of candidates a token can choose; None: C(size, k)."""
+    perturb: Callable[[Any, Tensor, RouterOps], Tensor] | None = None
+    """(params, scores [B, T, M], ops) to the scores that gates are made of."""
+    draw: Callable[[Any, Tensor, RouterOps], Tensor] | None = None
+    """(params, gates + bias [B, T, M], ops) to what `choose` is given, where the choice is drawn."""
     may_pass: bool = False
     """Whether a token chooses as many candidates as it likes, none too: k is only the most."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
@@ -291,6 +295,8 @@ class ShapeKind(Kind):
     """
 
     value: Callable[[Any, float, float], float] = lambda params, start, x: start
+    check: Callable[[Any, float], Iterable[Fault]] = lambda params, start: ()
+    """(params, the value before) to faults."""
 
 
 @dataclass(frozen=True, eq=False)

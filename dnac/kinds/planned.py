@@ -21,8 +21,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("scope", "batch"): "one decision for a whole batch",
     ("scope", "network"): "one decision for all inputs, as in architecture search",
     # which candidates run
-    ("choose", "gumbel"): "a Gumbel sample while training, the largest score at evaluation",
-    ("choose", "sample"): "a sample from the gates",
     ("limit", "purse"): "a purse that each token carries and modules charge",
     ("limit", "budget"): "a budget declared in the net",
     ("grad", "reinforce"): "a score-function gradient for the choice",
@@ -30,7 +28,6 @@ PLANNED: dict[tuple[str, str], str] = {
     # what shapes the load
     ("balance", "agree"): "two views of one input shall choose alike",
     ("balance", "cv2"): "squared variation of importance and load, as in Shazeer's mixture of experts",
-    ("balance", "l1"): "a loss on the mean share of active modules",
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
     # which keys a routed attention sees
     # modules
@@ -41,7 +38,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("module", "split"): "disjoint slices of one module's weights",
     ("module", "tokens"): "token sets that change inside the net: axes, merging, pooling",
     # other words
-    ("shape", "exponential"): "a geometric path from the value before to the target",
     ("mask", "sample"): "a random share of the keys",
     ("mask", "decay"): "attention that fades with distance",
     ("budget", "device"): "a limit on measured time",

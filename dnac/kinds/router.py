@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dnac import catalogue
 from dnac.ir.form import Form, form
-from dnac.kinds.base import From, MemberName, Params, ReadKind, ScoreKind, WeightSpec, params_of
+from dnac.kinds.base import From, MemberName, Params, ReadKind, Scheduled, ScoreKind, WeightSpec, params_of
 from dnac.kinds.limits import DecodeKind
 from dnac.kinds.params import NORMAL, ZEROS
 from dnac.kinds.starts import StartKind, start_of
@@ -34,7 +34,7 @@ class RouterParams(Params):
     """For whom one decision is made."""
     gate: Annotated[Form, From("gate")] = form("softmax")
     """How scores become probabilities, over all candidates, in float32 or wider."""
-    tau: float = Field(default=1.0, gt=0)
+    tau: Annotated[Annotated[float, Field(gt=0)] | Form, Scheduled()] = 1.0
     """Temperature: scores are divided by it before the gate."""
     noise: Annotated[Form, From("noise")] = form("none")
     """Noise on what the router reads or on scores, while training."""

@@ -27,11 +27,11 @@ from dnac.kinds.router import router_weights
 from dnac.lowering import carried, halting, survey
 from dnac.lowering.base import Call, Options, Output, Program, TapLoss
 from dnac.lowering.budgets import Budgets, Ran
-from dnac.lowering.frame import Frame, frame_of
-from dnac.lowering.knobs import knobs, margins, present_terms, scheduled_terms
-from dnac.lowering.modules import PartPlan, increment, plans_by_set
+from dnac.lowering.frame import frame_of
+from dnac.lowering.knobs import knobs, margins, present_terms, scheduled_terms, taus
+from dnac.lowering.modules import PartPlan, asked, increment, plans_by_set, watching
 from dnac.lowering.ops_dense import DenseOps, Mix
-from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of
+from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of, slot_scales
 from dnac.lowering.stepped import Stepped
 from dnac.lowering.turns import Names, Renamed, Results, Turn, turn_of
 from dnac.lowering.weights import Stack, has_bias, key_of, site_of, stack_of
@@ -42,8 +42,6 @@ Values = dict[str, Any]
 
 
 Bound = Callable[[Values, Turn], None]
-Together = Callable[[Values, Turn, str], Any]
-"""(values, turn, pass) to what a bank makes; the pass is `keys`, `queries` (of keys that are there) or `whole`."""
 
 
 class Interpreter(ABC):
@@ -67,6 +65,8 @@ class Interpreter(ABC):
         self.scheduled = scheduled_terms(graph)
         self.knobs = len(knobs(graph))
         """How many scheduled numbers enter a call."""
+        self.taus = taus(graph)
+        """Of each router with a scheduled temperature, where it stands among the knobs."""
         self.margins = margins(graph)
         """Of each router whose start has a scheduled margin, where it stands among the knobs."""
         self.budgets = Budgets(graph)
@@ -243,6 +243,8 @@ class Interpreter(ABC):
             )
             held = {state: self._carried(values, turn, state) for state in i.carries}
             given = given._replace(turn=turn.names.words[turn_of(i.site)], last=next(iter(held.values()), None))
+            if i.router in self.taus and call.knobs is not None:
+                given = given._replace(tau=call.knobs[self.taus[i.router]])
             if i.router in self.margins and call.knobs is not None:
                 given = given._replace(margin=call.knobs[self.margins[i.router]])
             if i.away:
@@ -250,7 +252,7 @@ class Interpreter(ABC):
             if i.tally:
                 given = given._replace(given_out=values[i.tally].total)
             if head is not None:
-                given = given._replace(logits=lambda x: _asked(head, x, values[i.x], turn))
+                given = given._replace(logits=lambda x: asked(head, x, values[i.x], turn))
             given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
@@ -344,26 +346,6 @@ class Interpreter(ABC):
 
         return act
 
-    def joint(self, i: do.Run, run: Together) -> Bound:
-        """A bank that sees history: keys of a routing step are there once all its modules have made theirs. The last
-        bank runs them all, first for their keys alone where that takes a pass of its own.
-        """
-        banks = self.mixing[i.routing]
-        waiting = f"{i.routing}.history"
-
-        def act(values: Values, turn: Turn) -> None:
-            values.setdefault(waiting, []).append((i.out, run))
-            if i.out != banks[-1]:
-                return
-            together = values.pop(waiting)
-            is_whole = self.runs_banks_whole and len(together) == 1
-            for _, each in () if is_whole else together:
-                each(values, turn, "keys")
-            for out, each in together:
-                values[out] = each(values, turn, "whole" if is_whole else "queries")
-
-        return act
-
     # --- shared pieces ------------------------------------------------------------------------
 
     def _keys(self, members: tuple[Member, ...]) -> dict[str, dict[str, Any]]:
@@ -394,7 +376,7 @@ class Interpreter(ABC):
     def _charge(self, step: int, i: do.Route, given: Given, routing: Routing, turn: Turn) -> None:
         """What budgets note of a routing step."""
         router, load = self.routers[i.router], routing.load
-        ran = Ran(routing.ids, load.scores, load.gates, router.gate, router.tau, given.here)
+        ran = Ran(routing.ids, load.scores, load.gates, router.gate, router.tau_now(given.tau), given.here)
         with torch.autocast(load.gates.device.type, enabled=False):
             self.budgets.charge(step, turn.results.spent, ran)
 
@@ -413,26 +395,3 @@ class Interpreter(ABC):
             if loss is not None:
                 total = total + loss
         return total
-
-
-def watching(
-    frame: Frame, site: str, modules: tuple[str, ...], rows: object = None
-) -> Callable[[str, Tensor, Tensor], None] | None:
-    """Who is told of the increments of some modules' parts; None where nobody asked."""
-    watch = frame.watch
-    return None if watch is None else lambda part, x, d: watch(site, modules, part, x, d, rows)
-
-
-def _asked(head: Callable[[Tensor, Turn], Tensor], x: Tensor, like: Tensor, turn: Turn) -> Tensor:
-    """A head's logits for a score, in the type of what the score reads."""
-    with torch.no_grad():
-        return head(x.to(like.dtype), turn).to(x.dtype)
-
-
-def slot_scales(routing: Routing, slot: int) -> tuple[Tensor | None, Tensor]:
-    """(inner, outer) [B, T] of one candidate: what its last part and its increment are multiplied
-    by; 0 for tokens that did not choose it.
-    """
-    chosen = routing.ids == slot
-    inner = None if routing.inner is None else torch.where(chosen, routing.inner, 0).sum(-1)
-    return inner, torch.where(chosen, routing.outer, 0).sum(-1)

@@ -20,6 +20,7 @@ from dnac.kinds.budgets import end_of, kinds_of
 from dnac.kinds.starts import start_of
 
 MARGIN = "start.margin"
+TAU = "tau"
 Knob = tuple[str, str, Form]
 """(router or budget, path of the number such as `balance[0].weight`, the schedule)"""
 
@@ -38,6 +39,11 @@ def starts(graph: Graph) -> Tensor:
 def ends(graph: Graph) -> Tensor:
     """The values at which the schedules end and stay: [n] float64."""
     return torch.tensor([end_of(form) for _, _, form in knobs(graph)], dtype=torch.float64)
+
+
+def taus(graph: Graph) -> dict[str, int]:
+    """Of each router with a scheduled temperature, where it stands among the knobs."""
+    return {name: place for place, (name, path, _) in enumerate(knobs(graph)) if path == TAU}
 
 
 def margins(graph: Graph) -> dict[str, int]:
@@ -108,6 +114,8 @@ def present_terms(
 
 
 def _of_router(router: RouterSet) -> Iterator[Knob]:
+    if _is_schedule(tau := router.fields.get("tau")):
+        yield router.name, TAU, tau  # type: ignore[misc]
     terms = router.fields["balance"] or ()
     for i, term in enumerate(terms):  # type: ignore[arg-type]
         kind: BalanceKind = catalogue.get("balance", term.name)  # type: ignore[union-attr]

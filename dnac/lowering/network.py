@@ -120,7 +120,8 @@ class Network(Names):
             A step whose choice is fixed by the file has no choice, and ignores them.
         record: whether `Output.record` is filled.
         seeds, samples: words of the random draws (`Call`); knobs: values of scheduled numbers,
-            else those at the start while training, and those at the end otherwise. route_masks, module_gates: see `Call`.
+            else those at the start while training, and those at the end otherwise. route_masks, module_gates: see
+            `Call`.
         decode: choose as while generating, where routers say how (`decodes`); else as in training.
         watch: is told of every increment; of an eager network alone.
 

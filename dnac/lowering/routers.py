@@ -34,7 +34,7 @@ class Router:
     grad: Word
     combine: Word
     balance: tuple[Word, ...]
-    tau: float
+    tau: float | Form
     scale: float
     sees: str
     when: str = "both"
@@ -48,6 +48,12 @@ class Router:
     def has_loss(self) -> bool:
         """Whether it adds to the training loss."""
         return self.decode[0].loss is not None or any(kind.loss is not None for kind, _ in self.balance)
+
+    def tau_now(self, given: Any) -> Any:
+        """The present temperature: a number, `given`, or the start of a schedule of which nothing is given."""
+        if not isinstance(self.tau, Form):
+            return float(self.tau)
+        return self.tau["start"] if given is None else given
 
     def with_terms(self, balance: tuple[Word, ...]) -> Router:
         """The same router with other params of its balance terms."""

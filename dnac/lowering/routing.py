@@ -64,6 +64,8 @@ class Given(NamedTuple):
     """How often the router was used before."""
     last: Tensor | None = None
     """[B, T] the candidate that each token has just left, -1 for none; None where nobody asks."""
+    tau: Tensor | None = None
+    """The present temperature, where it is scheduled."""
     margin: Tensor | None = None
     """The present margin of the router's start, where it is scheduled."""
     here: Tensor | None = None
@@ -97,14 +99,14 @@ def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rout
 def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
     scores_BTM, finite = _scores(router, view_BTD, given, frame)
     gate: tuple[GateKind, Any] = router.gate
-    gates_BTM = gate[0].gate(gate[1], scores_BTM if router.tau == 1 else scores_BTM / router.tau)  # type: ignore[misc]
+    gates_BTM = gate[0].gate(gate[1], _sharpened(router, scores_BTM, given, frame))  # type: ignore[misc]
     foreseen_BTK = _foreseen(router, view_BTD, scores_BTM, given, frame)
     if given.forced is not None:
         wanted_BTK = given.forced
     elif frame.decoding and foreseen_BTK is not None:
         wanted_BTK = _decoded(router, foreseen_BTK, given)
     else:
-        wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given)
+        wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given, frame)
     if given.here is not None:
         wanted_BTK = torch.where(given.here[..., None], wanted_BTK, -1)
     if router.when == ("eval" if frame.training else "train"):
@@ -173,7 +175,16 @@ def _joined(router: Router, stream_BTD: Tensor, ops: _Ops) -> Tensor:
     )
 
 
-def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given) -> Tensor:
+def _sharpened(router: Router, scores_BTM: Tensor, given: Given, frame: Frame) -> Tensor:
+    """Scores as the gate wants them: with the noise of a choice that has some, over the temperature."""
+    choose: tuple[ChooseKind, Any] = router.choose
+    if choose[0].perturb is not None:
+        scores_BTM = choose[0].perturb(choose[1], scores_BTM, _Ops(frame, given, router.size))
+    tau = router.tau_now(given.tau)
+    return scores_BTM if isinstance(tau, float) and tau == 1 else scores_BTM / tau
+
+
+def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given, frame: Frame) -> Tensor:
     selection = gates_BTM.detach()
     for offset in (given.bias, given.mask):
         if offset is not None:
@@ -189,6 +200,8 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given)
     if given.given_out is not None and choose[0].leaves is not None:
         leaves_BT = choose[0].leaves(choose[1], selection[..., 0], given.given_out.detach())
         return torch.where(leaves_BT, 0, -1)[..., None]
+    if choose[0].draw is not None:
+        selection = choose[0].draw(choose[1], selection, _Ops(frame, given, router.size))
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
 
 
@@ -289,3 +302,12 @@ class _Ops:
         where = self.frame.samples[:, None, None], self.frame.positions()[:, None]
         index = torch.arange(last, device=self.frame.inputs.device)
         return self.frame.uniform(self.given.site, draws.name_word(purpose), *where, index)
+
+
+def slot_scales(routing: Routing, slot: int) -> tuple[Tensor | None, Tensor]:
+    """(inner, outer) [B, T] of one candidate: what its last part and its increment are multiplied
+    by; 0 for tokens that did not choose it.
+    """
+    chosen = routing.ids == slot
+    inner = None if routing.inner is None else torch.where(chosen, routing.inner, 0).sum(-1)
+    return inner, torch.where(chosen, routing.outer, 0).sum(-1)

@@ -19,6 +19,7 @@ from dnac.semantics.bind import Bound, Owner, bind, given
 from dnac.semantics.choice import never_varies
 from dnac.semantics.draft import Draft, RouteUse, origin
 from dnac.semantics.naming import Place, plain
+from dnac.semantics.schedules import values_of
 from dnac.semantics.scope import SharedEntry
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
@@ -120,7 +121,7 @@ def _faults(use: BudgetUse, budget: BudgetSet, covered: Covered, graph: Graph, d
         return
     if use.params.per not in use.by.units:
         yield errors.unit_misfit(use.by.name, use.params.per, use.by.units, use.at("per"))
-    strange = [value for value in _values(use.params.target) if not 0 < value <= 1]
+    strange = [value for value in values_of(use.params.target) if not 0 < value <= 1]
     if strange:
         yield errors_values.out_of_range(
             use.kind.name, "target", f"{strange[0]:g}", "above 0 and at most 1", use.at("target")
@@ -144,7 +145,7 @@ def _reachable(use: BudgetUse, found: Prices, covered: Covered) -> Iterator[Diag
     if use.by.refuses and stuck:
         yield errors.no_cheap_member(use.name, use.at("by"), places[stuck[0]])
         return
-    target, least = min(_values(use.params.target)), found.least
+    target, least = min(values_of(use.params.target)), found.least
     if target < least - 1e-9:
         dear = dict.fromkeys(places[step] for step, price in found.steps.items() if price.least > 0)
         yield errors.infeasible(use.name, target, least, use.at("target"), tuple(dear))
@@ -179,12 +180,3 @@ def _controllers(use: BudgetUse, covered: Covered, draft: Draft) -> Iterator[Dia
 def _learns(route: RouteUse) -> bool:
     score: ScoreKind = words.kind("score", route.fields.score.name)
     return not route.fields.frozen and score.learns(params_of(score, route.fields.score))
-
-
-def _values(number: float | Form) -> list[float]:
-    """A number, or all values that a schedule names."""
-    if not isinstance(number, Form):
-        return [number]
-    pieces = number["pieces"]
-    targets = [piece["target"] for piece in pieces if isinstance(piece, Form)] if isinstance(pieces, tuple) else []
-    return [float(value) for value in (number["start"], *targets) if isinstance(value, (int, float))]

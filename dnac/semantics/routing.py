@@ -15,6 +15,7 @@ from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft
 from dnac.semantics.halting import halting_faults
 from dnac.semantics.idle import idle_faults
+from dnac.semantics.schedules import values_of
 from dnac.semantics.starts import start_faults
 from dnac.semantics.wrong import Wrong
 from dnac.text.diagnostic import Diagnostic
@@ -96,7 +97,12 @@ def _limit_faults(choice: Choice) -> Iterator[Diagnostic]:
 
 
 def _gate_faults(choice: Choice) -> Iterator[Diagnostic]:
-    """Gates that start closed."""
+    """Gates that start closed, and temperatures that reach zero."""
+    cold = [value for value in values_of(choice.params.tau) if value <= 0]
+    if cold:
+        yield errors_values.out_of_range(
+            "router", "tau", f"{cold[0]:g}", "above 0", choice.bound.at("tau", choice.text.span)
+        )
     form = choice.params.gate
     kind: GateKind = words.kind("gate", form.name)
     span = choice.bound.at("gate", choice.text.span)

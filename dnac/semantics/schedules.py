@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dnac.ir.form import Form, Value
+from dnac.kinds.base import ShapeKind, params_of
 from dnac.semantics import errors_values as errors
 from dnac.semantics import words
 from dnac.semantics.slots import WordSlot
@@ -32,6 +33,7 @@ def schedule(call: ast.Call, slot: object, at: object, convert: Convert) -> Form
     start = convert(slot, first, at)
     pieces = tuple(_piece(a.value, slot, at, convert) for a in call.args[1:])
     _check_order(call, pieces)
+    _check_values(call, start, pieces)
     return Form("schedule", (("start", start), ("pieces", pieces)))
 
 
@@ -61,9 +63,31 @@ def _check_order(call: ast.Call, pieces: tuple[Form, ...]) -> None:
             raise Wrong(errors.bad_schedule("this piece ends before the one in front of it", arg.span, "let ends rise"))
 
 
+def _check_values(call: ast.Call, start: Value, pieces: tuple[Form, ...]) -> None:
+    """Paths that cannot go from the value before to their target."""
+    before = start
+    for piece, arg in zip(pieces, call.args[1:], strict=True):
+        kind: ShapeKind = words.kind("shape", piece.name)
+        fault = (
+            next(iter(kind.check(params_of(kind, piece), before)), None) if isinstance(before, (int, float)) else None
+        )
+        if fault is not None:
+            raise Wrong(errors.bad_schedule(fault.message, arg.span, fault.help))
+        before = piece["target"]
+
+
 def ends(piece: Form) -> tuple[str, float]:
     """When a piece ends: unit (`steps`, `tokens`, `share`) and number."""
     until = piece["until"]
     if isinstance(until, Form) and isinstance(number := until.args[0][1], (int, float)):
         return until.name, float(number)
     return "share", float(until) if isinstance(until, (int, float)) else 1.0
+
+
+def values_of(number: float | Form) -> list[float]:
+    """A number, or all values that a schedule names."""
+    if not isinstance(number, Form):
+        return [number]
+    pieces = number["pieces"]
+    targets = [piece["target"] for piece in pieces if isinstance(piece, Form)] if isinstance(pieces, tuple) else []
+    return [float(value) for value in (number["start"], *targets) if isinstance(value, (int, float))]
