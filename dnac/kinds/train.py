@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dnac.ir.form import Form, form
-from dnac.kinds.base import From, Params, Real, ShareUnit
+from dnac.kinds.base import From, Params, Real, Scheduled, ShareUnit
 
 
 class TrainParams(Params):
@@ -27,8 +27,8 @@ class TrainParams(Params):
     """torch's AdamW."""
     loss: tuple[Annotated[Form, From("loss")], ...] = (form("task", weight=1.0),)
     """What is minimised: a sum such as `task + 0.5 * distill(teacher = "runs/dense")`. Balance terms come on top."""
-    router_lr: float = Field(default=1.0, gt=0)
-    """Learning rate of routers, as a factor on `lr`."""
+    router_lr: Annotated[Annotated[float, Field(gt=0)] | Form, Scheduled()] = 1.0
+    """Learning rate of routers, as a factor on `lr`: `schedule(1, step(0, 50%))` freezes what they learned by half."""
     clip: float | None = Field(default=1.0, gt=0)
     """Largest gradient norm; `none` for no clipping."""
     accumulate: int = Field(default=1, ge=1)

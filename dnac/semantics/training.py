@@ -65,7 +65,8 @@ def train_form(block: ast.Train, draft: Draft, scope: Scope) -> Form | None:
         faults += _sizes(bound.params, draft.site.tokens, bound.spans, block.net.span)
     if not any(f.severity == "error" for f in faults) and draft.site is not None:
         run = _run(bound.params, draft.site.tokens)
-        faults += [*_schedule(bound.params.lr, "lr", bound.spans.get("lr", block.net.span), run)]
+        for key in ("lr", "router_lr"):
+            faults += _schedule(getattr(bound.params, key), key, bound.spans.get(key, block.net.span), run)
         faults += [*_rare(bound.params, bound.spans, run), *_balance(draft.routes, run)]
     for fault in faults:
         draft.bag.add(fault)

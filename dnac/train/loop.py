@@ -88,7 +88,7 @@ def train_step(run: Training, batch: Batch) -> Update:
     if options.clip is not None:
         clip_grads_with_norm_(run.network.parameters(), options.clip, norm)
     lr = run.settings.value(options.lr, step)
-    set_lr(run.optimizer, lr)
+    set_lr(run.optimizer, lr, run.settings.value(options.router_lr, step))
     with _rest(run, counts):
         run.optimizer.step()
     balance.update(run.network, run.graph, counts, lambda number: run.settings.value(number, step))

@@ -32,10 +32,10 @@ def build_optimizer(network: nn.Module, graph: Graph, train: TrainParams) -> Opt
     return kind.make(params_of(kind, train.optimizer), list(_groups(network, graph, train)))
 
 
-def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give each group its learning rate: `lr` times the group's own factor."""
+def set_lr(optimizer: Optimizer, lr: float, router_factor: float = 1.0) -> None:
+    """Give each group its learning rate: `lr`, for routers times their factor. At 0 a weight stays as it is."""
     for group in optimizer.param_groups:
-        group["lr"] = lr * group["factor"]
+        group["lr"] = lr * router_factor if group["of_router"] else lr
 
 
 def idle_modules(graph: Graph, counts: Iterable[Tensor]) -> dict[str, Tensor]:
@@ -73,7 +73,7 @@ def _groups(network: nn.Module, graph: Graph, train: TrainParams) -> Iterator[di
         chosen = [parameters[d.key] for d in trained if (d.of_router, d.spec.decays) == (of_router, decays)]
         if chosen:
             kept = {} if decays else {"weight_decay": 0.0}
-            yield {"params": chosen, "lr": 0.0, "factor": train.router_lr if of_router else 1.0, **kept}
+            yield {"params": chosen, "lr": 0.0, "of_router": of_router, **kept}
 
 
 def _always(nodes: Iterable[Node]) -> Iterator[Member]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -117,6 +118,19 @@ def test_weights_decay_as_they_declare_and_routers_learn_at_their_own_rate() -> 
     assert groups["nodes.block.mlp.norm"] == (0.1, 0.0)
     assert groups["hop.0.weight"] == (0.025, 0.1)
     assert set(groups) == {n for n, p in run.network.named_parameters() if p.requires_grad}
+
+
+def test_routers_whose_rate_is_scheduled_to_nothing_stay_as_they_are_while_the_rest_learns() -> None:
+    until = form("step", target=0.0, until=form("steps", n=2))
+    run = training(router_lr=form("schedule", start=0.5, pieces=(until,)), length=form("steps", n=4))
+    seen = [state(run)]
+    for n in range(4):
+        train_step(run, batch(n))
+        seen.append(state(run))
+    routers = [key for key in run.network.router_parameters if key in seen[0]]
+    moved = [[key for key in routers if not torch.equal(a[key], b[key])] for a, b in pairwise(seen)]
+    assert moved[0] == routers and not moved[2] and not moved[3]
+    assert "nodes.block.mlp.up" in same(seen[3], seen[4])
 
 
 def starve(run: Training, slot: int) -> None:
