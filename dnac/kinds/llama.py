@@ -12,8 +12,9 @@ from typing import Any
 
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, ModuleSet, Part, Pretrained, SharedSet
-from dnac.kinds.norm.rms import EPSILON
 
+EPSILON = 1e-5
+"""That of `rms`, whose file holds its formula and so is not imported here."""
 Shape = tuple[int, ...]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,6 +12,10 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.graph import ModuleSet, Part
 from dnac.kinds.base import ModuleKind, Ops, Site, params_of
+
+if TYPE_CHECKING:
+    from dnac.lowering.frame import Frame
+    from dnac.lowering.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,20 @@ def increment(  # noqa: PLR0913 - each is a thing of its own
     if total is None:
         raise ValueError("an identity has no increment")
     return total
+
+
+def asked(head: Callable[[Tensor, Turn], Tensor], x: Tensor, like: Tensor, turn: Turn) -> Tensor:
+    """A head's logits for a score, in the type of what the score reads."""
+    with torch.no_grad():
+        return head(x.to(like.dtype), turn).to(x.dtype)
+
+
+def watching(
+    frame: Frame, site: str, modules: tuple[str, ...], rows: object = None
+) -> Callable[[str, Tensor, Tensor], None] | None:
+    """Who is told of the increments of some modules' parts; None where nobody asked."""
+    watch = frame.watch
+    return None if watch is None else lambda part, x, d: watch(site, modules, part, x, d, rows)
 
 
 def _part_plan(part: Part, site: Site) -> PartPlan:

@@ -30,7 +30,7 @@ net radial {{
 }}
 net even = radial with {{ hub.weight = one; hub.grad = "ste" }}
 net turns = radial with {{ hub.start = sequential(block, by = step) }}
-net own = radial with {{ hub.sees = peers }}
+net alone = radial with {{ hub.sees = peers }}
 net unified = radial with {{ hub.sees = history }}
 net sure = radial with {{ hub.start = sequential(block) }}
 """.replace('"ste"', "ste")
@@ -70,7 +70,7 @@ def ids() -> Tensor:
 
 
 @pytest.mark.parametrize("lowering", ["reference", "portable"])
-@pytest.mark.parametrize("net", ["radial", "even", "turns", "own", "sure"])
+@pytest.mark.parametrize("net", ["radial", "even", "turns", "alone", "sure"])
 def test_it_starts_as_the_sequential_network(path: str, net: str, lowering: str) -> None:
     found, expected = built(path, net, lowering)(ids(), record=True), sequential(path)(ids())
     assert (found.logits - expected.logits).abs().max() < 1e-4

@@ -21,8 +21,9 @@ from dnac.kinds.present import AWAY
 from dnac.lowering.attention import by_sdpa, in_reach
 from dnac.lowering.base import Lowering, Options, Program
 from dnac.lowering.frame import Frame
-from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales, watching
-from dnac.lowering.modules import PartPlan, increment
+from dnac.lowering.history import joint
+from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
+from dnac.lowering.modules import PartPlan, increment, watching
 from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.ops_rows import RowOps, RowSet
 from dnac.lowering.routing import Routing
@@ -145,7 +146,7 @@ class Portable(Interpreter):
             values[i.out] = bank(values, turn, "whole")
 
         if sees == "history" and i.out in self.mixing.get(i.routing, ()):
-            return self.joint(i, bank)
+            return joint(self, i, bank)
         return act
 
     def combine(self, i: do.Combine) -> Bound:

@@ -17,6 +17,7 @@ from dnac.kinds.present import AWAY
 from dnac.lowering.attention import in_reach, written_out
 from dnac.lowering.base import Lowering, Options, Program
 from dnac.lowering.frame import Frame
+from dnac.lowering.history import joint
 from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
 from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.ops_dense import Mix
@@ -98,7 +99,7 @@ class Reference(Interpreter):
             values[i.out] = run(values, turn, "whole")
 
         if self._sees(i) == "history" and i.out in self.mixing.get(i.routing, ()):
-            return self.joint(i, run)
+            return joint(self, i, run)
         return act
 
     def combine(self, i: do.Combine) -> Bound:

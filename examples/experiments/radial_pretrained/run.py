@@ -33,7 +33,7 @@ ARMS = (
     arm("skip3", "skipping", "target=40%"),
     arm("exit4", "radial", "target=20%"),
     arm("exit3", "radial", "target=25%"),
-    arm("lowered4", "lowered", "target=20%"),
+    arm("straight4", "straight", "target=20%"),
     arm("history4", "unified", "target=20%"),
 )
 """The number is the mean depth wanted: layers a token. `skip4` skips a fifth of five layers; of `exit4`'s choices, one
@@ -55,7 +55,7 @@ def measure(trained: Trained) -> dict[str, Any]:
     start = dnac.load(spec, net=trained.run.resolved["net"], settings=settings).build().train()
     sums, targets = torch.zeros(5, dtype=torch.float64), 0
     with torch.no_grad():
-        for batch in islice(held.dataset.sequential(12), BATCHES):
+        for batch in islice(held.dataset.sequential(8), BATCHES):
             wanted, found, first = teacher(batch.inputs), held.network(batch.inputs, record=True), start(batch.inputs)
             losses = [
                 float(cross_entropy(output.logits.flatten(0, 1), batch.targets.flatten(), reduction="sum"))
