@@ -18,8 +18,8 @@ from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.lowering.kernels import activations, norms, segments, tiles
 from dnac.lowering.kernels.feed_forward import Rows, feed_forward
-from dnac.lowering.ops_rows import RowOps
 from dnac.lowering.kernels.tiles import bank_product
+from dnac.lowering.ops_rows import RowOps
 from dnac.lowering.products import BankWeights
 from dnac.lowering.rows import BankRows
 

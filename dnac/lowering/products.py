@@ -9,6 +9,7 @@ N rows, M modules, I and O the sizes of a weight.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
