@@ -28,10 +28,12 @@ SKIPS = tuple(
     Arm(name, spec=DIAGNOSE)
     for name in (
         "skip1", "anywhere", "scaled", "straight", "sigmoids", "code", "few", "slow", "fast", "state", "wide", "blind",
-        "layers", "layers_anywhere", "layers_straight",
+        "unlearned", "hashed", "layers", "layers_anywhere", "layers_straight",
     )
 )  # fmt: skip
-GROUPS = {"frontier": FRONTIER, "systems": SYSTEMS, "skips": SKIPS}
+STOPPED = Arm("stopped", settings=("train.router_lr=schedule(1, step(0, 50%))",), spec=DIAGNOSE)
+"""Learned, then frozen: weights of the routers by the rate, their biases by the net."""
+GROUPS = {"frontier": FRONTIER, "systems": SYSTEMS, "skips": (*SKIPS, STOPPED)}
 ARMS = {arm.name: arm for group in GROUPS.values() for arm in group}
 MEASURED = ("dense8", "dense6", "top1", "skip1")
 """Arms whose seeds tell the variance: the spread of their paired differences from the first."""

@@ -218,7 +218,7 @@ def loads(arm: Arm) -> list[str]:
         return []
     if arm.name == "mod":
         return ["--routes", "learned", "--learn", "20"]
-    return ["--routes", "uniform", *(["--skip", "25%"] if "skip" in arm.name or arm in chosen.SKIPS else [])]
+    return ["--routes", "uniform", *(["--skip", "25%"] if "skip" in arm.name or arm in chosen.GROUPS["skips"] else [])]
 
 
 if __name__ == "__main__":

@@ -46,7 +46,11 @@ def row(arm: str, seed: int, loss: float, flops: float) -> dict[str, Any]:
 
 
 def test_every_arm_is_a_net_that_checks_and_the_nets_cost_about_as_much(arms: ModuleType) -> None:
-    names = {path: {net.name for net in check(read_source(path)).nets} for path in (arms.NETS, arms.DIAGNOSE)}
+    names = {}
+    for path in (arms.NETS, arms.DIAGNOSE):
+        found = check(read_source(path))
+        assert not [d.message for d in found.bag if d.severity == "error"]
+        names[path] = {net.name for net in found.nets}
     assert not [arm.name for arm in arms.ARMS.values() if (arm.net or arm.name) not in names[arm.spec]]
     assert len(arms.ARMS) == sum(map(len, arms.GROUPS.values())), "an arm's name says which it is"
     assert {1, 2, 3, 4}.isdisjoint(arms.SEEDS)
