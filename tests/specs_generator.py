@@ -87,7 +87,13 @@ class Maker:
         """A kind of one branch; bare ones stand in a pool that owns the norm."""
         norm = "" if is_bare else self.maybe(0.4, f", norm = {self.pick('layer', 'rms')}")
         bias = self.maybe(0.2, ", bias = true") + self.maybe(0.1, ", dropout = 10%")
-        if self.random.random() < 0.5:
+        choice = self.random.random()
+        if choice < 0.1:
+            depthwise = self.pick("true", "false")
+            return f"conv(3, depthwise = {depthwise}{norm})"
+        if choice < 0.2:
+            return f"linear_attention(heads = 2{norm})"
+        if choice < 0.6:
             return f"mlp({self.pick(*ACTIVATIONS)}, {self.pick('2x', '1x', '12')}{norm}{bias})"
         return f"attention({self.heads()}{norm}{bias})"
 
@@ -135,7 +141,9 @@ class Maker:
             members, size = [*members, "more[2] = mlp(gelu, 1x)"], size + 2
         norm = f"(norm = {self.pick('layer', 'rms')})" if has_norm else ""
         declared = f"pool {pool}{norm} {{ {'; '.join(members)} }}"
-        fields = self.fields(size, skips, has_norm)
+        # what a recipe holds cannot be seen from its name
+        has_keys = not any(word in text for word in ("conv(", "linear_attention(") for text in (*members, *self.defs))
+        fields = self.fields(size, skips, has_norm, has_keys)
         self.labels.append(label)
         if self.random.random() < 0.5:
             self.before.append(declared)
@@ -158,7 +166,7 @@ class Maker:
 
     # --- routers ----------------------------------------------------------------------------------
 
-    def fields(self, size: int, skips: int, has_norm: bool) -> str:
+    def fields(self, size: int, skips: int, has_norm: bool, has_keys: bool) -> str:
         """Fields that fit one another: the router learns through its weight, or need not learn."""
         total = size + skips
         k = self.random.randint(1, min(3, total))
@@ -166,7 +174,8 @@ class Maker:
         if is_all:
             k = total
         fixed = not is_all and self.random.random() < 0.1
-        scores = ("linear", "linear", "linear", f"mlp({self.pick('8', '1x')})", "hash(3)", "random", "constant")
+        learned = ("linear", "linear", "linear(per = last)", "cosine", f"mlp({self.pick('8', '1x')})")
+        scores = (*learned, "hash(3)", "random", "constant")
         score = "linear" if fixed else self.pick(*scores)
         gate = self.pick("softmax", "softmax", "sigmoid")
         learns = score not in ("hash(3)", "random")
@@ -175,11 +184,15 @@ class Maker:
             weights.append("renormalised")
         if not learns:
             weights += ["one", "uniform"]
-        said = [f"choose = {'all' if is_all else f'fixed({self.random.randrange(total)})' if fixed else f'top({k})'}"]
+        groups = ", groups = 2, from_groups = 2" if total % 2 == 0 and self.random.random() < 0.3 else ""
+        top = f"top({k}{groups})"
+        said = [f"choose = {'all' if is_all else f'fixed({self.random.randrange(total)})' if fixed else top}"]
         said += [f"score = {score}", f"gate = {gate}", f"weight = {self.pick(*weights)}"]
         said += [self.maybe(0.3, f"scale = {self.pick('2.5', '0.5')}"), self.maybe(0.3, "combine = in_branch")]
-        said += [self.maybe(0.2, f"sees = {self.pick('everyone', 'module', 'peers')}"), self.maybe(0.1, "tau = 0.5")]
-        said += [self.maybe(0.4, "read = normed") if has_norm else "", self.maybe(0.1, "noise = jitter(1%)")]
+        sees = self.pick("everyone", "module" if has_keys else "everyone", "peers")
+        said += [self.maybe(0.2, f"sees = {sees}"), self.maybe(0.1, "tau = 0.5")]
+        view = self.pick("normed", "[normed, last]") if has_norm else "[h, step, last]"
+        said += [self.maybe(0.4 if has_norm else 0.2, f"read = {view}"), self.maybe(0.1, "noise = jitter(1%)")]
         said.append(self.maybe(0.15, f"limit = capacity({self.pick('0.5', '1.25')}, order = position)"))
         said.append(f"balance = [{self.balance(k, skips, gate, learns and not is_all and not fixed)}]")
         return "; ".join(field for field in said if field)
