@@ -307,7 +307,7 @@ def identity(task: Task) -> Figures:
         "arm": task.arm.name,
         "net": task.arm.net or task.arm.name,
         "seed": task.seed,
-        "settings": list(task.settings),
+        "settings": [text.replace(f"{ROOT}{os.sep}", "") for text in task.settings],  # alike on every machine
         "spec": spec and (str(spec.relative_to(ROOT)) if spec.is_relative_to(ROOT) else spec.name),
         "spec_sha256": spec and hashlib.sha256(spec.read_bytes()).hexdigest(),
     }

@@ -153,6 +153,12 @@ def test_a_result_says_where_it_comes_from_and_another_spec_text_is_refused(seri
         series.is_done(toy, task, tmp_path)
 
 
+def test_a_result_does_not_hold_where_the_repository_lies(series: ModuleType, tmp_path: Path):
+    settings = (f'weights="{ROOT / ".data" / "a.bin"}"',)
+    task = series.Task(series.Arm("a"), 3, tmp_path, None, settings)
+    assert series.identity(task)["settings"] == ['weights=".data/a.bin"']
+
+
 def test_a_run_that_was_stopped_before_its_first_checkpoint_is_made_anew(series: ModuleType, tmp_path: Path):
     began, going = tmp_path / "began", tmp_path / "going"
     for folder in (began, going):
