@@ -305,3 +305,11 @@ def exit_of_branch(span: Span) -> Diagnostic:
         "DNA552", "a token cannot leave inside a branch of `parallel`", span, "routes to an exit",
         help="route to the exit before or behind the `parallel`",
     )  # fmt: skip
+
+
+def untrained_scale(why: str, span: Span) -> Diagnostic:
+    """Gates of a router that never learns, as factors of what modules give."""
+    return Diagnostic(
+        "DNA547", f"the gates weigh the outputs, and the router {why}", span, "an untrained scale",
+        help="use `weight = uniform` or `one` (or `renormalised` where k > 1)", severity="warning",
+    )  # fmt: skip

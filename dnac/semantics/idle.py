@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, params_of
+from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, WeightKind, params_of
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import words
 from dnac.semantics.choice import Choice
@@ -15,6 +15,7 @@ def idle_faults(choice: Choice) -> Iterator[Diagnostic]:
     """Warnings about one routing step that has no faults."""
     yield from _frozen(choice)
     yield from _untaught(choice)
+    yield from _untrained_scale(choice)
     yield from _terms(choice)
     possible = range(choice.size) if choice.possible is None else choice.possible
     if set(possible) <= set(choice.facts.identities) and not choice.params.always and choice.size > 1:
@@ -48,6 +49,18 @@ def _untaught(choice: Choice) -> Iterator[Diagnostic]:
         message = "the router has weights to learn, and neither the task nor a balance loss reaches them"
         help_ = "say `frozen = true` if that is meant, or add a loss such as `aux(0.01)`"
         yield errors.untrainable(message, span, help_)
+
+
+def _untrained_scale(choice: Choice) -> Iterator[Diagnostic]:
+    """Outputs weighed by gates that nothing ever trains."""
+    params = choice.params
+    score: ScoreKind = words.kind("score", params.score.name)
+    is_written = score.written(params_of(score, params.score)) is not None
+    is_still = (params.frozen or not _learns(choice)) and not is_written
+    weight: WeightKind = words.kind("weight", params.weight.name if params.weight else "raw")
+    if is_still and weight.name == "raw" and choice.size > 1:
+        why = "is frozen" if params.frozen else f"has `score = {score.name}`, which does not learn"
+        yield errors.untrained_scale(why, choice.bound.at("weight", choice.text.span))
 
 
 def _choose_params(choice: Choice) -> object:

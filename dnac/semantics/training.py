@@ -12,6 +12,7 @@ from dnac.kinds.train import TrainParams
 from dnac.semantics import errors_routing, words
 from dnac.semantics import errors_train as errors
 from dnac.semantics.bind import Owner, bind
+from dnac.semantics.budgets import BudgetUse
 from dnac.semantics.draft import Draft, RouteUse
 from dnac.semantics.routers import collect
 from dnac.semantics.schedules import ends
@@ -67,7 +68,7 @@ def train_form(block: ast.Train, draft: Draft, scope: Scope) -> Form | None:
         run = _run(bound.params, draft.site.tokens)
         for key in ("lr", "router_lr"):
             faults += _schedule(getattr(bound.params, key), key, bound.spans.get(key, block.net.span), run)
-        faults += [*_rare(bound.params, bound.spans, run), *_balance(draft.routes, run)]
+        faults += [*_rare(bound.params, bound.spans, run), *_balance(draft.routes, run), *_budgets(draft, run)]
     for fault in faults:
         draft.bag.add(fault)
     return bound.params.form("train")
@@ -143,6 +144,16 @@ def _balance(routes: list[RouteUse], run: Run) -> Iterator[Diagnostic]:
                 continue
             is_target = kind.target(params_of(kind, term)) is not None
             yield errors_routing.bias_out_of_reach(most, run.steps, span, is_target)
+
+
+def _budgets(draft: Draft, run: Run) -> Iterator[Diagnostic]:
+    """Schedules of budgets, and biases that move too slowly for the run."""
+    for use in (each for each in draft.budgets if isinstance(each, BudgetUse)):
+        means = params_of(use.by, use.params.by)
+        for field, value in (("target", use.params.target), *(("by", value) for _, value in means)):
+            yield from _schedule(value, field, use.at(field), run)
+        if use.by.update is not None and run.steps and (most := _most(use.by.rate(means))) * run.steps < ENOUGH:
+            yield errors_routing.bias_out_of_reach(most, run.steps, use.at("by"), is_target=True)
 
 
 def _most(rate: object) -> float:
