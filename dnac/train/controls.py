@@ -44,7 +44,7 @@ SUMMARIES = {
     "untrained": "routers as they were initialised, all other weights trained",
 }
 """All controls, in the order in which they are shown."""
-MOST = 200_000
+MOST = 100_000
 """Tokens of which path statistics are made."""
 EMPTY = -1
 """An empty slot; what is less belongs to a token that has left."""
@@ -120,7 +120,7 @@ class Seen:
         if name == "token":
             tables = [_by_token(self._ids, wanted) for wanted in self._wanted]
             return lambda inputs, samples, wanted: tuple(
-                _looked_up(table, inputs, w) for table, w in zip(tables, wanted, strict=True)
+                table.to(w.device)[_ids_of(inputs, w)] for table, w in zip(tables, wanted, strict=True)
             )
         if name == "shuffled":
             return lambda inputs, samples, wanted: tuple(
@@ -203,19 +203,14 @@ def _shuffled(wanted: Tensor, samples: Tensor, step: int, leaving: bool) -> Tens
     return rows.view_as(wanted)
 
 
-def _by_token(ids: Tensor, wanted: Tensor) -> Mapping[int, Tensor]:
-    """The most frequent choice of each token id."""
+def _by_token(ids: Tensor, wanted: Tensor) -> Tensor:
+    """[ids, K] the most frequent choice of each token id; empty for ids that do not occur."""
     rows, which = wanted.sort(-1).values.unique(dim=0, return_inverse=True)
     pairs, counts = (ids * len(rows) + which).unique(return_counts=True)
-    order = counts.argsort(stable=True)  # the last one of an id, the most frequent, stays
-    return {int(pair) // len(rows): rows[int(pair) % len(rows)] for pair in pairs[order]}
-
-
-def _looked_up(table: Mapping[int, Tensor], inputs: Tensor, wanted: Tensor) -> Tensor:
-    whole = torch.full((max(table) + 1, wanted.shape[-1]), EMPTY, dtype=wanted.dtype)
-    for token, row in table.items():
-        whole[token] = row
-    return whole.to(wanted.device)[_ids_of(inputs, wanted)]
+    table = torch.full((int(ids.max()) + 1, wanted.shape[-1]), EMPTY, dtype=wanted.dtype)
+    for pair in pairs[counts.argsort(stable=True)].tolist():  # the last one of an id, its most frequent, stays
+        table[pair // len(rows)] = rows[pair % len(rows)]
+    return table
 
 
 @contextmanager

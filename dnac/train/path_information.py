@@ -62,8 +62,12 @@ def entropy(x: IntArray) -> float:
 
 
 def joined(columns: IntArray) -> IntArray:
-    """[N] one number for each different row of [N, C]."""
-    return np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1)
+    """[N] one number for each different row of [N, C], numbered anew after each column so that none grows too large."""
+    found = np.zeros(len(columns), np.int64)
+    for column in columns.T:
+        own = np.unique(column, return_inverse=True)[1].reshape(-1)
+        found = np.unique(found * (int(own.max()) + 1) + own, return_inverse=True)[1].reshape(-1)
+    return found
 
 
 def _chance(x: IntArray, y: IntArray, given: IntArray | None, draw: np.random.Generator) -> float:

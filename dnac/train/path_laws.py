@@ -126,13 +126,16 @@ def _lognormal(x: Array, w: Array) -> tuple[float, float]:
 
 def _log_lognormal(x: Array, mu: float, sigma: float) -> Array:
     """Log of the part of a lognormal between x - 1/2 and x + 1/2, among all above xmin - 1/2."""
-    edges = [(np.log(x + half) - mu) / sigma for half in (-0.5, 0.5)]
-    upper = [_upper(edge) for edge in edges]
-    return np.log(np.maximum(upper[0] - upper[1], _TINY)) - math.log(max(float(upper[0][0]), _TINY))
+    low, high = (_log_upper((np.log(x + half) - mu) / sigma) for half in (-0.5, 0.5))
+    return low + np.log(-np.expm1(np.minimum(high - low, -1e-15))) - low[0]
 
 
-def _upper(z: Array) -> Array:
-    return np.array([0.5 * math.erfc(v / math.sqrt(2)) for v in z])
+def _log_upper(z: Array) -> Array:
+    """Log of the normal distribution's part above z; far out by its series, where the part itself is too small."""
+    near = np.array([math.log(0.5 * math.erfc(v / math.sqrt(2))) if v < 20 else 0.0 for v in z])
+    far = np.maximum(z, 20.0)
+    series = np.log1p(-(far**-2) + 3 * far**-4 - 15 * far**-6)
+    return np.where(z < 20, near, -(far**2) / 2 - np.log(far * math.sqrt(2 * math.pi)) + series)
 
 
 def _least(cost: Callable[[float], float], low: float, high: float) -> float:

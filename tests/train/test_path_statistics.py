@@ -50,6 +50,21 @@ def test_the_lognormal_of_a_whole_sample_is_recovered() -> None:
     assert (mu, sigma) == (pytest.approx(3.0, abs=0.05), pytest.approx(0.7, abs=0.05))
 
 
+@pytest.mark.parametrize(("mu", "sigma"), [(3.0, 0.7), (-40.0, 6.0), (-1000.0, 30.0), (2.0, 0.1)])
+def test_the_lognormal_is_a_distribution_however_far_out_its_middle_lies(mu: float, sigma: float) -> None:
+    from dnac.train.path_laws import _log_lognormal
+
+    found = _log_lognormal(np.arange(11.0, 40_000.0), mu, sigma)
+    assert np.isfinite(found[:20]).all() and (found <= 1e-9).all()
+    assert np.exp(found).sum() == pytest.approx(1.0, abs=2e-2)
+
+
+def test_a_power_law_is_not_taken_for_a_lognormal_with_its_middle_at_minus_infinity() -> None:
+    found = laws(of_power(2.2, 30_000, seed=5))
+    assert found is not None and abs(found.alpha - 2.2) < 4 * found.alpha_error
+    assert abs(found.vuong) < 3 and found.verdict != "lognormal"
+
+
 def test_xmin_leaves_out_what_follows_no_law() -> None:
     tail = [9 + x for x in of_power(2.2, 3000, seed=3)]
     body = np.random.default_rng(0).integers(1, 10, 3000).tolist()
