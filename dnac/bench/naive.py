@@ -45,6 +45,8 @@ class NaiveNet(nn.Module):
 
     def __init__(self, graph: Graph, types: Types, tokens: int) -> None:
         super().__init__()
+        if graph.budgets:
+            raise NoBaseline("no loop is written for budgets")
         self.nodes = tuple(traits.unrolled(graph.nodes))
         for node in self.nodes:
             _require_plain(graph, node)
@@ -188,6 +190,8 @@ def _require_plain(graph: Graph, node: Node) -> None:
     for name, words in known.items():
         if field(router, name).name not in words:
             raise NoBaseline(f"no loop is written for `{name} = {field(router, name).name}`")
+    if catalogue.get("gate", field(router, "gate").name).closes:
+        raise NoBaseline("no loop is written for gates that close")
     if router.fields["tau"] != 1.0 or router.fields["scale"] != 1.0:
         raise NoBaseline("no loop is written for tau or scale")
     terms: Any = router.fields["balance"] or ()

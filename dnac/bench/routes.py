@@ -85,7 +85,7 @@ def _step(graph: Graph, node: Route) -> Step:
     form = field(router, "choose")
     kind: ChooseKind = catalogue.get("choose", form.name)
     params = params_of(kind, form)
-    take = partial(kind.choose, params) if kind.choose is not None and kind.takers(params) else None
+    take = partial(kind.choose, params) if kind.choose is not None and (kind.takers(params) or kind.may_pass) else None
     return Step(node.site, runs, skips, chosen_per_token(router), fixed_choice(router) is not None, router.size, take)
 
 

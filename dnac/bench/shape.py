@@ -17,7 +17,7 @@ from dnac.ir.graph import Apply, Embed, Graph, Head, Member, Node, Norm, Part, R
 from dnac.kinds.base import params_of
 from dnac.kinds.module.attention import AttentionParams
 from dnac.kinds.module.mlp import MlpParams
-from dnac.passes.facts import chosen_per_token, fixed_choice, taken_shares
+from dnac.passes.facts import chosen_per_token, fixed_choice, may_pass, taken_shares
 from dnac.schedule.sizes import Sizes
 
 
@@ -109,6 +109,8 @@ def _chosen(graph: Graph, node: Route) -> tuple[Member, ...]:
         raise NoBaseline(f"`{node.site}` chooses among unlike modules")
     if not working:
         return ()
+    if may_pass(router):
+        return tuple(working)  # at most: each of them once
     return tuple(working) if fixed is not None else tuple(working[:1]) * chosen_per_token(router)
 
 
