@@ -55,7 +55,7 @@ class Answers:
 
     def __init__(self, task: Task, split: Split, place: Place) -> None:
         _require_fit(task, place)
-        self._ids, self._answer = task.ids[_members(len(task.ids), split)], task.answer
+        self._ids, self._answer = task.ids[members(len(task.ids), split)], task.answer
         if not len(self._ids):
             raise Faults(errors.nothing_in_split(task.name, split.part, len(task.ids)))
         self.samples = len(self._ids)
@@ -92,7 +92,7 @@ class Answers:
         return Batch(*(torch.from_numpy(np.ascontiguousarray(a)) for a in (ids[:, :-1], targets, samples)))
 
 
-def _members(count: int, split: Split) -> np.ndarray:
+def members(count: int, split: Split) -> np.ndarray:
     """Numbers of the split's samples, in order."""
     if split.part == "all":
         return np.arange(count)

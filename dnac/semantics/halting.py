@@ -19,7 +19,7 @@ def with_gate(bound: Bound) -> Bound:
     if "gate" in bound.spans:
         return bound
     score: ScoreKind = words.kind("score", bound.params.score.name)
-    gate = Form("none") if score.is_chance else Form("sigmoid")
+    gate = Form("none") if score.is_chance else Form("sigmoid", (("bias", 0.0),))
     return replace(bound, params=bound.params.model_copy(update={"gate": gate}))
 
 

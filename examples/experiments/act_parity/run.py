@@ -1,6 +1,6 @@
 """Adaptive depth on n-bit parity (S11): does a token take more steps where more bits are asked for?
 
-    python examples/experiments/act_parity/run.py [--out DIR] [--seeds 42 137] [--jobs 2]
+python examples/experiments/act_parity/run.py [--out DIR] [--seeds 42 137] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from series import Arm, Claim, Series, Trained
 
-BITS = 10
+BITS = 8
 
 
 def measure(trained: Trained) -> dict[str, Any]:
