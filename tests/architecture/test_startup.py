@@ -41,7 +41,7 @@ def test_the_front_end_loads_nothing_heavy(words: tuple[str, ...]):
     code, count, heavy = loaded(*words)
     assert code == 0
     assert heavy == []
-    assert count < 400
+    assert count < 500  # words of the language are files too
 
 
 def test_the_guard_notices_a_heavy_import():

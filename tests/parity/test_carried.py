@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 
 import dnac
 from dnac.ir.graph import Graph
 from dnac.ir.printer import print_graph
 from dnac.ir.reader import read_graph
+from dnac.lowering.compile import compile_network
 from dnac.lowering.network import Network
 from lowered import error, gradients, inputs_for, lively, network, require_equal
 
@@ -155,3 +157,40 @@ def test_later_tokens_change_nothing_before_them(tmp_path: Path) -> None:
     changed[:, 5:] = (changed[:, 5:] + 1) % 32
     before, after = (net(each).logits for each in (inputs, changed))
     assert error(after[:, :5], before[:, :5]) < 1e-12 < 1e-3 < error(after[:, 5:], before[:, 5:])
+
+
+ALL = "block[2] = transformer(heads = 2); c[2] = conv(3); l = linear_attention(heads = 2); skip[2] = identity()"
+
+
+@pytest.mark.compiles
+def test_all_turns_share_one_traced_program_and_hand_on_what_goes_along(tmp_path: Path) -> None:
+    torch._dynamo.reset()
+    graph = graph_of((ALL, HUB, "repeat 4 { hop: route nodes by hub }"), tmp_path)
+    eager, traced = (network(graph) for _ in range(2))
+    assert traced.stepped is not None
+    counter = CompileCounterWithBackend("aot_eager")
+    traced.run = traced.stepped.program(
+        lambda piece: torch.compile(piece, backend=counter, fullgraph=True, dynamic=False)
+    )
+    for seed in range(2):
+        inputs = inputs_for(graph, seed=seed)
+        found, expected = (net(inputs, record=True) for net in (traced, eager))
+        assert error(found.logits, expected.logits) < 1e-11
+        assert all(torch.equal(f.ids, e.ids) for f, e in zip(found.record, expected.record, strict=True))
+        wanted = gradients(eager, expected)
+        assert all(error(g, wanted[name]) < 1e-9 for name, g in gradients(traced, found).items())
+    assert counter.frame_count == 3
+
+
+@pytest.mark.slow
+@pytest.mark.compiles
+@pytest.mark.timeout(900)
+def test_generated_code_gives_the_eager_values_and_gradients(tmp_path: Path) -> None:
+    torch._dynamo.reset()
+    graph = graph_of((ALL, NODE, "repeat 3 { hop: route nodes by hub }"), tmp_path)
+    eager, compiled = network(graph), compile_network(network(graph))
+    inputs = inputs_for(graph)
+    found, expected = (net(inputs, record=True) for net in (compiled, eager))
+    assert error(found.logits, expected.logits) < 1e-11
+    wanted = gradients(eager, expected)
+    assert all(error(g, wanted[name]) < 1e-9 for name, g in gradients(compiled, found).items())

@@ -85,7 +85,8 @@ def mixed(packed: Tensor, visible: Tensor | None, heads: int) -> Tensor:
     with torch.autocast(packed.device.type, enabled=False):
         wide = packed.to(torch.promote_types(packed.dtype, torch.float32))
         q, k, v = (part.unflatten(-1, (heads, -1)) for part in wide.chunk(3, dim=-1))
-        q, k = (torch.nn.functional.elu(part) + 1 for part in (q, k))
+        # elu + 1; torch's own elu has a gradient whose strides a traced program gets wrong
+        q, k = (torch.where(part > 0, part + 1, part.clamp(max=0).exp()) for part in (q, k))
         if visible is None:
             over = torch.einsum("bihe,bhef->bihf", q, torch.einsum("bjhe,bjhf->bhef", k, v))
             under = torch.einsum("bihe,bhe->bih", q, k.sum(1))
