@@ -12,6 +12,7 @@ import re
 import struct
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,7 @@ class Words:
     def _word(self, word: str) -> tuple[int, ...]:
         found = [n for letter in word for n in self._letter(letter)]
         while len(found) > 1:
-            pairs = [
-                (self.ids.get(self.pieces[a] + self.pieces[b]), at) for at, (a, b) in enumerate(zip(found, found[1:]))
-            ]
+            pairs = [(self.ids.get(self.pieces[a] + self.pieces[b]), at) for at, (a, b) in enumerate(pairwise(found))]
             best = max(((self.scores[i], -at, i) for i, at in pairs if i is not None), default=None)
             if best is None:
                 break
@@ -57,7 +56,8 @@ class Words:
 
 def sentence_case(text: str) -> str:
     """The corpus at hand is in small letters; the model was trained on ordinary ones. First letters of sentences
-    and of names (whatever is `named` so) come back."""
+    and of names (whatever is `named` so) come back.
+    """
     named, every = Counter(re.findall(r"\bnamed ([a-z]{3,})", text)), Counter(re.findall(r"[a-z]+", text))
     names = {name for name, count in named.items() if count > 2 and every[name] < 40 * count}
     text = re.sub(r"[a-z]+", lambda m: m[0].capitalize() if m[0] in names else m[0], text)
@@ -69,7 +69,8 @@ def prepare(folder: Path) -> None:
     """Write `train.bin` and `valid.bin` (uint16) beside the files of `folder`, unless they are there."""
     if (folder / "valid.bin").is_file():
         return
-    text = sentence_case(lzma.open(folder / "tinystories.txt.xz").read().decode())
+    with lzma.open(folder / "tinystories.txt.xz", "rt", encoding="utf-8") as file:
+        text = sentence_case(file.read())
     ids = np.array(Words(folder / "tok512.bin").encode(text), dtype=np.uint16)
     cut = len(ids) * 19 // 20
     ids[:cut].tofile(folder / "train.bin")
