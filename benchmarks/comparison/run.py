@@ -214,9 +214,9 @@ def timed(args: argparse.Namespace, out: Path) -> int:
 
 def loads(arm: Arm) -> list[str]:
     """Choices that a trained net makes or aims at, as `dnac bench` forces them."""
-    if arm in chosen.FRONTIER:
+    if arm in chosen.FRONTIER or arm.name == "stochastic":
         return []
-    if arm.name == "mod":
+    if arm.name in ("mod", "early_exit"):
         return ["--routes", "learned", "--learn", "20"]
     return ["--routes", "uniform", *(["--skip", "25%"] if "skip" in arm.name or arm in chosen.GROUPS["skips"] else [])]
 
