@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dnac.ir.graph import Graph
+from dnac.ir.form import Form
+from dnac.ir.graph import BudgetSet, Graph
 from dnac.kinds.base import GateKind
-from dnac.kinds.budgets import BudgetParams, ByKind, Prices, StepPrice, kinds_of, prices
+from dnac.kinds.budgets import ByKind, Prices, StepPrice, kinds_of, prices
 from dnac.lowering.base import BudgetStats
 from dnac.lowering.knobs import Present, budget_knobs, present
 from dnac.lowering.purses import ROUNDING, Purse
@@ -36,22 +37,25 @@ class Budget:
     """One budget, ready to run."""
 
     name: str
-    params: BudgetParams
+    goal: float | Form
+    """Its target, or the schedule of it."""
+    per: str
     by: ByKind
-    means: Any
+    means: dict[str, Any]
+    """The arguments of `by`, as plain values."""
     prices: Prices
     knobs: dict[str, int]
     """Places of its scheduled numbers among the knobs: `target`, `by.weight`."""
 
     def target(self, knobs: Tensor | None) -> Tensor | float:
         """The present target."""
-        return present(self.params.target, self.knobs.get("target"), knobs)
+        return present(self.goal, self.knobs.get("target"), knobs)
 
     def loss(self, spent: Tensor, knobs: Tensor | None) -> Tensor | None:
         """Its loss, from executed shares of tokens, sequences or the batch."""
         if self.by.loss is None:
             return None
-        values = {name: getattr(self.means, name) for name in type(self.means).model_fields}
+        values = dict(self.means)
         for path, place in self.knobs.items():
             if path.startswith("by."):
                 values[path[3:]] = present(values[path[3:]], place, knobs)
@@ -59,7 +63,7 @@ class Budget:
 
     def units(self, spent_BT: Tensor) -> Tensor:
         """Shares of those who shall keep to the target."""
-        match self.params.per:
+        match self.per:
             case "token":
                 return spent_BT
             case "sequence":
@@ -73,9 +77,7 @@ class Budgets:
 
     def __init__(self, graph: Graph) -> None:
         places = budget_knobs(graph)
-        self.all = tuple(
-            Budget(each.name, *kinds_of(each), prices(graph, each), places.get(each.name, {})) for each in graph.budgets
-        )
+        self.all = tuple(_budget(graph, each, places.get(each.name, {})) for each in graph.budgets)
 
     def at(self, step: int) -> list[tuple[Budget, StepPrice]]:
         """The budgets that cover a routing step, each with its costs there."""
@@ -153,6 +155,11 @@ class Ran:
         found = self.gates if kind.openness is None else kind.openness(self.gate[1], scores)
         found = torch.where(scores.isneginf(), 0, found)
         return found if self.here is None else torch.where(self.here[..., None], found, 0)
+
+
+def _budget(graph: Graph, entry: BudgetSet, knobs: dict[str, int]) -> Budget:
+    params, by, means = kinds_of(entry)
+    return Budget(entry.name, params.target, params.per, by, dict(means), prices(graph, entry), knobs)
 
 
 def _stats(budget: Budget, shares: Tensor, steps: Sequence[Spent], knobs: Tensor | None) -> BudgetStats:

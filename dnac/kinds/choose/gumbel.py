@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from dnac.kinds.base import ChooseKind, Fault, Params, RouterOps
-from dnac.kinds.choose.top import TopParams
-from dnac.kinds.choose.top import choose as best
+from dnac.kinds.choose.top import largest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +45,7 @@ def noise(like: Tensor, ops: RouterOps) -> Tensor:
 
 def choose(params: GumbelParams, selection: Tensor) -> Tensor:
     """[B, T, M] to slots [B, T, K], best first; -1 where no candidate is left."""
-    return best(TopParams(k=params.k), selection)
+    return largest(selection.detach().masked_fill(selection.isnan(), float("-inf")), params.k)
 
 
 KIND = ChooseKind(

@@ -1,8 +1,9 @@
 """`sample(k, eval)`: k different candidates drawn in proportion to gate + bias; `eval` says what evaluation does.
 
 The gates stay as they are; only the choice is drawn, as the k largest of log(gate + bias) + Gumbel noise, which draws
-without replacement. A gate of zero or less is drawn only where nothing else is left. Draws belong to (routing seed, train step, router, sample,
-position): a resumed run and every lowering draw the same, and at evaluation the train step is 0.
+without replacement. A gate of zero or less is drawn only where nothing else is left. Draws belong to (routing seed,
+train step, router, sample, position): a resumed run and every lowering draw the same, and at evaluation the train
+step is 0.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from pydantic import Field
 
 from dnac.kinds.base import ChooseKind, Fault, Params, RouteFacts, RouterOps
 from dnac.kinds.choose.gumbel import noise
-from dnac.kinds.choose.top import TopParams
-from dnac.kinds.choose.top import choose as best
+from dnac.kinds.choose.top import largest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ def draw(params: SampleParams, selection: Tensor, ops: RouterOps) -> Tensor:
 
 def choose(params: SampleParams, selection: Tensor) -> Tensor:
     """[B, T, M] to slots [B, T, K]; -1 where no candidate is left."""
-    return best(TopParams(k=params.k), selection)
+    return largest(selection.detach().masked_fill(selection.isnan(), float("-inf")), params.k)
 
 
 KIND = ChooseKind(

@@ -77,9 +77,16 @@ def choose(params: TopParams, selection: Tensor) -> Tensor:
     left = selection.detach().masked_fill(selection.isnan(), -torch.inf)
     if params.groups is not None and params.from_groups is not None:
         left = _of_best_groups(left, params.groups, params.from_groups, -(-params.k // params.from_groups))
-    slots = torch.arange(selection.shape[-1], device=selection.device)
+    return largest(left, params.k)
+
+
+def largest(left: Tensor, k: int) -> Tensor:
+    """The k largest of [B, T, M] that are not -inf, as slots [B, T, K], best first; there is no NaN."""
+    import torch
+
+    slots = torch.arange(left.shape[-1], device=left.device)
     ids: list[Tensor] = []
-    for _ in range(params.k):
+    for _ in range(k):
         best = left.argmax(-1, keepdim=True)
         ids.append(torch.where(left.amax(-1, keepdim=True) > -torch.inf, best, -1))
         left = left.masked_fill(slots == best, -torch.inf)
