@@ -63,6 +63,8 @@ class Record:
     """[n, height, width, channels] the first few images."""
     source: str = ""
     """In words: which data, how many samples."""
+    inputs: np.ndarray[Any, np.dtype[np.int32]] | None = None
+    """[N, T] token ids of text."""
 
     @property
     def tokens(self) -> int:
@@ -108,7 +110,7 @@ def collect(
     if not network.graph.is_text:
         return Record(steps, (), _pixels(inputs[0][:16].numpy()), source)
     shown = [] if tokenizer is None else [_pieces(tokenizer, row.tolist()) for row in inputs[0][:12]]
-    return Record(steps, tuple(shown), None, source)
+    return Record(steps, tuple(shown), None, source, np.concatenate([i.numpy() for i in inputs]).astype(np.int32))
 
 
 def save(record: Record, path: Path) -> None:
@@ -126,6 +128,8 @@ def save(record: Record, path: Path) -> None:
         arrays |= {f"ids.{i}": step.ids, f"weights.{i}": step.weights}
     if record.images is not None:
         arrays["images"] = record.images
+    if record.inputs is not None:
+        arrays["inputs"] = record.inputs
     np.savez_compressed(path, **arrays)
 
 
@@ -140,8 +144,8 @@ def load(path: Path) -> Record:
             )
             for i, step in enumerate(header["steps"])
         )  # fmt: skip
-        images = arrays.get("images")
-    return Record(steps, tuple(tuple(p) for p in header["pieces"]), images, header["source"])
+        images, inputs = arrays.get("images"), arrays.get("inputs")
+    return Record(steps, tuple(tuple(p) for p in header["pieces"]), images, header["source"], inputs)
 
 
 def _trace(step: Any, records: list[Any]) -> StepTrace:

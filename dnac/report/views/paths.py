@@ -6,10 +6,17 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+
 from dnac.report.base import Material, View
 from dnac.report.charts import Axis, Line, lines
+from dnac.report.record import Record
 from dnac.report.words import percent
+from dnac.train.path_information import joined, path_statistics
 from dnac.train.path_laws import laws
+
+MOST = 20_000
+"""Tokens of which is counted what choices tell."""
 
 
 def _render(material: Material) -> str | None:
@@ -29,6 +36,7 @@ def _render(material: Material) -> str | None:
     text = f"{total:,} tokens took {len(counts):,} different paths" + (f"; {covered}" if covered else "") + ". "
     text += "A path is the set of modules chosen at every routing step. An untrained net has a slope near -1 as well: "
     text += f"the slope alone does not show that anything was learned. {said(counts)}"
+    text += f" {told(record)}"
     chart = lines(series, Axis("rank of the path", log=True), Axis("part of the tokens", log=True))
     return f"<p>{escape(text)}</p>{chart}"
 
@@ -43,6 +51,22 @@ def said(counts: Sequence[int]) -> str:
     )
     law += f"± {found.alpha_error:.2f} (slope {-1 / (found.alpha - 1):.2f} here); against a lognormal: {found.verdict} "
     return f"{law}(Vuong's z = {found.vuong:+.2f}, p = {found.p:.2g})."
+
+
+def told(record: Record) -> str:
+    """What the choices tell beyond the token itself; empty where the tokens are not known."""
+    if record.inputs is None or record.inputs.shape[1] < 2:
+        return ""
+    ids = record.inputs.astype(np.int64)
+    before = np.concatenate([np.full((len(ids), 1), -1), ids[:, :-1]], axis=1)
+    chosen = [joined(np.sort(s.ids, -1).reshape(record.tokens, -1).astype(np.int64))[:MOST] for s in record.steps]
+    found = path_statistics(np.stack(chosen, 1), ids.reshape(-1)[:MOST], before.reshape(-1)[:MOST])
+    shares = [(row["token_share"], row["context_share"]) for row in found["steps"]]
+    said = ", ".join("/".join("none" if s is None else percent(s) for s in pair) for pair in shares)
+    return (
+        f"Of a choice's entropy the token's id tells, and of what is then left the id before it, less chance, "
+        f"by routing step: {said}."
+    )
 
 
 def fit(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:

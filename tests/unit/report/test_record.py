@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dnac.ir.form import form
 from dnac.report.charts import Axis, Line, bars, heat, lines
-from dnac.report.record import Record, StepTrace
-from dnac.report.views.paths import fit
+from dnac.report.record import Record, StepTrace, load, save
+from dnac.report.views.paths import fit, told
 from dnac.report.words import balance, choice, count, paths, percent
 
 
@@ -84,3 +85,15 @@ def test_the_law_of_paths_is_told_by_likelihood_or_not_at_all():
         or "power law of exponent 2.3" in text
     )
     assert "Vuong's z" in text
+
+
+def test_choices_that_follow_the_token_are_told_by_it_and_not_by_the_token_before(tmp_path: Path):
+    draw = np.random.default_rng(0)
+    ids = draw.integers(0, 6, (50, 40))
+    by_token = StepTrace("hop[0]", ("a", "b"), (), (ids % 2)[..., None].astype(np.int16), np.ones((50, 40, 1)), 0.0)
+    record = Record((by_token,), inputs=ids.astype(np.int32))
+    assert "by routing step: 100 %/none" in told(record) or "by routing step: 100%/none" in told(record)
+    save(record, tmp_path / "record.npz")
+    again = load(tmp_path / "record.npz").inputs
+    assert again is not None and (again == ids).all()
+    assert told(Record((by_token,))) == ""
