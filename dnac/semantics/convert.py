@@ -256,6 +256,9 @@ def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) ->
     """The first option that fits. The fault shown is that of the option the text looks like."""
     if plain_word(expr) == "none" and NoneSlot() in options:
         return None
+    named = through_names(expr, at)
+    if named is not None:
+        return _either(slot, options, *named)
     rest = [o for o in options if not isinstance(o, NoneSlot)]
     faults = list[Wrong]()
     for option in rest:

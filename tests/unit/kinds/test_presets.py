@@ -93,7 +93,7 @@ def fields(**changed: object) -> Form:
             "deepseek(k = 3, shared = shared)",
             fields(
                 read=form("normed"),
-                gate=form("sigmoid"),
+                gate=catalogue.get("gate", "sigmoid").Params().form("sigmoid"),
                 choose=top(3),
                 always=("shared",),
                 weight=form("renormalised"),
