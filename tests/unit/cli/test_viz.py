@@ -59,7 +59,7 @@ def test_json_names_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ((ROUTE,), "where shall the picture go?"),
         ((ROUTE, "-o", "net.bmp"), "a picture ends in .svg, .png, .dot, .mmd, .html"),
         ((ROUTE, "-o", "no/such/folder/net.dot"), "no folder `no/such/folder`"),
-        ((TWO_NETS, "-o", "x.dot"), "declares 2 nets: own, shared"),
+        ((TWO_NETS, "-o", "x.dot"), "declares 2 nets: separate, shared"),
         ((f"{TWO_NETS}:shard", "-o", "x.dot"), "did you mean"),
     ],
 )
