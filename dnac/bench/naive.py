@@ -21,6 +21,7 @@ from dnac.ir.graph import Norm as NormNode
 from dnac.kinds.base import params_of
 from dnac.kinds.module.attention import AttentionParams
 from dnac.kinds.module.mlp import MlpParams
+from dnac.kinds.router import carries, views
 from dnac.passes.facts import chosen_per_token, field
 
 
@@ -190,6 +191,10 @@ def _require_plain(graph: Graph, node: Node) -> None:
     for name, words in known.items():
         if field(router, name).name not in words:
             raise NoBaseline(f"no loop is written for `{name} = {field(router, name).name}`")
+    if carries(router.fields) or any(v.name not in ("raw_stream", "normed") for v in views(router.fields)):
+        raise NoBaseline("no loop is written for what a router reads beside the stream")
+    if field(router, "choose").get("groups") is not None:
+        raise NoBaseline("no loop is written for groups of candidates")
     if catalogue.get("gate", field(router, "gate").name).closes:
         raise NoBaseline("no loop is written for gates that close")
     if router.fields["tau"] != 1.0 or router.fields["scale"] != 1.0:

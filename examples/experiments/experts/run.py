@@ -16,7 +16,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from series import Arm, Claim, Series, Trained
 
-NETS = ("dense", "switch", "unbalanced", "hashed", "untrained", "chance", "expert_choice")
+OTHERS = Path(__file__).with_name("others.dna")
+NETS = ("dense", "switch", "unbalanced", "hashed", "untrained", "chance", "deepseek", "expert_choice")
 
 CLAIMS = (
     Claim("switch", "dense", "loss", at_most=-0.02, text="Switch has a lower loss than dense at equal active FLOPs"),
@@ -24,11 +25,13 @@ CLAIMS = (
     Claim("unbalanced", "switch", "entropy", at_most=-0.05, text="without the balance loss the load is less even"),
     Claim("hashed", "dense", "loss", at_most=-0.02, text="so has a hash of the byte"),
     Claim("untrained", "switch", "loss", within=0.02, text="a router that never trained does as well as a learned one"),
+    Claim("deepseek", "dense", "loss", at_most=-0.02, text="so has DeepSeek-V3's routing among small experts"),
+    Claim("deepseek", None, "entropy", at_least=0.9, text="its biases keep the load even"),
     Claim("chance", "dense", "loss", at_least=-0.02, text="a random expert gains nothing"),
     Claim("hashed", "switch", "loss", direction="up", text="a learned choice is better than a hash"),
     Claim("expert_choice", "switch", "loss", direction="down", text="experts that choose their tokens do better"),
 )
-"""The pass lines, set before the runs. The last two have none and are shown for their direction."""
+"""The pass lines, set before the runs. Those without one are questions, and are shown for their direction."""
 
 
 def measure(trained: Trained) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def evenness(load: list[float]) -> float:
 SERIES = Series(
     name="experts",
     spec=Path(__file__).with_name("experts.dna"),
-    arms=tuple(map(Arm, NETS)),
+    arms=tuple(Arm(net, spec=OTHERS if net in ("deepseek", "expert_choice") else None) for net in NETS),
     measure=measure,
     shown=("loss", "entropy", "flops"),
     claims=CLAIMS,
