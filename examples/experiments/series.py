@@ -34,7 +34,8 @@ An experiment is a folder `examples/experiments/NAME/` with a `run.py` like this
 OUT/results/ARM-sSEED.json, run folders in OUT/runs, what a run printed in OUT/logs, the table in OUT/table.md. A
 run that has its file is not repeated; one that was stopped goes on from its checkpoint; a file that another
 spec text or other settings made is refused. `--seeds 1 --set n=5` is for trying. Each run has one thread;
-`--jobs` runs go side by side in processes of their own.
+`--jobs` runs go side by side in processes of their own. Reported results are kept beside the script: copy OUT/results
+there, and `run.py --table --out examples/experiments/NAME` prints their table again.
 
 An experiment that does more than train one net and measure it gives `work` instead of `measure`: a function of a
 `Task` that returns the figures. `task.train(net=..., settings=...)` trains (resumably) as often as it likes;
@@ -214,7 +215,8 @@ class Series:
         failed = 0 if args.table else self._run_missing(args)
         found = self.results(results)
         text = self.text(found)
-        (args.out / "table.md").write_text(text, encoding="utf-8")
+        if not args.table:
+            (args.out / "table.md").write_text(text, encoding="utf-8")
         print(text)
         return 1 if failed else 0
 
