@@ -23,6 +23,7 @@ def _render(material: Material) -> str | None:
         ("routing steps", f"{plan['routing_steps']}"),
         ("modules", f"{plan['modules']}"),
         ("paths", paths(plan["paths"])),
+        *((f"budget {each['name']}", _budget(each)) for each in plan.get("budgets", ())),
         ("causal", _verdict(plan.get("causal"), "an output depends on earlier tokens only", "it sees later tokens")),
         ("row independent", _verdict(plan.get("row_independent"), "a sequence does not see its batch", "it does")),
     ]
@@ -38,6 +39,13 @@ def _range(numbers: Mapping[str, Any], low: str, middle: str, high: str) -> str:
     return f"{count(expected)} expected ({count(least)} to {count(most)})" if expected is not None else (
         f"{count(least)} to {count(most)}"
     )  # fmt: skip
+
+
+def _budget(each: Mapping[str, Any]) -> str:
+    """`40% of the dearest choices (136k of 341k FLOPs per token), per token, by hard`"""
+    unit = "FLOPs" if each["counts"] == "flops" else "modules"
+    allowed = f"{count(round(each['target'] * each['whole']))} of {count(each['whole'])} {unit} per token"
+    return f"{each['target']:.0%} of the dearest choices ({allowed}), per {each['per']}, by {each['by']}"
 
 
 def _verdict(value: bool | None, yes: str, no: str) -> str:

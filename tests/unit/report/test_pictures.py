@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from checking import checked, image_net
 from dnac.ir.form import form
 from dnac.report import dot, html, mermaid
 from dnac.report.base import Material
@@ -15,6 +16,7 @@ from dnac.report.draw import draw
 from dnac.report.record import Record, StepTrace, load, save
 from dnac.report.sketch import sketch
 from dnac.report.write import caption, diagram_of, write
+from dnac.schedule.plan import plan
 from graphs import tiny_text
 
 needs_dot = pytest.mark.skipif(not dot.is_installed(), reason="the program dot is not installed")
@@ -201,3 +203,15 @@ def test_a_record_is_kept_without_pickle_and_read_back(tmp_path: Path):
     assert again.pieces == record.pieces
     assert [s.site for s in again.steps] == ["hop[0]", "hop[1]"]
     assert all((a.ids == b.ids).all() for a, b in zip(again.steps, record.steps, strict=True))
+
+
+def test_a_page_says_what_a_budget_allows():
+    body = "  pool p { block[4] = mlp(gelu, 4x); keep = identity() }\n"
+    body += "  hop: route p by { choose = top(1); weight = raw; balance = [] }\n"
+    (net,) = checked(image_net(body + "  budget b = flops(40%, per = token, by = hard)")).nets
+    material = Material(net.graph, plan(net), "x.dna")
+    page = html.page(material, diagram_of(material))
+    assert (
+        "<th>budget b</th><td>40% of the dearest choices (1638 of 4096 FLOPs per token), per token, by hard</td>"
+        in page
+    )
