@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dnac import data
+from dnac.cli.commands.eval import _one
 from dnac.data import Dataset
 from dnac.ir.form import form
 from dnac.lowering.network import Network
@@ -44,6 +45,8 @@ def test_rows_and_correlations_are_those_of_the_tokens_one_by_one(chains: Datase
         assert row["accuracy"] == pytest.approx(
             (output.logits.argmax(-1) == batch.targets)[here].double().mean().item()
         )
+    shown = _one(found)
+    assert "difficulty 3" in shown and f"{found['depth_follows_steps']:+.3f}" in shown
     for name, lowest in (("depth_follows_difficulty", 0), ("depth_follows_steps", 1)):
         expected = np.corrcoef(hard[hard >= lowest], ran.numpy()[hard >= lowest])[0, 1]
         assert found[name] == pytest.approx(expected)

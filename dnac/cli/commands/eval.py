@@ -82,8 +82,23 @@ def _one(found: dict[str, Any]) -> str:
         [f"  {name}", f"{entry['skip_share']:.2%} skipped, largest load {max(entry['load']):.2%}"]
         for name, entry in found["routers"].items()
     ]
-    width = max(len(row[0]) for row in [*rows, *routers])
-    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in [*rows, *routers])
+    lines = [*rows, *routers, *_levels(found)]
+    width = max(len(row[0]) for row in lines)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines)
+
+
+def _levels(found: dict[str, Any]) -> list[list[str]]:
+    """Scores by difficulty, where the data know it, and whether routers follow it."""
+    rows = [
+        [
+            f"  difficulty {row['difficulty']}",
+            f"accuracy {row['accuracy']:.2%}, loss {row['loss']:.4f}, {row['executed']:.2f} routed modules",
+        ]
+        for row in found["by_difficulty"]
+    ]
+    both = [found["depth_follows_difficulty"], found["depth_follows_steps"]]
+    said = ["never varies" if each is None else f"{each:+.3f}" for each in both]
+    return [*rows, ["depth follows", f"{said[0]}, among those above 0 {said[1]}"]] if rows else []
 
 
 def _many(results: list[dict[str, Any]], fixed: int) -> str:
