@@ -71,6 +71,10 @@ class SortedOps(RowOps):
         )
         return y if bias is None else y + self._own(bias, y)
 
+    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
+        """As its kind writes it. Dead rows hold anything: a gradient of zero times it would reach the gain."""
+        return super().norm(torch.where(self.set.rows.live[:, None], x, 0), kind, gain)
+
     def normed_linear(self, x: Tensor, kind: Form, weights: Mapping[str, Tensor], name: str) -> Tensor:
         """Gather, norm and product; the gain is folded into the weight."""
         if x is not self.reads or kind.name not in norms.SERVED or not isinstance(weights, BankWeights):

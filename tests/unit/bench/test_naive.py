@@ -62,6 +62,8 @@ def test_a_module_that_nobody_chose_does_not_run():
         ("balance = []", "balance = aux(0.01)", "balance losses"),
         ("balance = []", "balance = []; sees = everyone", "sees = everyone"),
         ("balance = []", "balance = []; tau = 2.0", "tau or scale"),
+        ("weight = raw", "weight = raw; read = [h, step]", "beside the stream"),
+        ("weight = raw", "weight = raw; score = linear(per = last)", "beside the stream"),
     ],
 )
 def test_what_the_loop_does_not_know_is_said(old: str, new: str, reason: str):
