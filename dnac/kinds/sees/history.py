@@ -10,6 +10,5 @@ from dnac.kinds.base import Kind
 
 KIND = Kind(
     name="history",
-    summary="Keys of every (token, step) of the same sequence that attended so far, whichever module made them "
-    "(the unified cache of Radial Networks, arXiv 2404.04900).",
+    summary="Keys of every (token, step) so far, whichever module made them (Radial Networks, arXiv 2404.04900).",
 )

@@ -97,8 +97,7 @@ def prefers(params: ResolvedSequential, ops: RouterOps) -> Tensor:
 
 KIND = StartKind(
     name="sequential",
-    summary="The modules of a member one after the other, then the way out (for Radial Networks, arXiv 2404.04900; "
-    "the table is ours).",
+    summary="The modules of a member one after the other, then the way out (for Radial Networks, arXiv 2404.04900).",
     Params=SequentialParams,
     Resolved=ResolvedSequential,
     prefers=prefers,

@@ -92,7 +92,7 @@ SERIES = Series(
         ),
         Claim("skip3", "static3", "cost", at_most=0.0, text="at depth 3 no more than two layers left out"),
         Claim("straight4", "skip4", "cost", direction="up", text="a weight of one, straight through, chooses worse"),
-        Claim("exit4", "skip4", "cost", direction="up", text="leaving early costs more than skipping"),
+        Claim("exit4", 4.0, "depth", within=0.15, text="leaving reaches the depth asked for: 4"),
     ),
 )
 
