@@ -47,7 +47,8 @@ class StepRecord(NamedTuple):
     weights: Tensor
     """[B, T, K] what multiplied the increments."""
     wanted: Tensor
-    """[B, T, K] the choices before any limit: forced, they give the same step again, its losses too."""
+    """[B, T, K] the choices before any limit: forced, they give the same step again, its losses too. -2 (`AWAY`) for
+    tokens that had left."""
 
 
 class BudgetStats(NamedTuple):

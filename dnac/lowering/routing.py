@@ -125,7 +125,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         outer,
         _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
-        StepRecord(ids_BTK, gates_BTM, weights_BTK, wanted_BTK),
+        StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(wanted_BTK, given.here)),
     )
 
 
@@ -229,10 +229,15 @@ def _decoded(router: Router, foreseen_BTK: Tensor, given: Given) -> Tensor:
     return choose[0].of_taken(choose[1], taken_BTK)  # type: ignore[misc]
 
 
+def _told(wanted: Tensor, here: Tensor | None) -> Tensor:
+    """Choices with `AWAY` in the slots of tokens that have left."""
+    return wanted if here is None else torch.where(here[..., None], wanted, AWAY)
+
+
 def _load(
     router: Router, scores: Tensor, gates: Tensor, wanted: Tensor, foreseen: Tensor | None, here: Tensor | None
 ) -> Load:
-    ids = wanted if here is None else torch.where(here[..., None], wanted, AWAY)
+    ids = _told(wanted, here)
     if foreseen is None:
         return Load(scores, gates, ids, wanted >= 0)
     choose: tuple[ChooseKind, Any] = router.choose

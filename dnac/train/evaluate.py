@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from dnac.data.base import IGNORED, Batch, Dataset
+from dnac.kinds.present import AWAY
 from dnac.lowering.base import Output
 from dnac.train.active import ActiveFlops
 from dnac.train.budgets import Spending
@@ -146,9 +147,10 @@ class _Whole:
 
 
 def _choices(output: Output, step: int, slots: int, counted_BT: Tensor) -> Tensor:
-    """[M + 1] choices of tokens whose target counts; empty slots last."""
+    """[M + 1] choices of tokens whose target counts and that have not left; empty slots last."""
     ids_BTK = output.record[step].ids
-    ids = torch.where(ids_BTK >= 0, ids_BTK, slots - 1)[counted_BT].flatten()
+    here_BT = output.record[step].wanted[..., 0] != AWAY
+    ids = torch.where(ids_BTK >= 0, ids_BTK, slots - 1)[counted_BT & here_BT].flatten()
     return torch.bincount(ids, minlength=slots)
 
 
