@@ -46,6 +46,7 @@ CASES: dict[str, dict[str, Any]] = {
     "pool norm": {"groups": [("m", 4, MLP)], "norm": form("rms"), "choose": form("top", k=2)},
     "sees module": {"groups": [BLOCK, SKIP], "sees": form("module")},
     "sees everyone": {"groups": [BLOCK, SKIP], "sees": form("everyone")},
+    "sees history": {"groups": [BLOCK, SKIP], "sees": form("history")},
     "fixed": {"groups": [BLOCK], "choose": form("fixed", index=1), "weight": form("one"), "grad": form("none")},
     "backbone": {"groups": [BLOCK, SKIP], "backbone": (wide(positions=ROPE), *MLP)},
     "odd": {"groups": [BLOCK, SKIP], "tokens": 7, "choose": form("top", k=2), "shared_router": True},
