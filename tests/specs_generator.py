@@ -184,17 +184,24 @@ class Maker:
             weights.append("renormalised")
         if not learns:
             weights += ["one", "uniform"]
+        is_open = not is_all and not fixed and self.random.random() < 0.15
+        gate = "relu_tanh(bias = 1.5)" if is_open else gate
         groups = ", groups = 2, from_groups = 2" if total % 2 == 0 and self.random.random() < 0.3 else ""
-        top = f"top({k}{groups})"
+        drawn = (f"gumbel({k})", f"sample({k}, eval = {self.pick('largest', 'sample')})")
+        top = self.pick(*drawn) if self.random.random() < 0.15 else f"top({k}{groups})"
+        top = "nonzero" if is_open else top
         said = [f"choose = {'all' if is_all else f'fixed({self.random.randrange(total)})' if fixed else top}"]
         said += [f"score = {score}", f"gate = {gate}", f"weight = {self.pick(*weights)}"]
         said += [self.maybe(0.3, f"scale = {self.pick('2.5', '0.5')}"), self.maybe(0.3, "combine = in_branch")]
         sees = self.pick("everyone", "module" if has_keys else "everyone", "peers")
         said += [self.maybe(0.2, f"sees = {sees}"), self.maybe(0.1, "tau = 0.5")]
+        said += [self.maybe(0.05, "tau = schedule(2, exponential(0.5, 50%))")] if "tau = 0.5" not in said else []
         view = self.pick("normed", "[normed, last]") if has_norm else "[h, step, last]"
         said += [self.maybe(0.4 if has_norm else 0.2, f"read = {view}"), self.maybe(0.1, "noise = jitter(1%)")]
         said.append(self.maybe(0.15, f"limit = capacity({self.pick('0.5', '1.25')}, order = position)"))
-        said.append(f"balance = [{self.balance(k, skips, gate, learns and not is_all and not fixed)}]")
+        said.append(
+            f"balance = [{self.balance(k, skips, gate, learns and not is_all and not fixed) if not is_open else 'l1(1e-3)' * learns}]"
+        )
         return "; ".join(field for field in said if field)
 
     def balance(self, k: int, skips: int, gate: str, may: bool) -> str:
