@@ -199,9 +199,8 @@ class Maker:
         view = self.pick("normed", "[normed, last]") if has_norm else "[h, step, last]"
         said += [self.maybe(0.4 if has_norm else 0.2, f"read = {view}"), self.maybe(0.1, "noise = jitter(1%)")]
         said.append(self.maybe(0.15, f"limit = capacity({self.pick('0.5', '1.25')}, order = position)"))
-        said.append(
-            f"balance = [{self.balance(k, skips, gate, learns and not is_all and not fixed) if not is_open else 'l1(1e-3)' * learns}]"
-        )
+        terms = self.balance(k, skips, gate, learns and not is_all and not fixed)
+        said.append(f"balance = [{'l1(1e-3)' * learns if is_open else terms}]")
         return "; ".join(field for field in said if field)
 
     def balance(self, k: int, skips: int, gate: str, may: bool) -> str:
