@@ -35,13 +35,13 @@ def test_a_device_that_is_not_served_is_refused() -> None:
 
 
 def test_everything_without_a_program_is_named_with_its_line() -> None:
-    graph = graphs.tiny_text(sees=form("history"))
+    graph = graphs.tiny_text(sees=form("nobody"))
     router = replace(graph.routers[0], origin=Origin("net.dna", 14, 5))
     with pytest.raises(Faults) as raised:
         Network(replace(graph, routers=(router, *graph.routers[1:])))
     first, second, *_ = raised.value.bag.items
     assert first.code == second.code == "DNA743"
-    assert "`sees = history`" in first.message and "`sees = history`" in second.message
+    assert "`sees = nobody`" in first.message and "`sees = nobody`" in second.message
     assert first.notes == ("asked for at net.dna:14:5",)
 
 
