@@ -49,6 +49,8 @@ class NaiveNet(nn.Module):
         if graph.budgets:
             raise NoBaseline("no loop is written for budgets")
         self.nodes = tuple(traits.unrolled(graph.nodes))
+        if any(isinstance(node, traits.BESIDE) for node in self.nodes):
+            raise NoBaseline("no loop is written for tokens that leave or losses inside the net")
         for node in self.nodes:
             _require_plain(graph, node)
         plain = Types(types.weights, types.weights, types.stream)  # autocast narrows products, as a user would have it

@@ -13,7 +13,7 @@ from dnac import catalogue
 from dnac.bench.base import NoBaseline
 from dnac.ir import traits
 from dnac.ir.form import Form
-from dnac.ir.graph import Apply, Embed, Graph, Head, Member, Node, Norm, Part, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Member, Node, Norm, Part, Presence, Route, Settle, Tally, Tap
 from dnac.kinds.base import params_of
 from dnac.kinds.module.attention import AttentionParams
 from dnac.kinds.module.mlp import MlpParams
@@ -93,6 +93,8 @@ def _members(graph: Graph, node: Node) -> tuple[Member, ...]:
             return (node.module,)
         case Route():
             return (*node.always, *_chosen(graph, node))
+        case Presence() | Tally() | Settle() | Tap():
+            raise NoBaseline("tokens can leave, or losses stand inside the net")
         case _:
             raise NoBaseline("the net has parallel branches")
 
