@@ -159,7 +159,7 @@ class Task:
 
         source = spec or self.arm.spec or self.spec
         folder = self.folder / name if name else self.folder
-        given = [w for text in (f"train.seed={self.seed}", *self.settings, *settings) for w in ("--set", text)]
+        given = [w for text in merged(f"train.seed={self.seed}", *self.settings, *settings) for w in ("--set", text)]
         target = f"{source}:{net or self.arm.net or self.arm.name}"
         resume = ["--resume"] if goes_on(folder) else []
         code = dnac(["train", target, "--out", str(folder), *given, *self.fixed, *words, *resume])
@@ -246,6 +246,11 @@ class Series:
             note = f"[{n} of {len(missing)}, {time.monotonic() - begin:.0f} s] {line}"
             print(note, file=sys.stderr, flush=True)
         return failed
+
+
+def merged(*settings: str) -> list[str]:
+    """Settings of which the last of a name wins; twice is an error to `dnac`."""
+    return list({text.partition("=")[0].strip(): text for text in settings}.values())
 
 
 def goes_on(folder: Path) -> bool:

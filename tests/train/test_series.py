@@ -153,6 +153,10 @@ def test_a_result_says_where_it_comes_from_and_another_spec_text_is_refused(seri
         series.is_done(toy, task, tmp_path)
 
 
+def test_the_last_setting_of_a_name_wins(series: ModuleType):
+    assert series.merged("n=1000", "train.lr=1", "n=5") == ["n=5", "train.lr=1"]
+
+
 def test_a_result_does_not_hold_where_the_repository_lies(series: ModuleType, tmp_path: Path):
     settings = (f'weights="{ROOT / ".data" / "a.bin"}"',)
     task = series.Task(series.Arm("a"), 3, tmp_path, None, settings)
