@@ -146,7 +146,9 @@ def row(claim: Claim, results: Sequence[Result]) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
+    """Mean and standard deviation; a dash where an arm has no such figure."""
+    if not all(map(math.isfinite, values)):
+        return "-"
     mean = statistics.fmean(values)
     return f"{mean:.3f} ± {statistics.stdev(values):.3f}" if len(values) > 1 else f"{mean:.3f}"
 
