@@ -45,14 +45,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         Faults: DNA750, there is none.
     """
+    if path.is_dir():
+        return read_checkpoint(path)
     try:
         header = read_header(path)
     except Unreadable as why:
         help_ = "give a folder that `save_pretrained` made, a GGUF file, or a file of llama2.c"
         raise Faults(errors.not_a_checkpoint(path, str(why), help_)) from why
-    if header.form == "gguf":
-        return read_gguf(path, header)
-    return read_checkpoint(path) if header.form == "folder" else read_llama2c(path)
+    return read_gguf(path, header) if header.form == "gguf" else read_llama2c(path)
 
 
 def made(graph: Graph, each: Wanted, tensors: Mapping[str, Tensor]) -> Tensor:
