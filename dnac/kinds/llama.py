@@ -142,7 +142,9 @@ def _facts_of_shared(graph: Graph, entry: SharedSet) -> Iterator[tuple[str, Any]
 
 def _said(config: Mapping[str, Any]) -> dict[str, Any]:
     """The same of the checkpoint; what goes without saying in a Llama is said here."""
-    rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
+    said = (config.get("rope_scaling"), config.get("rope_parameters"))
+    rope = {key: value for each in said if isinstance(each, dict) for key, value in each.items()}
+    base = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
     heads, width = config.get("num_attention_heads") or 1, config.get("hidden_size") or 0
     return {
         "norm": "rms" if abs(float(config.get("rms_norm_eps", 1e-6)) - EPSILON) < 1e-9 else "rms of another epsilon",
@@ -155,7 +157,7 @@ def _said(config: Mapping[str, Any]) -> dict[str, Any]:
         "num_attention_heads": heads,
         "num_key_value_heads": config.get("num_key_value_heads") or heads,
         "head_dim": config.get("head_dim") or width // heads,
-        "rope_theta": float(rope.get("rope_theta") or config.get("rope_theta") or 10_000.0),
+        "rope_theta": float(base) if isinstance(base, int | float) else base,
         "hidden_act": config.get("hidden_act", "silu"),
         "sliding_window": config.get("sliding_window"),
         "tie_word_embeddings": bool(config.get("tie_word_embeddings")),

@@ -47,17 +47,39 @@ def read_header(path: Path) -> Header:
         Unreadable: it is missing, or none of the forms that are known.
     """
     try:
-        if path.is_dir():
-            return _folder(path)
-        with path.open("rb") as file:
-            start = file.read(4)
-            return _gguf(file) if start == b"GGUF" else _llama2c(path, start + file.read(24))
+        return _sound(_folder(path) if path.is_dir() else _file(path))
     except FileNotFoundError:
         raise Unreadable("there is no such file or folder") from None
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
     except (struct.error, UnicodeDecodeError, OverflowError) as error:
         raise Unreadable("its header is cut short or damaged") from error
+
+
+def _file(path: Path) -> Header:
+    with path.open("rb") as file:
+        start = file.read(4)
+        return _gguf(file) if start == b"GGUF" else _llama2c(path, start + file.read(24))
+
+
+_COUNTS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size")
+
+
+def _sound(header: Header) -> Header:
+    """The header, whose numbers are numbers.
+
+    Raises:
+        Unreadable: one is not.
+    """
+    for name in _COUNTS:
+        value = header.config.get(name)
+        if value is not None and (type(value) is not int or value < 1):
+            raise Unreadable(f"its `{name}` is {value!r}")
+    for name in ("rms_norm_eps", "rope_theta"):
+        value = header.config.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise Unreadable(f"its `{name}` is {value!r}")
+    return header
 
 
 # --- Hugging Face's folders ---------------------------------------------------------------------
@@ -70,11 +92,11 @@ def _folder(path: Path) -> Header:
         if not (path / INDEX).is_file():
             raise Unreadable(f"it has neither {SINGLE} nor {INDEX}")
         places = _json_file(path, INDEX).get("weight_map")
-        names = sorted(set(places.values())) if isinstance(places, dict) else []  # type: ignore[type-var]
+        names = list(places.values()) if isinstance(places, dict) else []
         if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
             raise Unreadable(f"{INDEX} names no files beside it")
     shapes: dict[str, tuple[int, ...]] = {}
-    for name in names:
+    for name in sorted(set(names)):
         shapes |= _safetensors(path / name)
     return Header("folder", config, shapes)
 
@@ -86,9 +108,10 @@ def _safetensors(path: Path) -> dict[str, tuple[int, ...]]:
             raise Unreadable(f"{path.name} is no safetensors file")
         found = _json(file.read(size), path.name)
     entries = {name: entry for name, entry in found.items() if name != "__metadata__"}
-    if any(not isinstance(e, dict) or not isinstance(e.get("shape"), list) for e in entries.values()):
+    shapes = {name: entry.get("shape") if isinstance(entry, dict) else None for name, entry in entries.items()}
+    if any(not isinstance(shape, list) or any(type(n) is not int for n in shape) for shape in shapes.values()):
         raise Unreadable(f"{path.name} is no safetensors file")
-    return {name: tuple(int(n) for n in entry["shape"]) for name, entry in entries.items()}
+    return {name: tuple(shape) for name, shape in shapes.items()}
 
 
 def _json_file(folder: Path, name: str) -> dict[str, Any]:

@@ -134,6 +134,24 @@ def test_damaged_files_are_said_to_be_so(tmp_path: Path, data: bytes) -> None:
         read_header(tmp_path / "x")
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config.json", '{"hidden_size": "wide"}'), ("config.json", '{"num_attention_heads": 0}'),
+        ("config.json", '{"rms_norm_eps": "small"}'), ("config.json", "["), ("config.json", '{"rope_scaling": 3}'),
+        ("model.safetensors.index.json", '{"weight_map": {"a": ["b"]}}'),
+        ("model.safetensors", "\x02\0\0\0\0\0\0\0[]"),
+        ("model.safetensors", "\x12\0\0\0\0\0\0\0" + '{"a":{"shape":[3]}}'),
+    ],
+)  # fmt: skip
+def test_hostile_headers_are_faults_and_never_crashes(folder: Path, file: str, text: str) -> None:
+    if file.endswith("index.json"):
+        (folder / "m" / "model.safetensors").unlink()
+    (folder / "m" / file).write_text(text)
+    assert {code for code, _ in codes(written(folder, DENSE))} <= {"DNA754", "DNA755"}
+    assert codes(written(folder, DENSE))
+
+
 def test_a_gguf_file_is_the_same_model_with_its_rotary_rows_put_back(folder: Path) -> None:
     gguf = pytest.importorskip("gguf")
     theirs = {v: k for k, v in __import__("dnac.text.weight_files", fromlist=["x"]).GGUF_NAMES.items()}
