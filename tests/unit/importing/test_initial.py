@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from safetensors.torch import save_file
 
 import dnac
 import llamas
+from dnac.cli.main import main
 from dnac.driver import check
 from dnac.ir.printer import print_graph
 from dnac.ir.reader import read_graph
 from dnac.text.files import read_source
 from dnac.text.weight_files import Unreadable, read_header
+from dnac.train.run import Run
 
 BASE = 100.0
 CONFIG = {
@@ -182,3 +185,21 @@ def test_a_gguf_file_is_the_same_model_with_its_rotary_rows_put_back(folder: Pat
     state = {name: t.float() for name, t in llamas.llama().items()}
     with torch.no_grad():
         assert (network(ids).logits - llamas.logits(state, ids, BASE)).abs().max() < 1e-4
+
+
+def test_a_run_starts_from_the_checkpoint_and_needs_it_no_more(folder: Path) -> None:
+    """Trained for one step at rate 0, the run holds the checkpoint's weights; then the checkpoint goes."""
+    for name, step in (("train", 1), ("valid", 3)):
+        (folder / f"{name}.bin").write_bytes((np.arange(600) * step % llamas.V).astype(np.uint16).tobytes())
+    train = """train n {
+  data = tokens("train.bin"); valid = tokens("valid.bin"); batch = sequences(2); length = steps(1); lr = 0.0
+}
+"""
+    path = written(folder, DENSE + train)
+    out = folder / "run"
+    assert main(["train", str(path), "--out", str(out), "--device", "cpu", "--plain"]) == 0
+    wanted = dnac.load(path).build().state_dict()
+    rmtree(folder / "m")
+    found = Run.open(out).network(lambda diagnostic: None).state_dict()
+    assert all(torch.equal(wanted[name], tensor) for name, tensor in found.items())
+    assert main(["check", str(path)]) == 1 and main(["eval", str(out), "--batches", "1"]) == 0

@@ -45,6 +45,14 @@ def test_greedy_equals_unpadded_windows_and_slides_past_the_context(network: Net
     assert list(generate(network, [65, 66, 67], Wish(20, GREEDY))) == by_hand(network, [65, 66, 67], 20)
 
 
+def test_with_one_history_for_all_padding_behind_the_text_changes_nothing() -> None:
+    net = Network(tiny_text(steps=2, blocks=3, sees=form("history")), dtype=torch.float64, seed=1)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(8)
+    assert list(generate(net, [65, 66, 67], Wish(12, GREEDY))) == by_hand(net, [65, 66, 67], 12)
+
+
 def test_a_prompt_longer_than_the_context_counts_by_its_end(network: Network) -> None:
     long = list(range(40))
     assert list(generate(network, long, Wish(3, GREEDY))) == list(generate(network, long[-12:], Wish(3, GREEDY)))
