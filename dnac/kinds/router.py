@@ -48,7 +48,7 @@ class RouterParams(Params):
     """How to choose while generating, where the choice of training looks at later tokens."""
     weight: Annotated[Form, From("weight")] | None = None
     """What multiplies an output. No default where fewer than all are chosen."""
-    scale: float = 1.0
+    scale: Annotated[float | Form, Scheduled()] = 1.0
     """A constant factor on all weights."""
     combine: Annotated[Form, From("combine")] = form("delta")
     """How outputs join the stream."""

@@ -28,9 +28,10 @@ from dnac.lowering import carried, halting, survey
 from dnac.lowering.base import Call, Options, Output, Program, TapLoss
 from dnac.lowering.budgets import Budgets, Ran
 from dnac.lowering.frame import frame_of
-from dnac.lowering.knobs import knobs, margins, present_terms, scheduled_terms, taus
+from dnac.lowering.knobs import knobs, margins, own_numbers, present_terms, scheduled_terms
 from dnac.lowering.modules import PartPlan, asked, increment, plans_by_set, watching
 from dnac.lowering.ops_dense import DenseOps, Mix
+from dnac.lowering.routers import now
 from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of, slot_scales
 from dnac.lowering.stepped import Stepped
 from dnac.lowering.turns import Names, Renamed, Results, Turn, turn_of
@@ -65,8 +66,8 @@ class Interpreter(ABC):
         self.scheduled = scheduled_terms(graph)
         self.knobs = len(knobs(graph))
         """How many scheduled numbers enter a call."""
-        self.taus = taus(graph)
-        """Of each router with a scheduled temperature, where it stands among the knobs."""
+        self.numbers = own_numbers(graph)
+        """Of each router with a scheduled temperature or scale, where it stands among the knobs."""
         self.margins = margins(graph)
         """Of each router whose start has a scheduled margin, where it stands among the knobs."""
         self.budgets = Budgets(graph)
@@ -243,8 +244,8 @@ class Interpreter(ABC):
             )
             held = {state: self._carried(values, turn, state) for state in i.carries}
             given = given._replace(turn=turn.names.words[turn_of(i.site)], last=next(iter(held.values()), None))
-            if i.router in self.taus and call.knobs is not None:
-                given = given._replace(tau=call.knobs[self.taus[i.router]])
+            if i.router in self.numbers and call.knobs is not None:
+                given = given._replace(**{own: call.knobs[at] for own, at in self.numbers[i.router].items()})
             if i.router in self.margins and call.knobs is not None:
                 given = given._replace(margin=call.knobs[self.margins[i.router]])
             if i.away:
@@ -376,7 +377,7 @@ class Interpreter(ABC):
     def _charge(self, step: int, i: do.Route, given: Given, routing: Routing, turn: Turn) -> None:
         """What budgets note of a routing step."""
         router, load = self.routers[i.router], routing.load
-        ran = Ran(routing.ids, load.scores, load.gates, router.gate, router.tau_now(given.tau), given.here)
+        ran = Ran(routing.ids, load.scores, load.gates, router.gate, now(router.tau, given.tau), given.here)
         with torch.autocast(load.gates.device.type, enabled=False):
             self.budgets.charge(step, turn.results.spent, ran)
 

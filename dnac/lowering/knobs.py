@@ -20,7 +20,8 @@ from dnac.kinds.budgets import end_of, kinds_of
 from dnac.kinds.starts import start_of
 
 MARGIN = "start.margin"
-TAU = "tau"
+OWN = ("tau", "scale")
+"""Numbers of a router itself that may be scheduled."""
 Knob = tuple[str, str, Form]
 """(router or budget, path of the number such as `balance[0].weight`, the schedule)"""
 
@@ -41,9 +42,13 @@ def ends(graph: Graph) -> Tensor:
     return torch.tensor([end_of(form) for _, _, form in knobs(graph)], dtype=torch.float64)
 
 
-def taus(graph: Graph) -> dict[str, int]:
-    """Of each router with a scheduled temperature, where it stands among the knobs."""
-    return {name: place for place, (name, path, _) in enumerate(knobs(graph)) if path == TAU}
+def own_numbers(graph: Graph) -> dict[str, dict[str, int]]:
+    """Of each router with a scheduled number of its own (`tau`, `scale`), where it stands among the knobs."""
+    found: dict[str, dict[str, int]] = {}
+    for place, (name, path, _) in enumerate(knobs(graph)):
+        if path in OWN:
+            found.setdefault(name, {})[path] = place
+    return found
 
 
 def margins(graph: Graph) -> dict[str, int]:
@@ -114,8 +119,9 @@ def present_terms(
 
 
 def _of_router(router: RouterSet) -> Iterator[Knob]:
-    if _is_schedule(tau := router.fields.get("tau")):
-        yield router.name, TAU, tau  # type: ignore[misc]
+    for own in OWN:
+        if _is_schedule(number := router.fields.get(own)):
+            yield router.name, own, number  # type: ignore[misc]
     terms = router.fields["balance"] or ()
     for i, term in enumerate(terms):  # type: ignore[arg-type]
         kind: BalanceKind = catalogue.get("balance", term.name)  # type: ignore[union-attr]

@@ -35,7 +35,7 @@ class Router:
     combine: Word
     balance: tuple[Word, ...]
     tau: float | Form
-    scale: float
+    scale: float | Form
     sees: str
     when: str = "both"
     """When a halting step lets tokens leave."""
@@ -49,15 +49,16 @@ class Router:
         """Whether it adds to the training loss."""
         return self.decode[0].loss is not None or any(kind.loss is not None for kind, _ in self.balance)
 
-    def tau_now(self, given: Any) -> Any:
-        """The present temperature: a number, `given`, or the start of a schedule of which nothing is given."""
-        if not isinstance(self.tau, Form):
-            return float(self.tau)
-        return self.tau["start"] if given is None else given
-
     def with_terms(self, balance: tuple[Word, ...]) -> Router:
         """The same router with other params of its balance terms."""
         return replace(self, balance=balance)
+
+
+def now(number: float | Form, given: Any) -> Any:
+    """A number as it is now: constant, `given`, or the start of a schedule of which nothing is given."""
+    if not isinstance(number, Form):
+        return float(number)
+    return number["start"] if given is None else given
 
 
 def router_of(entry: RouterSet) -> Router:

@@ -38,7 +38,7 @@ from dnac.lowering.loads import Load as Load
 from dnac.lowering.loads import balance_loss as balance_loss
 from dnac.lowering.purses import Purse
 from dnac.lowering.routers import Router as Router
-from dnac.lowering.routers import Word
+from dnac.lowering.routers import Word, now
 from dnac.lowering.routers import router_of as router_of
 from dnac.lowering.stats import step_stats
 
@@ -66,6 +66,8 @@ class Given(NamedTuple):
     """[B, T] the candidate that each token has just left, -1 for none; None where nobody asks."""
     tau: Tensor | None = None
     """The present temperature, where it is scheduled."""
+    scale: Tensor | None = None
+    """The present factor on all weights, where it is scheduled."""
     margin: Tensor | None = None
     """The present margin of the router's start, where it is scheduled."""
     here: Tensor | None = None
@@ -114,7 +116,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
     ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given)
     valid_BTK = ids_BTK >= 0
     slots_BTK = ids_BTK.clamp(min=0)
-    weights_BTK = _weights(router, torch.gather(gates_BTM, -1, slots_BTK), valid_BTK)
+    weights_BTK = _weights(router, torch.gather(gates_BTM, -1, slots_BTK), valid_BTK, given)
     combine: CombineKind = router.combine[0]
     inner, outer = combine.scales(weights_BTK, ids_BTK.shape[-1])  # type: ignore[misc]
     if given.gates is not None:
@@ -180,7 +182,7 @@ def _sharpened(router: Router, scores_BTM: Tensor, given: Given, frame: Frame) -
     choose: tuple[ChooseKind, Any] = router.choose
     if choose[0].perturb is not None:
         scores_BTM = choose[0].perturb(choose[1], scores_BTM, _Ops(frame, given, router.size))
-    tau = router.tau_now(given.tau)
+    tau = now(router.tau, given.tau)
     return scores_BTM if isinstance(tau, float) and tau == 1 else scores_BTM / tau
 
 
@@ -253,12 +255,13 @@ def _admitted(router: Router, ids_BTK: Tensor, gates_BTM: Tensor, given: Given) 
     return ids_BTK
 
 
-def _weights(router: Router, gates_BTK: Tensor, valid_BTK: Tensor) -> Tensor:
+def _weights(router: Router, gates_BTK: Tensor, valid_BTK: Tensor, given: Given) -> Tensor:
     weight: WeightKind = router.weight[0]
     grad: GradKind = router.grad[0]
     weights_BTK = weight.weigh(gates_BTK, valid_BTK)  # type: ignore[misc]
     weights_BTK = grad.through(weights_BTK, gates_BTK, valid_BTK)  # type: ignore[misc]
-    return weights_BTK if router.scale == 1 else weights_BTK * router.scale
+    scale = now(router.scale, given.scale)
+    return weights_BTK if isinstance(scale, float) and scale == 1 else weights_BTK * scale
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,15 @@ class Piece:
         for router in self.routers:
             for old, new in zip(scheduled[router], scheduled[names.routers.get(router, router)], strict=True):
                 places[old.place] = new.place
-            for found in (self.interpreter.margins, self.interpreter.taus):
-                if router in found:
-                    places[found[router]] = found[names.routers.get(router, router)]
+            actual, margins, numbers = (
+                names.routers.get(router, router),
+                self.interpreter.margins,
+                self.interpreter.numbers,
+            )
+            if router in margins:
+                places[margins[router]] = margins[actual]
+            for own, place in numbers.get(router, {}).items():
+                places[place] = numbers[actual][own]
         keys = tuple(names.keys.get(key, key) for key in self.keys)
         return PieceTurn(names, keys, tuple(names.steps[s] for s in self.steps), tuple(places))
 

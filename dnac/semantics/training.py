@@ -134,6 +134,8 @@ def _rare(params: TrainParams, spans: Mapping[str, Span], run: Run) -> Iterator[
 def _balance(routes: list[RouteUse], run: Run) -> Iterator[Diagnostic]:
     """Biases whose rate is too small for the run, and schedules of balance terms."""
     for use in routes:
+        for own in ("tau", "scale"):
+            yield from _schedule(getattr(use.fields, own), own, use.bound.at(own, use.span), run)
         for number, term in enumerate(use.fields.balance or ()):
             span = use.bound.at_item("balance", number, use.span)
             for _, value in term:

@@ -84,6 +84,15 @@ def test_a_temperature_is_a_knob() -> None:
     assert error(net.eval()(inputs).logits, at(0.5)) < 1e-12
 
 
+def test_a_scale_is_a_knob() -> None:
+    graph = routed(UNLIKE, scale=FALLS, tau=FALLS)
+    require_equal(graph)
+    net, inputs = network(graph), inputs_for(graph)
+    fixed = network(routed(UNLIKE, scale=0.6, tau=0.7))
+    knobs = torch.tensor([0.7, 0.6, 0.7, 0.6], dtype=torch.float64)
+    assert error(net(inputs, knobs=knobs).logits, fixed(inputs).logits) < 1e-12
+
+
 def test_l1_is_the_mean_gate() -> None:
     l1 = (form("l1", weight=0.5),)
     graph = routed(UNLIKE, gate=form("relu_tanh", bias=0.2), choose=form("nonzero"), balance=l1)
