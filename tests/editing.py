@@ -22,7 +22,7 @@ net a {
   pool nodes { big[4] = transformer(heads = 4); skip = identity() }
   blk(4x)
   repeat 2 as t { hop: route nodes by { choose = top(1); weight = raw; balance = [] } }
-  last: route nodes by lib.dna_eq1(k = 1)
+  final: route nodes by lib.dna_eq1(k = 1)
   tail
   <here>
   head lm = unembed(tied = false)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from dnac import catalogue
 from dnac.lsp.completion import Item, complete
 from editing import SPEC, in_net, with_cursor
 
-MODULES = ["attention", "identity", "mlp", "transformer"]
+MODULES = list(catalogue.names("module"))
+CHOICES, BALANCES = list(catalogue.names("choose")), list(catalogue.names("balance"))
 
 
 def items(statement: str) -> list[Item]:
@@ -22,7 +24,7 @@ def labels(statement: str) -> list[str]:
     "statement", ["|", "tr|", "x: |", "repeat 3 { |", "module m = |", "pool p { a = |", "route [|"]
 )
 def test_kinds_stand_where_a_module_may(statement: str):
-    assert labels(statement)[:4] == MODULES
+    assert labels(statement)[: len(MODULES)] == MODULES
     assert "blk" in labels(statement)
 
 
@@ -41,8 +43,8 @@ def test_a_statement_may_also_be_a_declaration_or_a_name():
         ("mlp(|", ["geglu", "gelu", "relu", "silu", "swiglu"]),
         ("attention(heads = 4, norm = |", ["layer", "none", "rms"]),
         ("attention(heads = 4, causal = |)", ["true", "false"]),
-        ("route nodes by { choose = |", ["all", "fixed", "top"]),
-        ("route nodes by { balance = [|] }", ["aux", "load_bias", "skip_target", "z"]),
+        ("route nodes by { choose = |", CHOICES),
+        ("route nodes by { balance = [|] }", BALANCES),
         ("route nodes by { balance = [skip_target(|", ["big", "skip"]),
         ("route nodes by { always = |", ["big", "skip"]),
         ("route nodes.|", ["big", "skip"]),
@@ -84,7 +86,7 @@ def test_names_are_offered_below_their_declaration_only():
     [
         ("hop.|", {"choose", "weight", "balance"}),
         ("hop.choose = |", {"top", "all"}),
-        ("|", {"hop", "nodes", "last", "tail"}),
+        ("|", {"hop", "nodes", "final", "tail"}),
         ("train.|", {"lr", "batch"}),
     ],
 )
@@ -98,7 +100,7 @@ def test_a_train_block_offers_its_fields_and_their_values():
     assert "eval_every" in [i.label for i in complete(*with_cursor(text + "train a { | }"))]
     assert [i.label for i in complete(*with_cursor(text + "train a { idle = | }"))][:2] == ["hold", "decay"]
     lr = [i.label for i in complete(*with_cursor(text + "train a { lr = schedule(0, |"))]
-    assert lr[:4] == ["cosine", "hold", "linear", "step"]
+    assert lr[:5] == ["cosine", "exponential", "hold", "linear", "step"]
 
 
 def test_a_file_begins_with_items():
