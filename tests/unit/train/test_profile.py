@@ -90,6 +90,8 @@ def test_members_of_a_pool_have_the_ratios_of_their_tokens(path: Path) -> None:
         "hop[0]: layers.block[0].mlp": 13, "hop[0]: layers.block[1].mlp": 3,
     }  # fmt: skip
     assert [r is None for r in split.tokens()["hop[0]: layers.block[0].mlp"]] == [True] * 3 + [False] * 5
+    own = profile(dense, [ids()]).tokens()["block[0].mlp"]
+    assert split.tokens()["hop[0]: layers.block[0].mlp"][3:] == pytest.approx(own[3:], rel=1e-5)
 
 
 def test_the_least_layers_are_those_of_the_smallest_sum() -> None:
