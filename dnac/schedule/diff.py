@@ -52,8 +52,8 @@ def diff(a: Graph, b: Graph) -> dict[str, Any]:
     """
     found: dict[str, Any] = {
         "input": changes(_inputs(a), _inputs(b)),
-        "shared": tables({s.name: _shared(s) for s in a.shared}, {s.name: _shared(s) for s in b.shared}),
-        "modules": tables({m.name: _module(m) for m in a.modules}, {m.name: _module(m) for m in b.modules}),
+        "shared": tables(*({s.name: _shared(s) | _begun(g, s.name) for s in g.shared} for g in (a, b))),
+        "modules": tables(*({m.name: _module(m) | _begun(g, m.name) for m in g.modules} for g in (a, b))),
         "routers": tables({r.name: _router(r) for r in a.routers}, {r.name: _router(r) for r in b.routers}),
         "budgets": tables({x.name: _budget(x) for x in a.budgets}, {x.name: _budget(x) for x in b.budgets}),
         "steps": _edits(_steps(a), _steps(b)),
@@ -66,6 +66,12 @@ def diff(a: Graph, b: Graph) -> dict[str, Any]:
     totals = {key: [value, _totals(b)[key]] for key, value in _totals(a).items()}
     head = {"version": VERSION, "a": a.name, "b": b.name, "equal": equal}
     return {**head, **found, "totals": totals, "weights": _weights(a, b)}
+
+
+def _begun(graph: Graph, name: str) -> Facts:
+    """The checkpoint that a set starts from, if it starts from one."""
+    found = [p for p in graph.pretrained if p.set == name]
+    return {"start": " ".join([p.file, *map(str, p.layers)]) for p in found}
 
 
 def tables(a: Mapping[str, Facts], b: Mapping[str, Facts]) -> dict[str, Any]:

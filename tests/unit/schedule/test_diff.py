@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import golden
 from checking import graph
 from dnac.cli.main import main
-from dnac.ir.graph import Graph
+from dnac.ir.graph import Graph, Pretrained
 from dnac.schedule.diff import diff
 from dnac.schedule.diff_text import render_diff
 from dnac.schedule.state import state_shapes
@@ -97,3 +98,11 @@ def test_the_shapes_are_those_of_the_state_dict() -> None:
     for each in networks():
         state = Network(each).state_dict()
         assert state_shapes(each) == {key: tuple(tensor.shape) for key, tensor in state.items()}
+
+
+def test_other_first_weights_are_a_difference() -> None:
+    plain = graph(BASE)
+    started = replace(plain, pretrained=(Pretrained("nodes.block", "m.gguf", (0, 1, 2, 3)),))
+    found = diff(plain, started)
+    assert not found["equal"] and found["modules"]["changed"]["nodes.block"]["start"][1].startswith("m.gguf")
+    assert diff(started, started)["equal"]
