@@ -65,7 +65,7 @@ def test_the_second_step_of_one_word_is_numbered_wherever_it_stands() -> None:
 
 
 def test_a_label_names_a_step_so_that_an_inserted_line_renames_nothing() -> None:
-    assert sets(net("mlp(gelu, 2x)\nlast: mlp(gelu, 2x)")) == ["mlp", "last"]
+    assert sets(net("mlp(gelu, 2x)\nfinal: mlp(gelu, 2x)")) == ["mlp", "final"]
 
 
 def test_a_number_that_a_label_has_taken_is_left_out() -> None:
@@ -150,12 +150,12 @@ def test_a_flat_recipe_can_be_a_member() -> None:
 
 def test_members_under_a_shared_norm_have_none_of_their_own() -> None:
     text = net(
-        "pool ex(norm = rms) { a[2] = mlp(gelu, 2x); own = mlp(gelu, 2x, norm = layer) }\n"
+        "pool ex(norm = rms) { a[2] = mlp(gelu, 2x); its_own = mlp(gelu, 2x, norm = layer) }\n"
         f"repeat 2 {{ moe: route ex by {{ read = normed; {ROUTER} }} }}"
     )
     made = graph(text)
     assert made.module["ex.a"].parts[0].kind["norm"].name == "none"
-    assert made.module["ex.own"].parts[0].kind["norm"].name == "layer"
+    assert made.module["ex.its_own"].parts[0].kind["norm"].name == "layer"
     assert [s.name for s in made.shared if s.role == "norm"] == ["ex.norm"]
     norms = {n.id: n for n in made.nodes if isinstance(n, Norm)}
     for route in (n for n in made.nodes if isinstance(n, Route)):
