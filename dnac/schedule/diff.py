@@ -70,8 +70,8 @@ def diff(a: Graph, b: Graph) -> dict[str, Any]:
 
 def _begun(graph: Graph, name: str) -> Facts:
     """The checkpoint that a set starts from, if it starts from one."""
-    found = [p for p in graph.pretrained if p.set == name]
-    return {"start": " ".join([p.file, *map(str, p.layers)]) for p in found}
+    found = next((p for p in graph.pretrained if p.set == name), None)
+    return {} if found is None else {"start": " ".join([found.file, *map(str, found.layers)])}
 
 
 def tables(a: Mapping[str, Facts], b: Mapping[str, Facts]) -> dict[str, Any]:
