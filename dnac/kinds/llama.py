@@ -142,9 +142,10 @@ def _facts_of_shared(graph: Graph, entry: SharedSet) -> Iterator[tuple[str, Any]
 
 def _said(config: Mapping[str, Any]) -> dict[str, Any]:
     """The same of the checkpoint; what goes without saying in a Llama is said here."""
-    said = (config.get("rope_scaling"), config.get("rope_parameters"))
-    rope = {key: value for each in said if isinstance(each, dict) for key, value in each.items()}
-    base = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
+    rope: dict[str, Any] = {}
+    for given in (config.get("rope_scaling"), config.get("rope_parameters")):
+        rope |= given if isinstance(given, dict) else {}
+    base: Any = rope.get("rope_theta") or config.get("rope_theta") or 10_000.0
     heads, width = config.get("num_attention_heads") or 1, config.get("hidden_size") or 0
     return {
         "norm": "rms" if abs(float(config.get("rms_norm_eps", 1e-6)) - EPSILON) < 1e-9 else "rms of another epsilon",

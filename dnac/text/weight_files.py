@@ -87,12 +87,12 @@ def _sound(header: Header) -> Header:
 
 def _folder(path: Path) -> Header:
     config = _json_file(path, CONFIG)
-    names = [SINGLE]
+    names: list[Any] = [SINGLE]
     if not (path / SINGLE).is_file():
         if not (path / INDEX).is_file():
             raise Unreadable(f"it has neither {SINGLE} nor {INDEX}")
-        places = _json_file(path, INDEX).get("weight_map")
-        names = list(places.values()) if isinstance(places, dict) else []
+        places: Any = _json_file(path, INDEX).get("weight_map")
+        names = [*places.values()] if isinstance(places, dict) else []
         if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
             raise Unreadable(f"{INDEX} names no files beside it")
     shapes: dict[str, tuple[int, ...]] = {}
@@ -107,11 +107,17 @@ def _safetensors(path: Path) -> dict[str, tuple[int, ...]]:
         if size > _LONGEST:
             raise Unreadable(f"{path.name} is no safetensors file")
         found = _json(file.read(size), path.name)
-    entries = {name: entry for name, entry in found.items() if name != "__metadata__"}
-    shapes = {name: entry.get("shape") if isinstance(entry, dict) else None for name, entry in entries.items()}
-    if any(not isinstance(shape, list) or any(type(n) is not int for n in shape) for shape in shapes.values()):
+    shapes = {name: _shape(entry) for name, entry in found.items() if name != "__metadata__"}
+    if None in shapes.values():
         raise Unreadable(f"{path.name} is no safetensors file")
-    return {name: tuple(shape) for name, shape in shapes.items()}
+    return {name: shape for name, shape in shapes.items() if shape is not None}
+
+
+def _shape(entry: Any) -> tuple[int, ...] | None:
+    """The shape of one tensor; None where the entry says none."""
+    shape: Any = entry.get("shape") if isinstance(entry, dict) else None  # type: ignore[union-attr]
+    sound = isinstance(shape, list) and all(type(n) is int for n in shape)  # type: ignore[union-attr]
+    return tuple(shape) if sound else None
 
 
 def _json_file(folder: Path, name: str) -> dict[str, Any]:
