@@ -167,6 +167,7 @@ def test_only_skip_target_declares_a_share():
         kind = catalogue.get("balance", name)
         args = {"member": "skip", "share": 0.25} if name == "skip_target" else {}
         args |= {} if name == "skip_target" else {"rate" if kind.update else "weight": 0.1}
+        args |= {"chance": 0.2} if name == "kl_geometric" else {}
         params = kind.Params(**args)
         assert (kind.target(params), kind.member(params)) == ((0.25, "skip") if name == "skip_target" else (None, None))
         assert (kind.loss is None) != (kind.update is None)
@@ -185,3 +186,17 @@ def test_losses_trace_without_a_break():
 
     compiled = torch.compile(traced, fullgraph=True, backend="eager")
     assert torch.allclose(compiled(scores, gates, ids), traced(scores, gates, ids))
+
+
+@pytest.mark.parametrize("name", ["aux", "z", "router_bce"])
+def test_tokens_that_left_are_in_no_loss(name: str):
+    """The loss of eight tokens of which the last three have left is that of the first five."""
+    kind = catalogue.get("balance", name)
+    scores = torch.randn(1, 8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    gates = scores.softmax(-1)
+    ids = scores.argmax(-1, keepdim=True).expand(1, 8, 3 if name == "router_bce" else 1).clone()
+    ids[:, 5:] = -2
+    valid = ids >= 0
+    whole = kind.loss(kind.Params(weight=0.5), scores, gates, ids, valid)
+    part = kind.loss(kind.Params(weight=0.5), scores[:, :5], gates[:, :5], ids[:, :5], valid[:, :5])
+    assert torch.allclose(whole, part)
