@@ -116,8 +116,10 @@ def _safetensors(path: Path) -> dict[str, tuple[int, ...]]:
 def _shape(entry: Any) -> tuple[int, ...] | None:
     """The shape of one tensor; None where the entry says none."""
     shape: Any = entry.get("shape") if isinstance(entry, dict) else None  # type: ignore[union-attr]
-    sound = isinstance(shape, list) and all(type(n) is int for n in shape)  # type: ignore[union-attr]
-    return tuple(shape) if sound else None
+    if not isinstance(shape, list):
+        return None
+    numbers = [n for n in shape if type(n) is int]  # type: ignore[union-attr]
+    return tuple(numbers) if len(numbers) == len(shape) else None  # type: ignore[arg-type]
 
 
 def _json_file(folder: Path, name: str) -> dict[str, Any]:
