@@ -7,6 +7,7 @@ last the stream `h2`. A stream that nobody reads (inside a branch of a join) is 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from dnac.ir import traits
@@ -114,8 +115,8 @@ class _Builder:
         # members read the pool's own norm; the router does where it says so
         read = view if facts.reads_norm(self.graph.router[node.router]) else self._value(node.x)
         at, names = node.origin, (node.router, node.site, node.step, node.candidates)
-        beside = {"carries": node.carries, "away": node.away, "tally": node.tally, "head": self._asked(node)}
-        self.made.append(do.Route(out, read, *names, k, **beside, origin=at))
+        made = do.Route(out, read, *names, k, carries=node.carries, away=node.away, origin=at)
+        self.made.append(replace(made, tally=node.tally, head=self._asked(node)))
         work = [i for i, module in enumerate(node.always) if not traits.is_identity(self.graph, module)]
         shared = tuple(self._always(node, i) for i in work)
         return (*shared, self._dispatch(node, view, out)) if node.runs else shared
