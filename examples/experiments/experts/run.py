@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from series import Arm, Claim, Series, Trained
 
 OTHERS = Path(__file__).with_name("others.dna")
-NETS = ("dense", "switch", "straight", "unbalanced", "hashed", "untrained", "chance", "deepseek", "expert_choice")
+NETS = ("dense", "switch", "unbalanced", "hashed", "untrained", "chance", "deepseek", "expert_choice")
 
 CLAIMS = (
     Claim("switch", "dense", "loss", at_most=-0.02, text="Switch has a lower loss than dense at equal active FLOPs"),
@@ -29,7 +29,6 @@ CLAIMS = (
     Claim("deepseek", None, "entropy", at_least=0.9, text="its biases keep the load even"),
     Claim("chance", "dense", "loss", at_least=-0.02, text="a random expert gains nothing"),
     Claim("hashed", "switch", "loss", direction="up", text="a learned choice is better than a hash"),
-    Claim("straight", "switch", "loss", direction="down", text="weight one, straight through, is better than the gate"),
     Claim("expert_choice", "switch", "loss", direction="down", text="experts that choose their tokens do better"),
 )
 """The pass lines, set before the runs. Those without one are questions, and are shown for their direction."""
