@@ -253,7 +253,7 @@ class Interpreter(ABC):
             if i.tally:
                 given = given._replace(given_out=values[i.tally].total)
             if head is not None:
-                given = given._replace(logits=lambda x: asked(head, x, values[i.x], turn))
+                given = given._replace(logits=lambda x, head=head: asked(head, x, values[i.x], turn))
             given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)

@@ -107,7 +107,9 @@ def mixes_tokens(graph: Graph, member: Member) -> bool:
 
 def asked_head(router: RouterSet) -> str | None:
     """The head whose logits the router's score asks for."""
-    form = field(router, "score")
+    form = router.fields.get("score")
+    if not isinstance(form, Form):
+        return None
     kind: ScoreKind = catalogue.get("score", form.name)
     return kind.head(params_of(kind, form))
 
