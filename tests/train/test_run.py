@@ -228,7 +228,7 @@ def test_used_up_memory_is_told_with_smaller_micro_batches(
     def full(*args: object, **kwargs: object) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr("dnac.train.loop.task_loss", full)
+    monkeypatch.setattr("dnac.train.loop.whole_loss", full)
     assert train(write_spec(tmp_path), "--out", tmp_path / "run") == 1
     told = capsys.readouterr().err
     assert "DNA725" in told and "3 sequences" in told and "accumulate = 4" in told
