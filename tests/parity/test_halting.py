@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from dnac.ir.graph import Graph
 from dnac.lowering.network import Network
@@ -230,3 +231,36 @@ def test_the_lowerings_agree_on_keys_of_tokens_that_left(step: str) -> None:
     assert error(found.logits, expected.logits) < 1e-10
     wanted = gradients(reference, expected)
     assert all(error(g, wanted[name]) < 1e-8 for name, g in gradients(portable, found).items())
+
+
+@pytest.mark.parametrize("text", [ACT.replace("SEES", "copied"), PONDER])
+@pytest.mark.parametrize("training", [False, True])
+def test_turn_by_turn_it_is_the_same_program(text: str, training: bool) -> None:
+    """Who is here, what was given out and the losses of taps go from piece to piece (`compile --by steps`)."""
+    whole, stepped = network(text).train(training), network(text).train(training)
+    assert stepped.stepped is not None and not stepped.stepped.why_not
+    stepped.run = stepped.stepped.program(lambda piece: piece)
+    a, b = whole(inputs(), record=True), stepped(inputs(), record=True)
+    assert torch.equal(a.logits, b.logits) and torch.equal(a.router_loss, b.router_loss)
+    assert len(a.taps) == len(b.taps) == (4 if training and text is PONDER else 0)
+    assert all(
+        torch.equal(x.logits, y.logits) and torch.equal(x.share, y.share) for x, y in zip(a.taps, b.taps, strict=True)
+    )
+    assert [int(s.left) for s in a.stats] == [int(s.left) for s in b.stats]
+    wanted = gradients(whole, a)
+    assert all(torch.equal(g, wanted[name]) for name, g in gradients(stepped, b).items())
+
+
+@pytest.mark.compiles
+def test_a_net_whose_tokens_halt_is_one_graph_or_one_program_for_all_turns_but_the_first() -> None:
+    net = network(PONDER).float().train()
+    expected = net(inputs())
+    one, pieces = CompileCounterWithBackend("aot_eager"), CompileCounterWithBackend("aot_eager")
+    whole, stepped = network(PONDER).float().train(), network(PONDER).float().train()
+    whole.run = torch.compile(whole.run, backend=one, fullgraph=True, dynamic=False)
+    assert stepped.stepped is not None
+    stepped.run = stepped.stepped.program(lambda p: torch.compile(p, backend=pieces, fullgraph=True, dynamic=False))
+    assert error(whole(inputs()).logits, expected.logits) < 1e-4
+    assert error(stepped(inputs()).logits, expected.logits) < 1e-4
+    # before, all turns, behind; and the first turn, whose chances have no gradient yet
+    assert (one.frame_count, pieces.frame_count) == (1, 4)
