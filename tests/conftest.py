@@ -36,6 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("torchfree")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") is None:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device on this machine")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def what_this_machine_has_measured_stays_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Plans and choices are those of a machine on which nothing was measured."""

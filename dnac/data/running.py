@@ -1,4 +1,4 @@
-"""Sequences with a target at each place that follows from all ids so far: here the parity of bits. N samples, T context."""
+"""Sequences with a target at each place that follows from all ids so far: here the parity of bits. N samples, T ids."""
 
 from __future__ import annotations
 

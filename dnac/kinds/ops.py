@@ -73,7 +73,7 @@ class Ops(Protocol):
         ...
 
     def look_up(self, table: Tensor, ids: Tensor) -> Tensor:
-        """The rows of table [V, D] that ids [...] name: [..., D]; the table's gradient has the same bits on every run."""
+        """The rows of table [V, D] that ids [...] name: [..., D]; gradients have the same bits on every run."""
         ...
 
     def own(self, x: Tensor, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Every experiment: its arms are nets that check, its claims are about its arms, and its seeds are the reported ones."""
+"""Every experiment: its arms are nets that check, its claims about its arms, and its seeds the reported ones."""
 
 from __future__ import annotations
 

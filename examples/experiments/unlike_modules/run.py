@@ -1,4 +1,4 @@
-"""Pools of unlike modules on digits: attention, convolutions and linear attention in one pool, beside pools of one kind.
+"""Pools of unlike modules on digits: attention, convolutions and linear attention in one pool, beside pools of a kind.
 
     python examples/experiments/unlike_modules/run.py [--out DIR] [--seeds 42 137] [--only unlike] [--jobs 2]
 
