@@ -12,11 +12,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from dnac.ir import traits
-from dnac.ir.graph import Apply, Graph, Join, Node, Norm, Region, Route, Settle
+from dnac.ir.graph import Apply, Graph, Join, Node, Norm, Part, Region, Route, Settle
 from dnac.text.diagnostic import InternalError
 
 _TURN = re.compile(r"\[\d+\]")
 _AGAIN = re.compile(r"_\d+$")
+BY_TURN = ("turn", "layer_dropout")
+"""Arguments whose value is a matter of the turn, so that turns with different ones are still turns of one loop."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,12 @@ def _mark(item: Item, graph: Graph) -> Hashable:
     match item:
         case Single(Apply() as node):
             parts = graph.module[node.module.set].parts
-            return ("apply", _same(node.site or node.module.set), _same(node.module.set), parts)
+            return (
+                "apply",
+                _same(node.site or node.module.set),
+                _same(node.module.set),
+                tuple(map(_of_any_turn, parts)),
+            )
         case Single(Route() as node):
             fields = graph.router[node.router].fields
             members = tuple((stem(m.set), m.index, graph.module[m.set].parts) for m in (*node.candidates, *node.always))
@@ -129,6 +136,11 @@ def _mark(item: Item, graph: Graph) -> Hashable:
             return ("branches", tuple(tuple(_mark(i, graph) for i in branch) for branch in branches))
         case Turns(turns):
             return ("turns", len(turns), tuple(_mark(i, graph) for i in turns[0]))
+
+
+def _of_any_turn(part: Part) -> tuple[str, str, tuple[object, ...]]:
+    """A part without what tells its turn."""
+    return part.name, part.kind.name, tuple(arg for arg in part.kind.args if arg[0] not in BY_TURN)
 
 
 def _same(name: str) -> str:

@@ -58,6 +58,20 @@ def test_routers_that_differ_are_not_one_loop():
     assert shape(fold(graph)) == ["Embed", "Apply", "Route", "Route", "Head"]
 
 
+def test_turns_whose_parts_know_their_turn_are_one_loop():
+    graph = sequence("aaab")
+    sets = tuple(
+        replace(entry, parts=tuple(replace(p, kind=p.kind.replace(layer_dropout=0.1 * t)) for p in entry.parts))
+        for t, entry in enumerate(graph.modules)
+    )
+    assert shape(fold(replace(graph, modules=sets))) == ["Embed", (3, ["Apply"]), "Apply", "Head"]
+    wider = tuple(
+        replace(entry, parts=tuple(replace(p, kind=p.kind.replace(width=8 + t)) for p in entry.parts))
+        for t, entry in enumerate(graph.modules)
+    )
+    assert shape(fold(replace(graph, modules=wider))) == ["Embed", "Apply", "Apply", "Apply", "Apply", "Head"]
+
+
 def test_the_stem_of_a_name_has_no_turns():
     assert stem("experts[3].ffn") == "experts.ffn"
     assert stem("a[0][2]") == "a"
