@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dnac.cli.options import add_device, status
 from dnac.cli.select import render
+from dnac.cli.usage import WrongUse
 
 if TYPE_CHECKING:
     from dnac.text.diagnostic import Diagnostic
@@ -22,6 +23,24 @@ def add_run(parser: ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     add_device(parser)
     parser.add_argument("--lowering", help="how the net is computed (default: as it was trained)")
+
+
+def add_data(parser: ArgumentParser) -> None:
+    """Which of the run's data a command looks at."""
+    parser.add_argument("--split", choices=("valid", "train"), default="valid", help="which data (default: valid)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="samples at once (default: as it was trained)")
+    parser.add_argument("--batches", type=int, metavar="N", help="only the first N batches (default: all)")
+
+
+def require_batches(args: Namespace) -> None:
+    """No batch of nothing.
+
+    Raises:
+        WrongUse: `--batch-size` or `--batches` below 1.
+    """
+    for name in ("batch_size", "batches"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise WrongUse(f"--{name.replace('_', '-')} must be 1 or more")
 
 
 def outcome(run: Callable[[Namespace], int], args: Namespace) -> int:

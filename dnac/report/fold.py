@@ -13,12 +13,11 @@ from dataclasses import dataclass
 
 from dnac.ir import traits
 from dnac.ir.graph import Apply, Graph, Join, Node, Norm, Part, Region, Route, Settle
+from dnac.report.words import BY_TURN
 from dnac.text.diagnostic import InternalError
 
 _TURN = re.compile(r"\[\d+\]")
 _AGAIN = re.compile(r"_\d+$")
-BY_TURN = ("turn", "layer_dropout")
-"""Arguments whose value is a matter of the turn, so that turns with different ones are still turns of one loop."""
 
 
 @dataclass(frozen=True)

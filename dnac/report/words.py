@@ -5,6 +5,8 @@ from __future__ import annotations
 from dnac.ir.form import Form, Value
 from dnac.ir.graph import ModuleSet, Part
 
+BY_TURN = ("turn", "layer_dropout")
+"""Arguments whose value is a matter of the turn, so that turns with different ones are still turns of one loop."""
 _QUIET = {"init", "causal", "width", "bias", "dropout", "layer_dropout"}
 """Arguments that a picture leaves out where they have their usual value."""
 
@@ -47,7 +49,7 @@ def part(entry: Part) -> str:
             activation = kind["activation"]
             return f"mlp, {activation.name if isinstance(activation, Form) else activation} {kind['hidden']}"
         case _:
-            return phrase(kind)
+            return phrase(Form(kind.name, tuple((k, v) for k, v in kind.args if v and k not in BY_TURN)))
 
 
 def phrase(value: Value) -> str:
@@ -55,7 +57,7 @@ def phrase(value: Value) -> str:
     match value:
         case Form(name, args):
             shown = [(k, v) for k, v in args if k not in _QUIET and isinstance(v, (int, float, str)) and v is not False]
-            return " ".join([name, *(phrase(v) for _, v in shown[:3])])
+            return " ".join([name, *(k if v is True else phrase(v) for k, v in shown[:3])])
         case float():
             return f"{value:g}"
         case tuple():
@@ -74,7 +76,7 @@ def choice(chosen: Form, size: int) -> str:
         case "fixed":
             return f"fixed, {size}"
         case _:
-            return f"{chosen.name} of {size}"
+            return f"{chosen.name} of {size}" if size > 1 else phrase(chosen)
 
 
 def balance(term: Form) -> str:

@@ -8,8 +8,7 @@ from typing import Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_settings, wants_json
-from dnac.cli.runs import add_run, outcome, table, teller
-from dnac.cli.usage import WrongUse
+from dnac.cli.runs import add_data, add_run, outcome, require_batches, table, teller
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -25,15 +24,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--each", choices=("part", "module", "step"), action="append", default=[], help="a row for every one of them"
     )
-    parser.add_argument("--split", choices=("valid", "train"), default="valid", help="which data (default: valid)")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="samples at once (default: as it was trained)")
-    parser.add_argument("--batches", type=int, metavar="N", help="only the first N batches (default: all)")
+    add_data(parser)
 
 
 def _run(args: Namespace) -> int:
-    for name in ("batch_size", "batches"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise WrongUse(f"--{name.replace('_', '-')} must be 1 or more")
+    require_batches(args)
     return outcome(_ablate, args)
 
 

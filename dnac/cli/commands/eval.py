@@ -8,7 +8,7 @@ from typing import Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_settings, status, wants_json
-from dnac.cli.runs import add_run, outcome, table, teller
+from dnac.cli.runs import add_data, add_run, outcome, require_batches, table, teller
 from dnac.cli.usage import WrongUse
 
 _COLUMNS = {
@@ -33,15 +33,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
         default=[],
         help="evaluate with each value, e.g. --sweep hop.choose='top(1),top(2)'; given twice: all combinations",
     )
-    parser.add_argument("--split", choices=("valid", "train"), default="valid", help="which data (default: valid)")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="samples at once (default: as it was trained)")
-    parser.add_argument("--batches", type=int, metavar="N", help="only the first N batches (default: all)")
+    add_data(parser)
 
 
 def _run(args: Namespace) -> int:
-    for name in ("batch_size", "batches"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise WrongUse(f"--{name.replace('_', '-')} must be 1 or more")
+    require_batches(args)
     for text in args.sweep:
         if "=" not in text:
             raise WrongUse(f"`--sweep {text}` gives no values", "write --sweep name=value,value")

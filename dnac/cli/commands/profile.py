@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_device, add_settings, status, wants_json
-from dnac.cli.runs import outcome, table, teller
+from dnac.cli.runs import outcome, require_batches, table, teller
 from dnac.cli.select import check_net, split_target
 from dnac.cli.usage import WrongUse
 
@@ -31,9 +31,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    for name in ("batch_size", "batches"):
-        if getattr(args, name) < 1:
-            raise WrongUse(f"--{name.replace('_', '-')} must be 1 or more")
+    require_batches(args)
     if args.out is not None and args.out.suffix != ".html":
         raise WrongUse(f"cannot write `{args.out}`: the page ends in .html")
     return outcome(_profile, args)

@@ -7,13 +7,12 @@ z + G with G = -log(-log u) goes through temperature and gate, so that with `sof
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from dnac.kinds.base import ChooseKind, Fault, Params, RouterOps
-from dnac.kinds.choose.top import largest
+from dnac.kinds.base import ChooseKind, Params, RouterOps
+from dnac.kinds.choose.top import choosable, enough, largest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,12 +23,6 @@ class GumbelParams(Params):
 
     k: int = Field(default=1, gt=0)
     """How many candidates each token chooses."""
-
-
-def check(params: GumbelParams, size: int) -> Iterator[Fault]:
-    """There must be k candidates."""
-    if params.k > size:
-        yield Fault("k", f"k is {params.k}, and there are only {size} candidates", f"write a k of at most {size}")
 
 
 def perturb(params: GumbelParams, scores: Tensor, ops: RouterOps) -> Tensor:
@@ -45,7 +38,7 @@ def noise(like: Tensor, ops: RouterOps) -> Tensor:
 
 def choose(params: GumbelParams, selection: Tensor) -> Tensor:
     """[B, T, M] to slots [B, T, K], best first; -1 where no candidate is left."""
-    return largest(selection.detach().masked_fill(selection.isnan(), float("-inf")), params.k)
+    return largest(choosable(selection), params.k)
 
 
 KIND = ChooseKind(
@@ -55,5 +48,5 @@ KIND = ChooseKind(
     k=lambda params, size: params.k,
     choose=choose,
     perturb=perturb,
-    check=check,
+    check=lambda params, size: enough(params.k, size),
 )

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from dnac.kinds.base import ChooseKind, Fault, Params, RouteFacts, RouterOps
 from dnac.kinds.choose.gumbel import noise
-from dnac.kinds.choose.top import largest
+from dnac.kinds.choose.top import choosable, enough, largest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,12 +30,6 @@ class SampleParams(Params):
     """How many candidates each token draws."""
     eval: Literal["largest", "sample"]
     """At evaluation and while generating: the k largest gates, or a draw there too."""
-
-
-def check(params: SampleParams, size: int) -> Iterator[Fault]:
-    """There must be k candidates."""
-    if params.k > size:
-        yield Fault("k", f"k is {params.k}, and there are only {size} candidates", f"write a k of at most {size}")
 
 
 def fits(params: SampleParams, facts: RouteFacts) -> Iterator[Fault]:
@@ -56,7 +50,7 @@ def draw(params: SampleParams, selection: Tensor, ops: RouterOps) -> Tensor:
 
 def choose(params: SampleParams, selection: Tensor) -> Tensor:
     """[B, T, M] to slots [B, T, K]; -1 where no candidate is left."""
-    return largest(selection.detach().masked_fill(selection.isnan(), float("-inf")), params.k)
+    return largest(choosable(selection), params.k)
 
 
 KIND = ChooseKind(
@@ -66,6 +60,6 @@ KIND = ChooseKind(
     k=lambda params, size: params.k,
     choose=choose,
     draw=draw,
-    check=check,
+    check=lambda params, size: enough(params.k, size),
     fits=fits,
 )

@@ -35,14 +35,19 @@ class TopParams(Params):
 
 def check(params: TopParams, size: int) -> Iterator[Fault]:
     """There must be k candidates, in the groups too."""
-    if params.k > size:
-        yield Fault("k", f"k is {params.k}, and there are only {size} candidates", f"write a k of at most {size}")
+    yield from enough(params.k, size)
     if (params.groups is None) != (params.from_groups is None):
         yield Fault(
             "groups", "`groups` and `from_groups` go together", "write both: `top(6, groups = 8, from_groups = 4)`"
         )
     if params.groups is not None and params.from_groups is not None:
         yield from _check_groups(params.k, params.groups, params.from_groups, size)
+
+
+def enough(k: int, size: int) -> Iterator[Fault]:
+    """There must be k candidates."""
+    if k > size:
+        yield Fault("k", f"k is {k}, and there are only {size} candidates", f"write a k of at most {size}")
 
 
 def _check_groups(k: int, groups: int, wanted: int, size: int) -> Iterator[Fault]:
@@ -71,13 +76,17 @@ def sets(params: TopParams, size: int) -> int:
 
 def choose(params: TopParams, selection: Tensor) -> Tensor:
     """[B, T, M] to slots [B, T, K], best first; -1 where no candidate is left."""
-    import torch
-
-    # Not NaN, not -inf: a NaN would win every argmax.
-    left = selection.detach().masked_fill(selection.isnan(), -torch.inf)
+    left = choosable(selection)
     if params.groups is not None and params.from_groups is not None:
         left = _of_best_groups(left, params.groups, params.from_groups, -(-params.k // params.from_groups))
     return largest(left, params.k)
+
+
+def choosable(selection: Tensor) -> Tensor:
+    """[B, T, M] without gradient, and with -inf for NaN, which would win every argmax."""
+    import torch
+
+    return selection.detach().masked_fill(selection.isnan(), -torch.inf)
 
 
 def largest(left: Tensor, k: int) -> Tensor:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dnac.ir.form import form
-from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Route
+from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Part, Route
+from dnac.report import words
 from dnac.report.diagram import Box, Diagram, Frame
 from dnac.report.draw import draw
 from graphs import tiny_text, transformer
@@ -138,3 +139,13 @@ def test_every_edge_ends_at_boxes_that_are_drawn():
 def test_balance_is_said_in_words():
     term = form("skip_target", member="skip", share=0.3, per="step", rate=1e-3)
     assert frames(draw(tiny_text(balance=(term,))))["step"].lines[1] == "balance skip 30 % per step"
+
+
+def test_a_part_and_a_lone_way_out_are_told_by_what_matters_of_them():
+    def conv(depthwise: bool) -> Part:
+        return Part("c", form("conv", size=3, depthwise=depthwise, grid=0))
+
+    assert [words.part(conv(deep)) for deep in (True, False)] == ["conv 3 depthwise", "conv 3"]
+    assert words.part(Part("p", form("position", turn=7))) == "position"
+    assert words.choice(form("threshold", over=0.9), 1) == "threshold 0.9"
+    assert words.choice(form("threshold", over=0.9), 3) == "threshold of 3"
