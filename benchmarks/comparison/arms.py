@@ -28,7 +28,7 @@ SKIPS = tuple(
     Arm(name, spec=DIAGNOSE)
     for name in (
         "skip1", "anywhere", "scaled", "straight", "sigmoids", "code", "few", "slow", "fast", "state", "wide", "blind",
-        "unlearned", "hashed", "layers", "layers_anywhere", "layers_straight",
+        "late", "unlearned", "hashed", "layers", "layers_anywhere", "layers_straight", "layers_late", "layers_charged",
     )
 )  # fmt: skip
 STOPPED = Arm("stopped", settings=("train.router_lr=schedule(1, step(0, 50%))",), spec=DIAGNOSE)

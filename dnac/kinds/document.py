@@ -172,7 +172,8 @@ def _sorts(annotation: Any, marks: tuple[Any, ...] = ()) -> Iterator[str]:
         yield from _sorts(inner, (*marks, *more))
         return
     if any(isinstance(m, Scheduled) for m in marks):
-        yield "number or `schedule(...)`"
+        shares = [_plain(annotation, (mark,)) for mark in marks if isinstance(mark, ShareUnit)]
+        yield f"{shares[0] if shares else 'number'} or `schedule(...)`"
         return
     options: tuple[Any, ...] = get_args(annotation)
     if get_origin(annotation) in (Union, types.UnionType):

@@ -79,3 +79,12 @@ ZEROS = Form("zeros")
 """Initial values of biases."""
 INHERIT = Form("inherit")
 """Unsaid positions of an attention: what the embed hands on. Not a word; `resolve` replaces it."""
+
+
+def values_of(number: float | Form) -> list[float]:
+    """A number, or all values that a schedule names, in order: its start, and the target of each piece."""
+    if not isinstance(number, Form):
+        return [number]
+    pieces = number["pieces"]
+    targets = [piece["target"] for piece in pieces if isinstance(piece, Form)] if isinstance(pieces, tuple) else []
+    return [float(value) for value in (number["start"], *targets) if isinstance(value, (int, float))]

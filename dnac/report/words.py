@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dnac.ir.form import Form, Value
-from dnac.ir.graph import ModuleSet, Part
+from dnac.ir.graph import ModuleSet, Part, turns_of
+from dnac.kinds.params import values_of
 
 BY_TURN = ("turn", "layer_dropout")
 """Arguments whose value is a matter of the turn, so that turns with different ones are still turns of one loop."""
@@ -26,6 +27,9 @@ def percent(share: float) -> str:
 
 def module(entry: ModuleSet) -> tuple[str, ...]:
     """One phrase per part of a module; one word for what has no work."""
+    if turns_of(entry.parts, None) is not None:
+        after = entry.parts[0].kind["after"]
+        return (f"exit after {'1, 2, ...' if after == 'place' else after} turns",)
     if entry.exits:
         return ("exit of the loop" if entry.exits == "loop" else "exit of the net",)
     return tuple(part(p) for p in entry.parts) or ("identity",)
@@ -79,11 +83,18 @@ def choice(chosen: Form, size: int) -> str:
             return f"{chosen.name} of {size}" if size > 1 else phrase(chosen)
 
 
+def target_of(term: Form) -> float:
+    """The share of a `skip_target`; that of the end, under a schedule."""
+    share = term["share"]
+    assert isinstance(share, (float, Form))
+    return values_of(share)[-1]
+
+
 def balance(term: Form) -> str:
     """`skip 30 % per step`, `aux 0.01`."""
     if term.name == "skip_target":
-        share, per = term.get("share"), term.get("per")
-        text = f"skip {percent(share)}" if isinstance(share, float) else "skip target"
+        per, until = term.get("per"), "" if isinstance(term.get("share"), float) else "up to "
+        text = f"skip {until}{percent(target_of(term))}"
         return f"{text} per {per}" if per else text
     numbers = [phrase(v) for _, v in term if isinstance(v, float) or (isinstance(v, Form) and v.name == "schedule")]
     return " ".join([term.name, *numbers[:1]])

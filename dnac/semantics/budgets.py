@@ -13,13 +13,13 @@ from dnac.ir.graph import BudgetSet, Graph, Route
 from dnac.ir.traits import unrolled
 from dnac.kinds.base import BalanceKind, ScoreKind, params_of
 from dnac.kinds.budgets import BudgetKind, BudgetParams, ByKind, Prices, prices
+from dnac.kinds.params import values_of
 from dnac.semantics import errors_budgets as errors
 from dnac.semantics import errors_names, errors_values, words
 from dnac.semantics.bind import Bound, Owner, bind, given
 from dnac.semantics.choice import never_varies
 from dnac.semantics.draft import Draft, RouteUse, origin
 from dnac.semantics.naming import Place, plain
-from dnac.semantics.schedules import values_of
 from dnac.semantics.scope import SharedEntry
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast

@@ -8,6 +8,7 @@ from dataclasses import replace
 from dnac.ir.form import Form
 from dnac.kinds.base import BalanceKind, Fault, GateKind, GradKind, ScoreKind, WeightKind, params_of
 from dnac.kinds.limits import LimitKind
+from dnac.kinds.params import values_of
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import errors_values, words
 from dnac.semantics.bind import Bound
@@ -15,7 +16,6 @@ from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft
 from dnac.semantics.halting import halting_faults
 from dnac.semantics.idle import idle_faults
-from dnac.semantics.schedules import values_of
 from dnac.semantics.starts import start_faults
 from dnac.semantics.wrong import Wrong
 from dnac.text.diagnostic import Diagnostic

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from dnac.ir.form import Form, Value
 from dnac.kinds.base import ShapeKind, params_of
 from dnac.semantics import errors_values as errors
 from dnac.semantics import words
-from dnac.semantics.slots import WordSlot
+from dnac.semantics.slots import NumberSlot, WordSlot
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic
@@ -47,12 +48,25 @@ def piece_alone(call: ast.Call) -> Diagnostic:
 
 def _piece(expr: ast.Expr, slot: object, at: object, convert: Convert) -> Form:
     if isinstance(expr, ast.Call):
-        piece = convert(WordSlot("shape"), expr, at)
+        piece = convert(WordSlot("shape"), _without_percent(expr, slot, at, convert), at)
         if isinstance(piece, Form):
             return piece
     if isinstance(expr, ast.Ref):
         raise Wrong(errors.unknown_word("schedule", expr.span.text, expr.span, words.names("shape")))
     raise Wrong(errors.bad_schedule(f"`{expr.span.text}` is not a piece of a schedule", expr.span, _HOW))
+
+
+def _without_percent(call: ast.Call, slot: object, at: object, convert: Convert) -> ast.Call:
+    """Where the field takes `25%`, so does the target of a piece."""
+    if not isinstance(slot, NumberSlot) or slot.share is None:
+        return call
+    own = next((a for i, a in enumerate(call.args) if (a.name.text if a.name else i) in ("target", 0)), None)
+    if own is None:
+        return call
+    value = convert(slot, own.value, at)
+    assert isinstance(value, (int, float))  # the slot is of a number, not scheduled
+    plain = replace(own, value=ast.Number(value, span=own.value.span))
+    return replace(call, args=tuple(plain if a is own else a for a in call.args))
 
 
 def _check_order(call: ast.Call, pieces: tuple[Form, ...]) -> None:
@@ -82,12 +96,3 @@ def ends(piece: Form) -> tuple[str, float]:
     if isinstance(until, Form) and isinstance(number := until.args[0][1], (int, float)):
         return until.name, float(number)
     return "share", float(until) if isinstance(until, (int, float)) else 1.0
-
-
-def values_of(number: float | Form) -> list[float]:
-    """A number, or all values that a schedule names."""
-    if not isinstance(number, Form):
-        return [number]
-    pieces = number["pieces"]
-    targets = [piece["target"] for piece in pieces if isinstance(piece, Form)] if isinstance(pieces, tuple) else []
-    return [float(value) for value in (number["start"], *targets) if isinstance(value, (int, float))]

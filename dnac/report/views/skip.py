@@ -7,7 +7,7 @@ from html import escape
 from dnac.ir.form import Form
 from dnac.report.base import Material, View
 from dnac.report.charts import bars
-from dnac.report.words import percent
+from dnac.report.words import percent, target_of
 
 
 def _render(material: Material) -> str | None:
@@ -29,15 +29,14 @@ def _render(material: Material) -> str | None:
 
 
 def _target(material: Material) -> float | None:
-    """The declared skip share, where all routers declare the same."""
-    found: set[object] = set()
+    """The declared skip share (that of the end, under a schedule), where all routers declare the same."""
+    found: set[float] = set()
     for router in material.graph.routers:
         terms = router.fields.get("balance")
         for term in terms if isinstance(terms, tuple) else ():
             if isinstance(term, Form) and term.name == "skip_target":
-                found.add(term.get("share"))
-    share = found.pop() if len(found) == 1 else None
-    return share if isinstance(share, float) else None
+                found.add(target_of(term))
+    return found.pop() if len(found) == 1 else None
 
 
 VIEW = View("skip", "Skipping and certainty", 60, _render)

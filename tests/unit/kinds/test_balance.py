@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
 
 from dnac import catalogue
+from dnac.ir.form import form
 from dnac.kinds.base import BalanceContext, RouteFacts
 
 
@@ -200,3 +202,16 @@ def test_tokens_that_left_are_in_no_loss(name: str):
     whole = kind.loss(kind.Params(weight=0.5), scores, gates, ids, valid)
     part = kind.loss(kind.Params(weight=0.5), scores[:, :5], gates[:, :5], ids[:, :5], valid[:, :5])
     assert torch.allclose(whole, part)
+
+
+def test_a_share_may_be_a_schedule_and_the_update_reads_its_present_value():
+    growing = form("schedule", start=0.0, pieces=(form("linear", target=0.25, until=1.0),))
+    kind = catalogue.get("balance", "skip_target")
+    params = kind.Params(member="skip", share=growing, rate=0.5)
+    counted = context([10, 6, 1, 3], member=(2, 3))
+    early = replace(counted, value=lambda number: 0.1 if number is growing else number)
+    assert kind.update(params, early).tolist() == [0, 0, -0.5, -0.5], "4 of 20 skipped, 2 wanted by now"
+    assert kind.update(params, replace(early, value=lambda number: 0.25 if number is growing else number)).tolist() == [
+        0, 0, 0.5, 0.5
+    ]  # fmt: skip
+    assert kind.target(params) == 0.25, "plan tells the end"

@@ -19,7 +19,7 @@ def test_every_catalogue_of_kinds_has_its_place_on_the_page():
 def test_a_schedule_and_a_share_are_described_in_plain_words():
     page = document.page()
     assert "| `rate` | number or `schedule(...)` |" in page
-    assert "| `share` | share of all choices of a router (`30%`) |" in page
+    assert "| `share` | share of all choices of a router (`30%`) or `schedule(...)` |" in page
 
 
 def test_every_test_that_the_numerics_page_names_exists():

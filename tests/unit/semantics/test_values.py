@@ -75,6 +75,15 @@ def test_a_schedule_becomes_a_form() -> None:
     assert schedule["pieces"][0]["until"] == 0.02 and schedule["pieces"][1]["until"]["n"] == 500
 
 
+def test_a_target_of_a_schedule_takes_the_unit_of_its_field() -> None:
+    target = "skip_target(skip, schedule(0%, linear({}, 50%)))"
+    text = net(POOL + f"route nodes by {{ choose = top(1); weight = raw; balance = {target.format('20%')} }}")
+    share = graph(text).routers[0].fields["balance"][0]["share"]  # type: ignore[index, call-overload]
+    assert (share["start"], share["pieces"][0]["target"]) == (0.0, 0.2)
+    for wrong, code in (("20", "DNA304"), ("120%", "DNA506")):
+        assert codes(text.replace("20%", wrong)) == [code]
+
+
 def test_read_of_the_stream_is_a_list_and_normed_a_word() -> None:
     text = net(POOL + "route nodes by { read = [h]; choose = top(1); weight = raw; balance = [] }")
     assert graph(text).routers[0].fields["read"].name == "raw_stream"  # type: ignore[union-attr]
