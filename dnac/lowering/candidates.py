@@ -142,12 +142,13 @@ def varlen(bench: Bench) -> Trial:
     except ImportError:
         raise NotHere("this torch has no varlen attention") from None
     q, attend = bench.question, varlen_attn
+    if q["window"]:  # it counts rows of a segment, and a window counts positions of the sequence
+        raise NotHere("its window counts a module's own tokens, not positions")
     count, longest = q["modules"] * q["sequences"], q["tokens"] * q["choices"]
     ends = torch.searchsorted(
         bench.key, torch.arange(count + 1, device=bench.device, dtype=torch.int32), out_int32=True
     )
-    back = (bench.window or 0) - 1
-    reach = (back, 0 if q["causal"] else back)
+    reach = (-1, 0 if q["causal"] else -1)
 
     def run(*packed: Tensor) -> Tensor:
         return attend(*packed, ends, ends, longest, longest, window_size=reach)  # type: ignore[call-arg]

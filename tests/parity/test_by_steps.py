@@ -233,21 +233,25 @@ def test_another_way_is_refused() -> None:
 @pytest.mark.compiles
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 @pytest.mark.parametrize("lowering", ["portable", "grouped"])
-def test_on_a_gpu_turns_share_one_program_with_the_gradients_of_the_uncompiled_net(lowering: str) -> None:
+def test_on_a_gpu_turns_share_one_program_with_the_gradients_as_near_as_the_uncompiled_nets(lowering: str) -> None:
     torch._dynamo.reset()
     graph = routed([("x", 3, DROPPING), SKIP], steps=4, choose=form("top", k=2), balance=(AUX,))
     eager, compiled = (network(graph, lowering, torch.float32, device="cuda") for _ in range(2))
+    wide = network(graph, "portable", torch.float32, device="cuda")
     compile_network(compiled, by="steps")
     torch._dynamo.utils.counters.clear()
     for step in range(2):
         inputs = inputs_for(graph, seed=step).cuda()
         given = {name: v.cuda() if isinstance(v, Tensor) else v for name, v in call(eager, step).items()}
         with torch.autocast("cuda", torch.bfloat16):
-            expected = eager(inputs, **given)
-            given["routes"] = [made.ids for made in expected.record]
+            given["routes"] = [made.ids for made in eager(inputs, **given).record]
             expected, found = (net(inputs, **given) for net in (eager, compiled))
         assert error(found.logits, expected.logits) < 5e-2
-        wanted = gradients(eager, expected)
-        found_by_name = gradients(compiled, found)
-        assert all(error(found_by_name[name], g) < 0.2 for name, g in wanted.items())
+        true, wanted, got = (
+            gradients(net, output)
+            for net, output in ((wide, wide(inputs, **given)), (eager, expected), (compiled, found))
+        )
+        # rounding to bfloat16 moves a gradient of so small a net by a good part, so the uncompiled net says how much
+        off = {name: (error(got[name], g), error(wanted[name], g)) for name, g in true.items()}
+        assert {name: pair for name, pair in off.items() if pair[0] > 2 * pair[1] + 0.02} == {}
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 3
