@@ -79,6 +79,8 @@ DATA = ROOT / ".data"
 SEEDS = (42, 137, 256, 512, 1024)
 """The reported ones. Settings are chosen with seed 1, which is not reported."""
 FIXED = ("--plain", "--no-compile", "--device", "cpu", "--lowering", "portable")
+BRIEF = "train.eval_batches=1"
+"""For specs that do not say `eval_batches` themselves: ten evaluations in a run cost a third of it, none of them read."""
 STOPPED = (130, 143)
 
 Figures = dict[str, Any]
@@ -158,8 +160,11 @@ class Task:
         from dnac.train.run import Run
 
         source = spec or self.arm.spec or self.spec
+        assert source is not None, "an arm has a spec, or its series"
         folder = self.folder / name if name else self.folder
-        given = [w for text in merged(f"train.seed={self.seed}", *self.settings, *settings) for w in ("--set", text)]
+        brief = () if "eval_batches" in source.read_text(encoding="utf-8") else (BRIEF,)
+        texts = merged(f"train.seed={self.seed}", *brief, *self.settings, *settings)
+        given = [w for text in texts for w in ("--set", text)]
         target = f"{source}:{net or self.arm.net or self.arm.name}"
         resume = ["--resume"] if goes_on(folder) else []
         code = dnac(["train", target, "--out", str(folder), *given, *self.fixed, *words, *resume])

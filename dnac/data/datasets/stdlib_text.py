@@ -6,7 +6,9 @@ card and belong beside every figure.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +54,7 @@ def _open(params: StdlibParams, place: Place) -> Dataset:
     )
 
 
+@lru_cache(maxsize=4)
 def _choose(params: StdlibParams) -> tuple[list[str], str]:
     """Documents of the split in order of their hashes, cut at the limit, and the hash of them all."""
     import hashlib
@@ -59,7 +62,7 @@ def _choose(params: StdlibParams) -> tuple[list[str], str]:
     from dnac.data import errors
     from dnac.text.diagnostic import Faults
 
-    hashed = sorted({hashlib.sha256(t.encode()).digest(): t for t in _texts(params.part)}.items())
+    hashed = _hashed(params.part)
     if not hashed:
         raise Faults(errors.source_missing("stdlib_text", "this Python has no sources of its library"))
     left = params.limit if params.limit is not None else sum(len(t) for _, t in hashed)
@@ -69,6 +72,14 @@ def _choose(params: StdlibParams) -> tuple[list[str], str]:
             chosen.append(text[:left])
             left -= len(chosen[-1])
     return chosen, hashlib.sha256("\0".join(chosen).encode()).hexdigest()
+
+
+@cache
+def _hashed(part: str) -> list[tuple[bytes, str]]:
+    """Texts by their hashes, in order of these; read once in a process."""
+    import hashlib
+
+    return sorted({hashlib.sha256(t.encode()).digest(): t for t in _texts(part)}.items())
 
 
 def _spread(hashed: list[tuple[bytes, str]]) -> list[tuple[bytes, str]]:
@@ -89,11 +100,11 @@ def _modules() -> Iterator[str]:
     import sysconfig
 
     library = Path(sysconfig.get_paths()["stdlib"])
-    for path in sorted(library.rglob("*.py")):
-        inside = path.relative_to(library).parts
-        if not _LEFT_OUT & set(inside) and inside[0] != "pydoc_data":
-            text = path.read_bytes().decode(errors="ignore")
-            if text:
+    for folder, folders, files in os.walk(library):
+        is_top = Path(folder) == library
+        folders[:] = sorted(set(folders) - _LEFT_OUT - ({"pydoc_data"} if is_top else set()))
+        for name in sorted(files):
+            if name.endswith(".py") and (text := Path(folder, name).read_bytes().decode(errors="ignore")):
                 yield text
 
 
