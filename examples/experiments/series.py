@@ -80,7 +80,7 @@ SEEDS = (42, 137, 256, 512, 1024)
 """The reported ones. Settings are chosen with seed 1, which is not reported."""
 FIXED = ("--plain", "--no-compile", "--device", "cpu", "--lowering", "portable")
 BRIEF = "train.eval_batches=1"
-"""For specs that do not say `eval_batches` themselves: ten evaluations in a run cost a third of it, none of them read."""
+"""For specs that do not say `eval_batches` themselves: ten evaluations cost a third of a run, and none is read."""
 STOPPED = (130, 143)
 
 Figures = dict[str, Any]
