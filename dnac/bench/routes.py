@@ -80,7 +80,8 @@ def may_skip(steps: tuple[Step, ...], share: float) -> bool:
 
 def _step(graph: Graph, node: Route) -> Step:
     router = graph.router[node.router]
-    skips = tuple(i for i, member in enumerate(node.candidates) if traits.is_identity(graph, member))
+    idle = [traits.is_identity(graph, m) and traits.turns_chosen(graph, m) is None for m in node.candidates]
+    skips = tuple(i for i, is_idle in enumerate(idle) if is_idle)
     runs = tuple(i for i in range(len(node.candidates)) if i not in skips)
     form = field(router, "choose")
     kind: ChooseKind = catalogue.get("choose", form.name)

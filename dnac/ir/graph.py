@@ -51,6 +51,14 @@ def exits_of(parts: tuple[Part, ...]) -> str:
     return str(parts[0].kind["of"])
 
 
+def turns_of(parts: tuple[Part, ...], index: int | None) -> int | None:
+    """After how many turns a token leaves that chose this way out in front of a loop; None for all others."""
+    after = parts[0].kind.get("after") if exits_of(parts) else None
+    if after is None:
+        return None
+    return after if isinstance(after, int) else (index or 0) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class ModuleSet:
     """`count` modules of one make, or a single one where `count` is None. No parts: identity."""
@@ -216,6 +224,9 @@ class Tally:
 
     `before` is the tally of the step before and `route` the halting step; both are empty at the loop's
     begin. `x` is the stream that is weighed, empty where none is.
+
+    With a `route` and no `before` it stands in front of a loop whose number of turns that route has chosen: what its
+    weight leaves is given out at once, of the stream `x` as it is there.
     """
 
     id: str

@@ -26,6 +26,7 @@ from dnac.ir.graph import (
     Settle,
     Tally,
     Tap,
+    turns_of,
 )
 
 
@@ -162,6 +163,11 @@ def is_identity(graph: Graph, member: Member) -> bool:
 def exits(graph: Graph, member: Member) -> str:
     """`loop` or `net`: what a token leaves that chooses the module; empty for all but exits."""
     return graph.module[member.set].exits
+
+
+def turns_chosen(graph: Graph, member: Member) -> int | None:
+    """Of a way out that is chosen in front of a loop: after how many turns; None for all others."""
+    return turns_of(graph.module[member.set].parts, member.index)
 
 
 def leaves(graph: Graph, route: Route) -> tuple[int, ...]:

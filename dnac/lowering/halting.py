@@ -28,8 +28,15 @@ def nothing(batch: int, tokens: int, device: torch.device) -> Given:
     return Given(zeros, zeros, None)
 
 
-def given_out(before: Given, router: Router, routing: Routing, x_BTD: Tensor | None) -> Given:
-    """What this step adds: a token that leaves takes all that it has left; `x` is the stream that is weighed."""
+def given_out(before: Given | None, router: Router, routing: Routing, x_BTD: Tensor | None) -> Given:
+    """What this step adds: a token that leaves takes all that it has left; `x` is the stream that is weighed.
+
+    Before None: in front of a loop whose turns were chosen, what the choice's weight leaves stays with the stream `x`.
+    """
+    if before is None:
+        assert x_BTD is not None
+        rest = 1 - routing.outer.sum(-1)
+        return Given(rest, rest, rest[..., None].to(x_BTD.dtype) * x_BTD)
     gates = routing.load.gates[..., 0]
     leaves = routing.ids[..., 0] >= 0
     rest = 1 - before.total

@@ -307,7 +307,7 @@ class Interpreter(ABC):
             if router is None:
                 values[i.out] = halting.nothing(turn.frame.batch, turn.frame.tokens, turn.frame.inputs.device)
                 return
-            before, routing = values[i.before], values[i.routing]
+            before, routing = values[i.before] if i.before else None, values[i.routing]
             values[i.out] = halting.given_out(before, router, routing, values[i.x] if i.x else None)
 
         return act

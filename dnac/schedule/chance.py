@@ -58,7 +58,8 @@ def leaving_target(graph: Graph, router: RouterSet, route: Route) -> float | Non
 
 
 def _are_exits(graph: Graph, route: Route, slots: Sequence[int]) -> bool:
-    return all(traits.exits(graph, route.candidates[slot]) for slot in slots)
+    members = [route.candidates[slot] for slot in slots]
+    return all(traits.exits(graph, m) and traits.turns_chosen(graph, m) is None for m in members)
 
 
 def targets(router: RouterSet, route: Route) -> list[tuple[tuple[int, ...], float]]:

@@ -152,7 +152,9 @@ def _beside(node: Presence | Tally | Settle | Tap) -> str:
     match node:
         case Presence(leaves=leaves, back=back):
             return f"tokens leave by {len(leaves)} exits" if leaves else "tokens come back" if back else "all are here"
-        case Tally(route=route):
+        case Tally(route=route, before=before):
+            if route and not before:
+                return "keep what the weight of the chosen turns leaves"
             return "add up the chances to leave" if route else "no chance to leave yet"
         case Settle():
             return "take the mean over the steps"

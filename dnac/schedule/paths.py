@@ -42,6 +42,9 @@ def _choices(graph: Graph, route: Route, *, alike: bool) -> int:
         return 2 ** (works if alike else router.size)
     if not alike or facts.sets(router) != comb(router.size, k):
         return facts.sets(router)
+    turns = {traits.turns_chosen(graph, m) for m in route.candidates} - {None}
+    if turns:
+        return len(turns)
     exits = [traits.exits(graph, m) for m in route.candidates]
     identities = sum(traits.is_identity(graph, m) for m in route.candidates)
     groups = [identities - sum(map(bool, exits)), exits.count("net"), exits.count("loop")]
@@ -62,10 +65,25 @@ def _ways(graph: Graph, *, alike: bool) -> int:
             ways = {code: n for code, n in ways.items() if not (node.back and code >= node.back)}
             if node.route:
                 route, before = routes[node.route]
+                if traits.turns_chosen(graph, route.candidates[node.leaves[0][0]]) is not None:
+                    (code,) = {code for _, code in node.leaves}
+                    leaving = _leaving_now(graph, route, node, ways[0], alike=alike)
+                    ways[code], ways[0] = ways.get(code, 0) + leaving, ways[0] - leaving
+                    continue
                 for code, choices in _leaving(graph, route, dict(node.leaves), alike=alike).items():
                     ways[code] = ways.get(code, 0) + before * choices
                     ways[0] -= before * choices
     return sum(ways.values())
+
+
+def _leaving_now(graph: Graph, route: Route, node: Presence, ways: int, *, alike: bool) -> int:
+    """Of the ways of tokens that are still here, those that have chosen to leave behind this turn."""
+    after = [traits.turns_chosen(graph, member) or 0 for member in route.candidates]
+    fixed = facts.fixed_choice(graph.router[route.router])
+    possible = [turns for slot, turns in enumerate(after) if fixed is None or slot in fixed]
+    now = after[node.leaves[0][0]]
+    left = [turns for turns in ({*possible} if alike else possible) if turns >= now]
+    return ways * left.count(now) // len(left) if left else 0
 
 
 def _leaving(graph: Graph, route: Route, codes: dict[int, int], *, alike: bool) -> dict[int, int]:

@@ -108,6 +108,9 @@ def _lines(graph: Graph, costs: Costs, routed: set[str]) -> Iterable[Line]:
 
 
 def _idle(entry: ModuleSet) -> str:
+    after = entry.parts[0].kind.get("after") if entry.exits else None
+    if after is not None:
+        return f"exit after {after} turns" if isinstance(after, int) else "exit after 1, 2, ... turns"
     if entry.exits:
         return f"exit of the {entry.exits}"
     return "identity" if entry.is_identity else ""

@@ -81,6 +81,8 @@ def _leaving(graph: Graph, route: Route, slot: int, here: Here) -> Here:
     if fixed is not None:
         return Here(*(float(slot in fixed),) * 3)
     chance = chances(graph, route)[slot]
+    if traits.turns_chosen(graph, route.candidates[slot]) is not None:
+        return _behind_turns(graph, route, slot, chance)
     share = leaving_target(graph, router, route)
     if share is not None:  # as many at each step, so that the share of all slots is saved in the end
         steps = sum(isinstance(n, Route) and n.candidates == route.candidates for n in traits.unrolled(graph.nodes))
@@ -94,3 +96,11 @@ def _leaving(graph: Graph, route: Route, slot: int, here: Here) -> Here:
     # who leaves early saves most by leaving the net
     first = slot == min(ways, key=lambda s: (traits.exits(graph, route.candidates[s]) != "net", s))
     return Here(float(first), chance, 0.0)
+
+
+def _behind_turns(graph: Graph, route: Route, slot: int, chance: float) -> Here:
+    """The chance that a token which is still here has chosen to leave behind this turn."""
+    after = [traits.turns_chosen(graph, member) or 0 for member in route.candidates]
+    later = sum(p for p, turns in zip(chances(graph, route), after, strict=True) if turns >= after[slot])
+    first, last = (after.index(least) for least in (min(after), max(after)))
+    return Here(float(slot == first), chance / later if later else 0.0, float(slot == last))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnac.ir.graph import Apply, Join, Member, Node, Norm, exits_of
 from dnac.ir.graph import Route as RouteNode
-from dnac.semantics import errors_names, errors_routing, errors_values, initial, words
+from dnac.semantics import ahead, errors_halting, errors_names, errors_routing, errors_values, initial, words
 from dnac.semantics import errors_shapes as errors
 from dnac.semantics.asserts import assert_statement
 from dnac.semantics.bind import Owner
@@ -30,6 +30,14 @@ from dnac.text.limits import MOST_NODES, MOST_TURNS
 def elaborate_block(block: ast.Block, place: Place, draft: Draft) -> None:
     """All statements of a block; a statement with faults is left out, and said."""
     place.scope.later = {n.text: n.span for s in block.statements if (n := _declares(s)) is not None}
+    outer, draft.ahead = draft.ahead, None
+    _statements(block, place, draft)
+    if draft.ahead is not None:
+        draft.bag.add(errors_halting.no_loop_behind(draft.ahead.span))
+    draft.ahead = outer
+
+
+def _statements(block: ast.Block, place: Place, draft: Draft) -> None:
     for statement in block.statements:
         if draft.stopped:
             return
@@ -185,9 +193,11 @@ def _expand(recipe: Recipe, wanted: Wanted, place: Place, draft: Draft) -> None:
 
 def _repeat(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> None:
     turns = _turns(step, action, place, draft)
+    chosen = ahead.begin(step, turns, draft)
     outer, begin, halting = draft.turns, len(draft.nodes), draft.halting
     draft.halting = None
     draft.turns, draft.depth = outer * turns, draft.depth + 1
+    ahead.leave(chosen, 0, turns, step, draft)
     for number in range(turns):
         scope = Scope(place.scope)
         if action.turn is not None:
@@ -196,9 +206,11 @@ def _repeat(step: ast.Step, action: ast.Repeat, place: Place, draft: Draft) -> N
         elaborate_block(action.body, place.turn(number, scope), draft)
         if draft.stopped or draft.bag.errors > before:
             break
+        ahead.leave(chosen, number + 1, turns, step, draft)
     draft.turns, draft.depth = outer, draft.depth - 1
     draft.loops.append(Loop(begin, len(draft.nodes), draft.depth, draft.halting.begin if draft.halting else ""))
     settle(step, draft)
+    ahead.settle(chosen, step, draft)
     draft.halting = halting
 
 

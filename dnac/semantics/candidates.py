@@ -33,6 +33,8 @@ class Candidate:
     span: Span
     is_halt: bool = False
     """Whether it is the way out of a halting step."""
+    is_exit: bool = False
+    """Whether a token that chooses it leaves."""
 
 
 def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Draft) -> tuple[Candidate, ...]:
@@ -64,7 +66,12 @@ def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Dra
 
 def _is_idle(parts: tuple[Part, ...]) -> bool:
     """Whether a module leaves the stream as it is."""
-    return not parts or bool(exits_of(parts))
+    return not parts or _leaves(parts)
+
+
+def _leaves(parts: tuple[Part, ...]) -> bool:
+    """Whether a module is a way out."""
+    return bool(exits_of(parts))
 
 
 def _refuse_twins(found: Iterable[Candidate]) -> None:
@@ -93,7 +100,9 @@ def _of_ref(ref: ast.Ref, place: Place, draft: Draft) -> Iterable[Candidate]:
     entry, tail = resolve(ref, place.scope)
     if isinstance(entry, ModuleEntry) and not tail:
         note_shared(entry, ref.span, draft)
-        return (Candidate(ref.head.text, entry.member, _is_idle(entry.parts), None, ref.span),)
+        return (
+            Candidate(ref.head.text, entry.member, _is_idle(entry.parts), None, ref.span, is_exit=_leaves(entry.parts)),
+        )
     if not isinstance(entry, PoolEntry):
         raise Wrong(errors_names.wrong_sort(ref.span, sort_of(entry), "a pool", entry.span))
     if not tail:
@@ -114,7 +123,8 @@ def _of_pool(pool: PoolEntry, ref: ast.Ref) -> tuple[Candidate, ...]:
 
 
 def _of_group(group: Group, pool: PoolEntry, span: Span) -> Iterable[Candidate]:
-    return (Candidate(group.name, m, _is_idle(group.parts), pool.norm, span) for m in group.members)
+    idle, leaves = _is_idle(group.parts), _leaves(group.parts)
+    return (Candidate(group.name, m, idle, pool.norm, span, is_exit=leaves) for m in group.members)
 
 
 def _part(
@@ -142,8 +152,8 @@ def _of_module(
     found = target(wanted)
     if isinstance(found, ModuleEntry):
         note_shared(found, value.span, draft)
-        return (Candidate(word, found.member, _is_idle(found.parts), None, value.span),)
+        return (Candidate(word, found.member, _is_idle(found.parts), None, value.span, is_exit=_leaves(found.parts)),)
     parts = make(wanted, draft)
     draft.add_params(count_params(parts, draft), value.span)
     draft.add_module(f"{site}.{local}", None, parts, value.span)
-    return (Candidate(local, Member(f"{site}.{local}"), _is_idle(parts), None, value.span),)
+    return (Candidate(local, Member(f"{site}.{local}"), _is_idle(parts), None, value.span, is_exit=_leaves(parts)),)

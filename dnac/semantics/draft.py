@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dnac.ir.form import Form
-from dnac.ir.graph import ModuleSet, Node, Origin, Part, Pretrained, RouterSet, SharedSet
+from dnac.ir.graph import ModuleSet, Node, Origin, Part, Pretrained, Route, RouterSet, SharedSet
 from dnac.kinds.base import InputKind, Site
 from dnac.kinds.router import RouterParams
 from dnac.semantics import errors_values as errors
@@ -81,6 +81,19 @@ class Halting:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A choice of turns that waits for the loop behind it."""
+
+    route: Route
+    after: tuple[int, ...]
+    """Turns by candidate slot."""
+    span: Span
+    """The candidates."""
+    tally: str = ""
+    """In the loop: what its weight leaves."""
+
+
 @dataclass(eq=False)
 class Draft:
     """Everything one net consists of, as far as it is elaborated."""
@@ -134,6 +147,8 @@ class Draft:
     """Repeats around the present place."""
     halting: Halting | None = None
     """The halting steps of the innermost loop so far."""
+    ahead: Ahead | None = None
+    """A choice of turns that waits for the loop behind it."""
     is_copied: bool | None = None
     """Whether tokens that leave go on giving keys; None: nobody leaves yet."""
     is_branch: bool = False

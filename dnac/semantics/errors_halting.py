@@ -1,4 +1,4 @@
-"""DNA553 to DNA559: steps at which tokens leave a loop, and losses inside the net."""
+"""DNA553 to DNA559: steps at which tokens leave a loop, and losses inside the net; DNA566 to DNA568: turns chosen."""
 
 from __future__ import annotations
 
@@ -69,4 +69,44 @@ def tap_without_halt(span: Span) -> Diagnostic:
     return Diagnostic(
         "DNA559", "no halting step stands before this tap in its loop", span, "`loss = halting` has no chances to take",
         help="put `halt by ...` before it, or write a number",
+    )  # fmt: skip
+
+
+def no_loop_behind(span: Span) -> Diagnostic:
+    """A choice of turns without a loop."""
+    return Diagnostic(
+        "DNA566", "no `repeat` follows this choice of turns in its block", span, "chooses turns of nothing",
+        help="write the `repeat` behind it, or leave `after` out and route inside the `repeat`",
+    )  # fmt: skip
+
+
+def two_choices_of_turns(span: Span, first: Span) -> Diagnostic:
+    """Two choices of turns in front of one loop."""
+    return Diagnostic(
+        "DNA566", "two steps choose the turns of one `repeat`", span, "chooses again",
+        help="leave one of them out", labels=(Label(first, "the first choice"),),
+    )  # fmt: skip
+
+
+def too_many_turns(chosen: int, turns: int, span: Span, loop: Span) -> Diagnostic:
+    """A choice of more turns than the loop has."""
+    return Diagnostic(
+        "DNA567", f"a token can choose {chosen} turns of a `repeat` that has {turns}", span, "too many turns",
+        help=f"use at most {turns}, or write `repeat {chosen}`", labels=(Label(loop, "the loop"),),
+    )  # fmt: skip
+
+
+def turns_beside_others(name: str, span: Span) -> Diagnostic:
+    """A choice of turns among other candidates."""
+    return Diagnostic(
+        "DNA568", f"`{name}` is no number of turns, and others beside it are", span, "not an `exit(loop, after = ...)`",
+        help="route to it in a step of its own",
+    )  # fmt: skip
+
+
+def several_turns(what: str, span: Span) -> Diagnostic:
+    """A choice of turns by which a token takes several numbers, or none."""
+    return Diagnostic(
+        "DNA568", f"a number of turns is one choice, which `{what}` is not", span, "not one number",
+        help="use `choose = top(1)` and leave `combine` out",
     )  # fmt: skip

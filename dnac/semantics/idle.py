@@ -18,7 +18,8 @@ def idle_faults(choice: Choice) -> Iterator[Diagnostic]:
     yield from _untrained_scale(choice)
     yield from _terms(choice)
     possible = range(choice.size) if choice.possible is None else choice.possible
-    if set(possible) <= set(choice.facts.identities) and not choice.params.always and choice.size > 1:
+    is_idle = all(choice.scored[slot].is_identity and not choice.scored[slot].is_exit for slot in possible)
+    if is_idle and not choice.params.always and choice.size > 1:
         yield errors.identities_alone(choice.over)
 
 

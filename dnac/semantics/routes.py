@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dnac.ir.form import Form
 from dnac.ir.graph import Norm, Presence, Route, RouterSet
 from dnac.kinds.router import router_weights, views
-from dnac.semantics import errors_halting
+from dnac.semantics import ahead, errors_halting
 from dnac.semantics import errors_routing as errors
 from dnac.semantics.bind import Bound
 from dnac.semantics.candidates import Candidate, candidates
@@ -53,7 +53,13 @@ def step_over(step: ast.Step, action: ast.Route, found: Candidates, place: Place
     draft.add_slots(len(scored), step.span)
     view = _view(found, bound, action, draft)
     _declare(choice, bound, always, draft)
-    _append(site, choice.text.name, view, (scored, always), step, draft)
+    node = _append(site, choice.text.name, view, (scored, always), step, draft)
+    turns = ahead.turns_chosen(scored, draft)
+    if turns is None:
+        _leave(node, scored, step, draft)
+    else:
+        _agree_on_sight(node, step, draft)
+        ahead.choose_turns(node, turns, choice, bound, draft)
     _note(place.steps[id(step)], site, choice, bound, always, draft)
     return replace(choice, bound=bound)
 
@@ -147,7 +153,7 @@ def _append(
     members: tuple[tuple[Candidate, ...], tuple[Candidate, ...]],
     step: ast.Step,
     draft: Draft,
-) -> None:
+) -> Route:
     scored, always = members
     node = Route(
         id=draft.fresh(),
@@ -165,13 +171,23 @@ def _append(
     draft.add_node(node, step.span)
     draft.x = node.id
     draft.routing_steps += 1
+    return node
+
+
+def _leave(node: Route, scored: Candidates, step: ast.Step, draft: Draft) -> None:
+    """Who is here behind a step with ways out."""
     leaves = tuple(_leaves(scored, draft))
-    if leaves:
-        is_copied = draft.routers[router].fields["sees"] == Form("copied")
-        if draft.is_copied is not None and draft.is_copied != is_copied:
-            raise Wrong(errors_halting.two_sights(_place_of(step)))
-        draft.is_copied = is_copied
-        draft.add_node(Presence(f"{node.id}.left", route=node.id, leaves=leaves, origin=node.origin), step.span)
+    if not leaves:
+        return
+    _agree_on_sight(node, step, draft)
+    draft.add_node(Presence(f"{node.id}.left", route=node.id, leaves=leaves, origin=node.origin), step.span)
+
+
+def _agree_on_sight(node: Route, step: ast.Step, draft: Draft) -> None:
+    is_copied = draft.routers[node.router].fields["sees"] == Form("copied")
+    if draft.is_copied is not None and draft.is_copied != is_copied:
+        raise Wrong(errors_halting.two_sights(_place_of(step)))
+    draft.is_copied = is_copied
 
 
 def _leaves(scored: tuple[Candidate, ...], draft: Draft) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
-from dnac.ir.traits import exits
+from dnac.ir.traits import exits, turns_chosen
 from dnac.kinds.base import BalanceContext, BalanceKind, params_of
 from dnac.lowering.base import StepStats
 from dnac.lowering.weights import key_of
@@ -116,7 +116,8 @@ def _term(graph: Graph, step: RoutingStep, term: tuple[Form, BalanceKind], count
     """Of a term about exits, slots of tokens that had left before count as choices of them: that is what is saved."""
     form, kind = term
     member = step.slots(kind.member(params_of(kind, form)))
-    if member and all(exits(graph, step.candidates[slot]) for slot in member):
+    ways = [step.candidates[slot] for slot in member]
+    if ways and all(exits(graph, m) and turns_chosen(graph, m) is None for m in ways):
         counts = counts.clone()
         counts[member[0]] += left
     return _Term(step.router, form, kind, counts, _mask(member, counts), _mask(step.skips, counts))

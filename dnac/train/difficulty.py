@@ -21,9 +21,15 @@ NOTHING: dict[str, Any] = {"by_difficulty": [], "depth_follows_difficulty": None
 
 
 def executed(record: Sequence[StepRecord], steps: Sequence[RoutingStep]) -> Tensor:
-    """[B, T] int64: modules that a token ran over all routing steps; identities and empty slots do not count."""
+    """[B, T] int64: modules that a token ran over all routing steps; identities and empty slots do not count. The turns
+    that it chose of a loop count one each.
+    """
     ran = []
     for made, step in zip(record, steps, strict=True):
+        if step.turns:
+            taken = torch.tensor((*step.turns, 0), device=made.ids.device)
+            ran.append(taken[made.ids.clamp(min=-1)].sum(-1))
+            continue
         skips = torch.tensor(step.skips or (-1,), device=made.ids.device)
         ran.append(((made.ids >= 0) & ~torch.isin(made.ids, skips)).sum(-1))
     return torch.stack(ran).sum(0)
