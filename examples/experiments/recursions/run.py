@@ -17,19 +17,21 @@ def measure(trained: Trained) -> dict[str, Any]:
     """Loss in nats a byte as while generating; as trained (which looks ahead) beside it; measured FLOPs a token."""
     found = trained.evaluate()
     leaky = found["as_trained_loss"]
+    load = found["routers"].get("turns", {}).get("load", [])
     return {
         "loss": found["loss"],
         "as_trained": found["loss"] if leaky is None else leaky,
         "mflops": found["active_flops_per_token"] / 1e6,
+        "turns": sum(place * part for place, part in enumerate(load, 1)) if load else None,
     }
 
 
 SERIES = Series(
     name="recursions",
     spec=Path(__file__).parent / "recursions.dna",
-    arms=(Arm("mor"), Arm("once"), Arm("twice"), Arm("thrice")),
+    arms=(Arm("mor"), Arm("decides"), Arm("once"), Arm("twice"), Arm("thrice")),
     measure=measure,
-    shown=("loss", "as_trained", "mflops"),
+    shown=("loss", "as_trained", "mflops", "turns"),
     claims=(
         Claim(
             "mor",
@@ -42,6 +44,8 @@ SERIES = Series(
         Claim("mor", "thrice", "loss", within=0.02, text="it comes near three uses for all"),
         Claim("thrice", "once", "loss", at_most=0.0, text="using the block again helps at all"),
         Claim("mor", "twice", "as_trained", direction="down", text="the same, by the loss that looks ahead"),
+        Claim("mor", "decides", "loss", direction="down", text="blocks that choose tokens beat tokens that choose once"),
+        Claim("decides", "twice", "loss", direction="down", text="tokens that choose once beat the fixed loop"),
     ),
 )
 
