@@ -44,7 +44,7 @@ SERIES = Series(
         Claim("mor", "thrice", "loss", within=0.02, text="it comes near three uses for all"),
         Claim("thrice", "once", "loss", at_most=0.0, text="using the block again helps at all"),
         Claim("mor", "twice", "as_trained", direction="down", text="the same, by the loss that looks ahead"),
-        Claim("mor", "decides", "loss", direction="down", text="blocks that choose tokens beat tokens that choose once"),
+        Claim("mor", "decides", "loss", direction="down", text="blocks that choose tokens beat tokens that choose"),
         Claim("decides", "twice", "loss", direction="down", text="tokens that choose once beat the fixed loop"),
     ),
 )
