@@ -10,11 +10,17 @@ uninitialised, and 0 * NaN is NaN, so each result is cleared here once and for a
 
 A group without rows gets exact zeros. Any float dtype on any device runs a loop over groups; on
 CUDA that loop copies `ends` to the host. bfloat16 on CUDA with sizes that are multiples of 8 runs
-ATen's `grouped_mm`, which reads `ends` on the device.
+ATen's `grouped_mm`, which reads `ends` on the device; so does float32 on a CPU, where it is the same loop
+without Python between its products.
+
+Where nothing is compiled, `grouped_linear` on a CPU calls the products themselves: for small nets an operator's
+wrapper costs as much as its product.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -28,29 +34,51 @@ def grouped_linear(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
     if torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         x, weight = x.to(dtype), weight.to(dtype)
-    return gmm(x, weight, ends)
+    if torch.compiler.is_compiling() or kind != "cpu":
+        return gmm(x, weight, ends)
+    if weight.shape[0] == 1 and int(ends[-1]) == x.shape[0]:
+        return x @ weight.squeeze(0)
+    return _Rows.apply(x, weight, ends)
 
 
 @torch.library.custom_op("dnac::gmm", mutates_args=())
 def gmm(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
     """Each row of x [N, I] times its group's weight [M, I, O]: [N, O], dead rows zero."""
+    return _rows(x, weight, ends)
+
+
+def _rows(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
     if _suits_aten(x, x.shape[1], weight.shape[2]):
         return aten_gmm(x, weight, ends)
+    if _suits_cpu(x, weight.shape[1:]):
+        out = F.grouped_mm(_laid_out(x), _laid_out(weight), offs=ends)
+        return _cleared(out, int(ends[-1]))
     out = torch.empty((x.shape[0], weight.shape[2]), dtype=x.dtype, device=x.device)
     start = 0
     for matrix, end in zip(weight.unbind(0), ends.tolist(), strict=True):
         if end > start:
             torch.mm(x[start:end], matrix, out=out[start:end])
         start = end
-    out[start:] = 0
+    return _cleared(out, start)
+
+
+def _cleared(out: Tensor, live: int) -> Tensor:
+    if live < out.shape[0]:
+        out[live:] = 0
     return out
 
 
 @torch.library.custom_op("dnac::gmm_w", mutates_args=())
 def gmm_w(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
     """Per group, the transpose of x [N, I] times y [N, O]: [M, I, O], zero for an empty group."""
+    return _outer(x, y, ends)
+
+
+def _outer(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
     if _suits_aten(x, x.shape[1], y.shape[1]):
         return aten_gmm_w(x, y, ends)
+    if _suits_cpu(x, (x.shape[1], y.shape[1])):
+        return F.grouped_mm(_laid_out(x).t(), _laid_out(y), offs=ends)
     out = torch.empty((ends.shape[0], x.shape[1], y.shape[1]), dtype=x.dtype, device=x.device)
     start = 0
     for group, end in zip(out.unbind(0), ends.tolist(), strict=True):
@@ -102,6 +130,26 @@ def _suits_aten(x: Tensor, inner: int, outer: int) -> bool:
     return x.is_cuda and x.dtype == torch.bfloat16 and inner % 8 == 0 and outer % 8 == 0
 
 
+def _suits_cpu(x: Tensor, sizes: Sequence[int]) -> bool:
+    is_float = x.device.type == "cpu" and x.dtype == torch.float32
+    return is_float and x.shape[0] > 0 and not any(size % 4 for size in sizes) and _has_grouped_on_cpu()
+
+
+@cache
+def _has_grouped_on_cpu() -> bool:
+    """Whether this torch has `grouped_mm` for float32 on a CPU."""
+    try:
+        F.grouped_mm(torch.ones(4, 4), torch.ones(1, 4, 4), offs=torch.tensor([4], dtype=torch.int32))
+    except (AttributeError, RuntimeError):
+        return False
+    return True
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """Rows or columns without gaps, as `grouped_mm` wants them."""
+    return x if x.is_contiguous() or x.mT.is_contiguous() else x.contiguous()
+
+
 # --- shapes and gradients -----------------------------------------------------------------------
 
 
@@ -134,6 +182,44 @@ def _gmm_w_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | Non
     x, y, ends = ctx.saved_tensors
     need_x, need_y, _ = ctx.needs_input_grad
     return gmm(y, grad.mT, ends) if need_x else None, gmm(x, grad, ends) if need_y else None, None
+
+
+class _Rows(torch.autograd.Function):
+    """`dnac::gmm` without its operator."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, ends)
+        return _rows(x, weight, ends)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, weight, ends = ctx.saved_tensors
+        need_x, need_weight, _ = ctx.needs_input_grad
+        return (
+            _Rows.apply(grads[0], weight.mT, ends) if need_x else None,
+            _Outer.apply(x, grads[0], ends) if need_weight else None,
+            None,
+        )
+
+
+class _Outer(torch.autograd.Function):
+    """`dnac::gmm_w` without its operator."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
+        ctx.save_for_backward(x, y, ends)
+        return _outer(x, y, ends)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, y, ends = ctx.saved_tensors
+        need_x, need_y, _ = ctx.needs_input_grad
+        return (
+            _Rows.apply(y, grads[0].mT, ends) if need_x else None,
+            _Rows.apply(x, grads[0], ends) if need_y else None,
+            None,
+        )
 
 
 gmm.register_autograd(_gmm_backward, setup_context=_save)

@@ -21,7 +21,7 @@ from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
 from dnac.lowering.ops_composed import ComposedOps
-from dnac.lowering.rows import BankRows, from_bank, spread, to_bank
+from dnac.lowering.rows import BankRows, cleared, from_bank, spread, to_bank
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class RowOps(ComposedOps):
         """x [N, ..., I] times each row's own weight, stacked [M, I, O], plus its bias."""
         inner = x.shape[1:-1]
         flat = x.reshape(-1, x.shape[-1])
-        ends = self.set.rows.ends * (flat.shape[0] // x.shape[0])
+        each = flat.shape[0] // x.shape[0]
+        ends = self.set.rows.ends if each == 1 else self.set.rows.ends * each
         y = grouped_linear(flat, weight, ends).reshape(x.shape[0], *inner, weight.shape[-1])
         return y if bias is None else y + self._own(bias, y)
 
@@ -132,7 +133,7 @@ class RowOps(ComposedOps):
         found_BRnK = (modules[:, rows_RnK] == modules[:, :, None, None]) & (modules >= 0)[:, :, None, None]
         found_BRnK = found_BRnK & inside[..., None]
         row_BRn = torch.where(found_BRnK, rows_RnK, 0).amax(-1)
-        held = self._in_token_order(torch.where(self.set.rows.live[:, None], x, 0))
+        held = self._in_token_order(cleared(x, self.set.rows))
         near = torch.gather(held, 1, row_BRn.flatten(1)[..., None].expand(-1, -1, held.shape[-1]))
         near = torch.where(found_BRnK.any(-1)[..., None], near.unflatten(1, row_BRn.shape[1:]), 0)
         return to_bank(near.flatten(0, 1), self.set.rows)
@@ -142,9 +143,9 @@ class RowOps(ComposedOps):
         at, modules = self._token_positions(), self.set.module_BR
         seen = (modules[:, :, None] == modules[:, None, :]) & (modules >= 0)[:, None, :]
         seen = seen & in_reach(at, at, causal=causal, window=None)
-        live = self.set.rows.live[:, None]
-        made = mix(self._in_token_order(torch.where(live, x, 0)), seen)
-        return torch.where(live, to_bank(made.flatten(0, 1), self.set.rows), 0)
+        rows = self.set.rows
+        made = mix(self._in_token_order(cleared(x, rows)), seen)
+        return cleared(to_bank(made.flatten(0, 1), rows), rows)
 
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         """Drop features while training, drawn per (site, module, branch, sample, position)."""

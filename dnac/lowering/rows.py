@@ -7,6 +7,7 @@ banks; identities, modules that no bank runs and empty choices sort last.
 
 A bank's rows are the whole order, rolled so that its own rows come first: shapes never depend on
 the routing. Rows behind them are dead: computed by no product, and masked wherever they could leak.
+Where nothing is compiled and the counts are on the host anyway (`own_rows`), dead rows are left out.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class BankRows(NamedTuple):
     """[N] int64: module of each row; of dead rows, any."""
     live: Tensor
     """[N] bool."""
+    among: int | None = None
+    """Where dead rows are left out: how many there are with them, and `inverse` is none of these rows'. Else None."""
 
 
 def sort_rows(ids_BTK: Tensor, runs: tuple[int, ...], slots: int) -> Order:
@@ -80,6 +83,25 @@ def bank_rows(whole: Order, first: int, count: int) -> BankRows:
     return BankRows(order, inverse, ends.contiguous(), module, place < ends[-1])
 
 
+def own_rows(whole: Order, first: int, count: int) -> BankRows:
+    """`bank_rows` without dead rows, where shapes may depend on the routing: on a CPU, not compiled, some row live."""
+    if whole.order.device.type != "cpu" or torch.compiler.is_compiling():
+        return bank_rows(whole, first, count)
+    bounds = whole.bounds[first : first + count + 1]
+    start, stop = int(bounds[0]), int(bounds[-1])
+    if start == stop:
+        return bank_rows(whole, first, count)  # formulas need not serve tensors without rows
+    module = whole.ranks[start:stop].to(torch.int64)
+    return BankRows(
+        order=whole.order[start:stop],
+        inverse=whole.inverse,
+        ends=bounds[1:] - start if start else bounds[1:],
+        module=module - first if first else module,
+        live=torch.ones_like(module, dtype=torch.bool),
+        among=whole.order.shape[0],
+    )
+
+
 class _Permute(torch.autograd.Function):
     """`x[order]`, whose gradient is `grad[inverse]`: a gather, where autograd would add into zeros."""
 
@@ -92,6 +114,35 @@ class _Permute(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         order, inverse = ctx.saved_tensors
         return _Permute.apply(grads[0], inverse, order), None, None
+
+
+class _Take(torch.autograd.Function):
+    """`x[order]` of some of the rows; the others get no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor) -> Tensor:
+        ctx.save_for_backward(order)
+        ctx.among = x.shape[0]
+        return x[order]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (order,) = ctx.saved_tensors
+        return _Put.apply(grads[0], order, ctx.among), None
+
+
+class _Put(torch.autograd.Function):
+    """Rows at their places among `among`, and zeros between."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor, among: int) -> Tensor:
+        ctx.save_for_backward(order)
+        return x.new_zeros(among, *x.shape[1:]).index_copy_(0, order, x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (order,) = ctx.saved_tensors
+        return _Take.apply(grads[0], order), None, None
 
 
 class _Spread(torch.autograd.Function):
@@ -110,14 +161,25 @@ class _Spread(torch.autograd.Function):
 
 def to_bank(x: Tensor, rows: BankRows) -> Tensor:
     """Values of all rows [N, ...] in the bank's order."""
+    if rows.among is not None:
+        return _Take.apply(x, rows.order)
     return _Permute.apply(x, rows.order, rows.inverse)
 
 
 def from_bank(x: Tensor, rows: BankRows) -> Tensor:
-    """Values in the bank's order [N, ...] back in the order of rows."""
+    """Values in the bank's order [N, ...] back in the order of rows; of rows left out, zeros."""
+    if rows.among is not None:
+        return _Put.apply(x, rows.order, rows.among)
     return _Permute.apply(x, rows.inverse, rows.order)
 
 
 def spread(values: Tensor, rows: BankRows) -> Tensor:
     """One vector per module [M, D] to one per row [N, D]."""
     return _Spread.apply(values, rows.module, rows.ends)
+
+
+def cleared(x: Tensor, rows: BankRows) -> Tensor:
+    """x [N, ...] with zeros in dead rows, whatever they held; nothing to do where they are left out."""
+    if rows.among is not None:
+        return x
+    return torch.where(rows.live.reshape(-1, *(1,) * (x.dim() - 1)), x, 0)

@@ -27,7 +27,7 @@ from dnac.lowering.modules import PartPlan, increment, watching
 from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.ops_rows import RowOps, RowSet
 from dnac.lowering.routing import Routing
-from dnac.lowering.rows import BankRows, Order, bank_rows, from_bank, sort_rows, to_bank
+from dnac.lowering.rows import BankRows, Order, bank_rows, cleared, from_bank, own_rows, sort_rows, to_bank
 from dnac.lowering.turns import Turn
 from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
@@ -66,7 +66,7 @@ class Portable(Interpreter):
             x_BTD = values[i.x]
             number = turn.names.numbers[str(i.module)]
             here_BT = values[i.away] == 0
-            rows = bank_rows(sort_rows(torch.where(here_BT, 0, -1)[..., None], (0,), 1), 0, 1)
+            rows = own_rows(sort_rows(torch.where(here_BT, 0, -1)[..., None], (0,), 1), 0, 1)
             places = RowSet(
                 rows=rows,
                 K=1,
@@ -81,9 +81,9 @@ class Portable(Interpreter):
                 return {name: stack.of(turn.weights) for name, stack in keys[plan.name].items()}
 
             ops = lambda plan: RowOps(turn.frame, turn.names.words[i.site], places, plan.name)
-            x_ND = torch.where(rows.live[:, None], to_bank(x_BTD.flatten(0, 1), rows), 0)
+            x_ND = cleared(to_bank(x_BTD.flatten(0, 1), rows), rows)
             told = watching(turn.frame, i.site, (str(i.module),), places)
-            made_ND = torch.where(rows.live[:, None], increment(plans, weights, x_ND, ops, None, told), 0)
+            made_ND = cleared(increment(plans, weights, x_ND, ops, None, told), rows)
             values[i.out] = from_bank(made_ND, rows).view(x_BTD.shape)
 
         return act
@@ -103,13 +103,13 @@ class Portable(Interpreter):
 
         def act(values: Values, turn: Turn) -> None:
             whole: Order = values[i.order]
-            rows = bank_rows(whole, first, count)
+            rows = own_rows(whole, first, count)
             x_BTD = values[i.x]
             B, T, D = x_BTD.shape
             K = whole.order.shape[0] // (B * T)
             x_ND = to_bank(x_BTD[:, :, None].expand(B, T, K, D).reshape(-1, D), rows)
             # dead rows: no gradient may leave them, whatever a kind's formula does with zeros
-            values[i.out] = rows, torch.where(rows.live[:, None], x_ND, 0), x_BTD
+            values[i.out] = rows, cleared(x_ND, rows), x_BTD
 
         return act
 
@@ -140,7 +140,7 @@ class Portable(Interpreter):
                 away_BT = routing.load.ids[..., 0] == AWAY if sees == "copied" else None
                 places = replace(self._row_set(i, turn, routing.ids, rows, x_BTD, sees, away_BT), only=only)
                 made_ND = run(x_ND, places, inner)
-            return rows, torch.where(rows.live[:, None], made_ND, 0)
+            return rows, cleared(made_ND, rows)
 
         def act(values: Values, turn: Turn) -> None:
             values[i.out] = bank(values, turn, "whole")
