@@ -13,3 +13,12 @@ def present(device: torch.device) -> DeviceFacts:
         found = torch.cuda.get_device_properties(device)
         return of_gpu(found.name, (found.major, found.minor), found.total_memory)
     return this_cpu() if device.type == "cpu" else DeviceFacts(device.type, device.type)
+
+
+def sent(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """The same values on `device` (and in `dtype`): from pinned memory, so that the host does not wait for the work that
+    is queued there.
+    """
+    if device.type != "cuda" or tensor.is_cuda:
+        return tensor.to(device, dtype)
+    return tensor.pin_memory().to(device, dtype, non_blocking=True)

@@ -19,6 +19,7 @@ from dnac.ir.graph import Graph, RouterSet
 from dnac.ir.traits import exits, turns_chosen
 from dnac.kinds.base import BalanceContext, BalanceKind, params_of
 from dnac.lowering.base import StepStats
+from dnac.lowering.device import sent
 from dnac.lowering.weights import key_of
 from dnac.passes.facts import chosen_per_token
 from dnac.train.routing import RoutingStep, routing_steps
@@ -64,17 +65,24 @@ class _Term:
 
 
 @torch.no_grad()
-def update(network: nn.Module, graph: Graph, counts: Counts, value: Value) -> None:
+def update(network: nn.Module, graph: Graph, counts: Sequence[Tensor], value: Value) -> None:
     """Move each router's bias by what its balance terms say.
 
-    `network` holds a float32 buffer `<router>.bias` [M] for each router that has such a term.
+    counts: choices [M + 1] of each routing step, on the CPU. `network` holds a float32 buffer `<router>.bias` [M] for each router that has such a term.
     """
-    terms = _terms(graph, counts.steps)
+    terms = _terms(graph, counts)
     biases = dict(network.named_buffers())
-    changes = [_change(term, terms, value) for term in terms]
-    for term, change in zip(terms, changes, strict=True):
-        bias = biases[key_of(term.router, "bias")]
-        bias.add_(change.to(bias))
+    move([(biases[key_of(term.router, "bias")], _change(term, terms, value)) for term in terms])
+
+
+def move(changes: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Add to each bias its change (on the CPU), sent in one message that the host does not wait for."""
+    if not changes:
+        return
+    biases, made = zip(*changes, strict=True)
+    flat = sent(torch.cat([change.to(bias.dtype) for bias, change in changes]), biases[0].device)
+    for bias, change in zip(biases, flat.split([len(change) for change in made]), strict=True):
+        bias.add_(change)
 
 
 def moving_terms(router: RouterSet) -> tuple[tuple[Form, BalanceKind], ...]:

@@ -18,16 +18,20 @@ from dnac.kinds.budgets import Prices, end_of, kinds_of, prices
 from dnac.lowering.base import BudgetStats
 from dnac.lowering.weights import key_of
 from dnac.passes.facts import chosen_per_token
+from dnac.train.balance import move
 
 Value = Callable[[float | Form], float]
 
 
 @torch.no_grad()
 def update(network: nn.Module, graph: Graph, counts: Sequence[Tensor], value: Value) -> None:
-    """Move the biases of routers that a budget with `by = bias` covers, by what the whole train step spent."""
+    """Move the biases of routers that a budget with `by = bias` covers, by what the whole train step spent.
+
+    counts: choices [M + 1] of each routing step, on the CPU.
+    """
     if not graph.budgets:
         return
-    biases = dict(network.named_buffers())
+    biases, changes = dict(network.named_buffers()), []
     for budget in graph.budgets:
         params, by, means = kinds_of(budget)
         if by.update is None:
@@ -35,9 +39,9 @@ def update(network: nn.Module, graph: Graph, counts: Sequence[Tensor], value: Va
         found = prices(graph, budget)
         room = value(params.target) - spent(graph, found, counts)
         for router, costs in _by_router(graph, budget, found).items():
-            bias = biases[key_of(router, "bias")]
             change = by.update(means, room, torch.tensor(costs, dtype=torch.float64), value(by.rate(means)))
-            bias.add_(change.to(bias))
+            changes.append((biases[key_of(router, "bias")], change))
+    move(changes)
 
 
 def spent(graph: Graph, found: Prices, counts: Sequence[Tensor]) -> Tensor:
@@ -47,7 +51,7 @@ def spent(graph: Graph, found: Prices, counts: Sequence[Tensor]) -> Tensor:
         if route.step in found.steps:
             tokens = counts[route.step].sum() / chosen_per_token(graph.router[route.router])
             costs = torch.tensor(found.steps[route.step].costs, dtype=torch.float64)
-            total += (counts[route.step][:-1].cpu().double() * costs).sum() / tokens.cpu().double().clamp(min=1)
+            total += (counts[route.step][:-1].double() * costs).sum() / tokens.double().clamp(min=1)
     return total
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from dnac.data.base import Batch
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
 from dnac.lowering.base import BudgetStats, Call, Output, StepStats
+from dnac.lowering.device import sent
 from dnac.text.diagnostic import Faults
 from dnac.train import balance, budgets, errors
 from dnac.train.culprit import first_not_finite, running
@@ -63,7 +64,7 @@ class Update:
     gradient_norm: float
     lr: float
     counts: tuple[Tensor, ...]
-    """Choices per routing step, over micro-batches and ranks."""
+    """Choices per routing step, over micro-batches and ranks; on the CPU."""
     stats: tuple[tuple[StepStats, ...], ...]
     """For each micro-batch."""
     budgets: tuple[tuple[BudgetStats, ...], ...] = ()
@@ -81,33 +82,32 @@ def train_step(run: Training, batch: Batch) -> Update:
     """
     step, options = run.step + 1, run.settings.train
     run.optimizer.zero_grad()
-    losses, distance, counts, stats, spent = _forward_backward(run, batch, step)
+    losses, counts, stats, spent = _forward_backward(run, batch, step)
     norm = get_total_norm([p.grad for p in run.network.parameters() if p.grad is not None])
-    readings = Readings(losses, norm, stats)
-    task, router, norm_value = require_finite(step, readings, run.network, run.graph, lambda: _search(run, batch, step))
+    readings = Readings(losses, norm, stats, counts)
+    read = require_finite(step, readings, run.network, run.graph, lambda: _search(run, batch, step))
     if options.clip is not None:
         clip_grads_with_norm_(run.network.parameters(), options.clip, norm)
     lr = run.settings.value(options.lr, step)
     set_lr(run.optimizer, lr, run.settings.value(options.router_lr, step))
-    with _rest(run, counts):
+    with _rest(run, read.counts):
         run.optimizer.step()
-    balance.update(run.network, run.graph, counts, lambda number: run.settings.value(number, step))
-    budgets.update(run.network, run.graph, counts.steps, lambda number: run.settings.value(number, step))
+    balance.update(run.network, run.graph, read.counts, lambda number: run.settings.value(number, step))
+    budgets.update(run.network, run.graph, read.counts, lambda number: run.settings.value(number, step))
     run.step = step
-    return Update(step, task, router, norm_value, lr, tuple(counts.steps), stats, spent, distance)
+    distance = read.distance if run.teachers else None
+    return Update(step, read.task, read.router, read.gradient_norm, lr, read.counts, stats, spent, distance)
 
 
 def _forward_backward(
     run: Training, batch: Batch, step: int
-) -> tuple[
-    Tensor, float | None, balance.Counts, tuple[tuple[StepStats, ...], ...], tuple[tuple[BudgetStats, ...], ...]
-]:
-    """Gradients of all micro-batches, summed; [task loss, router loss]; distance from teachers; choices; statistics;
+) -> tuple[Tensor, tuple[Tensor, ...], tuple[tuple[StepStats, ...], ...], tuple[tuple[BudgetStats, ...], ...]]:
+    """Gradients of all micro-batches, summed; [task loss, router loss, distance from teachers]; choices; statistics;
     what budgets saw.
     """
     run.network.train()
     counts, stats, spent = balance.Counts(), [], []
-    losses, distance = torch.zeros(2, dtype=torch.float64, device=run.device), 0.0
+    losses = torch.zeros(3, dtype=torch.float64, device=run.device)
     share = sum(run.settings.value(number, step) for number in run.task_weight)
     whole = counted(batch.targets)
     for micro in micro_batches(batch, run.settings.micro_batch):
@@ -123,13 +123,13 @@ def _forward_backward(
             accumulate = run.settings.train.accumulate
             where = running(error.__traceback__, run.graph)
             raise Faults(errors.out_of_memory(step, run.settings.micro_batch, accumulate, where)) from error
-        losses += torch.stack((task.detach().double(), router.detach().double()))
-        distance += 0.0 if beside is None else float(beside.detach())
+        apart = torch.zeros_like(task) if beside is None else beside
+        losses += torch.stack([x.detach().double() for x in (task, router, apart)])
         counts.add(output.stats)
         stats.append(output.stats)
         spent.append(output.budgets)
     counts.reduce()
-    return losses, distance if run.teachers else None, counts, tuple(stats), tuple(spent)
+    return losses, tuple(counts.steps), tuple(stats), tuple(spent)
 
 
 def _search(run: Training, batch: Batch, step: int) -> str:
@@ -144,10 +144,10 @@ def _search(run: Training, batch: Batch, step: int) -> str:
 
 def _given(run: Training, batch: Batch, step: int) -> tuple[Tensor, dict[str, Any]]:
     """What the network is given: inputs, and by name the words of random draws and the scheduled numbers."""
-    inputs = batch.inputs.to(run.device, run.dtype if batch.inputs.is_floating_point() else None, non_blocking=True)
+    inputs = sent(batch.inputs, run.device, run.dtype if batch.inputs.is_floating_point() else None)
     return inputs, {
-        "seeds": torch.tensor([run.settings.routing_seed, step], device=run.device),
-        "samples": batch.samples.to(run.device, non_blocking=True),
+        "seeds": sent(torch.tensor([run.settings.routing_seed, step]), run.device),
+        "samples": sent(batch.samples, run.device),
         "knobs": knob_values(run, step),
     }
 
@@ -155,7 +155,7 @@ def _given(run: Training, batch: Batch, step: int) -> tuple[Tensor, dict[str, An
 def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output, Tensor, Tensor | None]:
     """Outputs, the task's loss, and the weighted distance from all teachers."""
     inputs, words = _given(run, batch, step)
-    targets = batch.targets.to(run.device, non_blocking=True)
+    targets = sent(batch.targets, run.device)
     with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
         output = run.network(inputs, **words)
         given = {name: words[name] for name in ("seeds", "samples")}
@@ -171,7 +171,7 @@ def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output
 def knob_values(run: Training, step: int) -> Tensor:
     """[n] float64: the scheduled numbers inside the graph at `step`. Values alone change: no recompile."""
     values = [run.settings.value(number, step) for number in run.knobs]
-    return torch.tensor(values, dtype=torch.float64, device=run.device)
+    return sent(torch.tensor(values, dtype=torch.float64), run.device)
 
 
 def micro_batches(batch: Batch, size: int) -> Iterator[Batch]:
@@ -185,8 +185,8 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _rest(run: Training, counts: balance.Counts) -> Any:
+def _rest(run: Training, counts: Sequence[Tensor]) -> Any:
     """Idle modules stay as they are, where the file says `idle = hold`."""
     if run.settings.train.idle == "decay":
         return nullcontext()
-    return held(run.optimizer, run.network, idle_modules(run.graph, counts.steps))
+    return held(run.optimizer, run.network, idle_modules(run.graph, counts))

@@ -105,10 +105,10 @@ def test_who_left_counts_as_saved_for_a_target_of_exits() -> None:
     one, flag = torch.ones(()), torch.tensor(True)
     taken = [[3, 3, 2, 2, 0], [2, 2, 2, 2, 0], [2, 2, 2, 0, 0]]
     counts.add([StepStats(torch.tensor(c), one, one, one, flag) for c in taken])
-    balance.update(net, net.graph, counts, float)
+    balance.update(net, net.graph, counts.steps, float)
     assert all(net.get_buffer(f"hop.{n}.bias")[3] > 0 for n in range(3))
     full = balance.Counts()
     taken = [[1, 1, 0, 8, 0], [1, 1, 0, 0, 0], [1, 1, 0, 0, 0]]
     full.add([StepStats(torch.tensor(c), one, one, one, flag) for c in taken])
-    balance.update(net, net.graph, full, float)  # 8 + 8 + 8 of 30 saved: above one half
+    balance.update(net, net.graph, full.steps, float)  # 8 + 8 + 8 of 30 saved: above one half
     assert all(net.get_buffer(f"hop.{n}.bias")[3] == 0 for n in range(3))

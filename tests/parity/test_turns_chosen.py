@@ -137,7 +137,7 @@ def test_a_bias_shifts_the_choice_alone() -> None:
     before = net(inputs(), record=True)
     counts = balance.Counts()
     counts.add(before.stats)
-    balance.update(net, net.graph, counts, float)
+    balance.update(net, net.graph, counts.steps, float)
     taken = before.stats[0].counts[:3]
     bias = net.get_buffer("turns.bias")
     assert bias[taken.argmax()] < 0 < bias[taken.argmin()]

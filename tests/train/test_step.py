@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,7 @@ from dnac.data.base import Batch
 from dnac.ir.form import form
 from dnac.ir.graph import Graph
 from dnac.kinds.train import TrainParams
+from dnac.lowering.compile import compile_network
 from dnac.lowering.network import Network
 from dnac.text.diagnostic import Faults
 from dnac.train.loop import Training, train_step
@@ -24,7 +26,9 @@ from graphs import tiny_text
 SKIP = (form("skip_target", member="skip", share=0.25, per="step", rate=1e-5),)
 
 
-def training(graph: Graph | None = None, dtype: torch.dtype = torch.float32, **changes: object) -> Training:
+def training(
+    graph: Graph | None = None, dtype: torch.dtype = torch.float32, device: str = "cpu", **changes: object
+) -> Training:
     given: dict[str, object] = {
         "data": form("x"),
         "valid": form("y"),
@@ -34,8 +38,9 @@ def training(graph: Graph | None = None, dtype: torch.dtype = torch.float32, **c
     }
     graph = graph or tiny_text(balance=SKIP)
     settings = resolve(TrainParams(**{**given, **changes}), graph, samples=64)  # type: ignore[arg-type]
-    network = Network(graph, dtype=dtype, seed=1)
-    return Training(network, graph, build_optimizer(network, graph, settings.train), settings, dtype=dtype)
+    network = Network(graph, dtype=dtype, seed=1, device=device)
+    optimizer = build_optimizer(network, graph, settings.train)
+    return Training(network, graph, optimizer, settings, dtype=dtype, device=torch.device(device))
 
 
 def batch(seed: int = 0, ignored: int = 0) -> Batch:
@@ -229,3 +234,25 @@ def test_the_same_run_twice_is_the_same_to_the_bit() -> None:
             train_step(run, batch(i))
         states.append(state(run))
     assert same(*states) == []
+
+
+@pytest.mark.gpu
+@pytest.mark.compiles
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_on_a_gpu_a_train_step_waits_for_the_device_once() -> None:
+    run = training(device="cuda")
+    run.autocast = torch.bfloat16
+    compile_network(run.network)
+    before = run.network.state_dict()["hop.0.bias"].clone()
+    for seed in range(3):
+        train_step(run, batch(seed))
+    with warnings.catch_warnings(record=True) as waited:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            train_step(run, batch(3))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert not torch.equal(run.network.state_dict()["hop.0.bias"], before), "the bias moves"
+    places = [str(each.message) for each in waited if "synchronizing" in str(each.message)]
+    assert len(places) == 1, [f"{each.filename}:{each.lineno}" for each in waited]

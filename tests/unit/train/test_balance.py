@@ -37,7 +37,7 @@ def constant(number: float | Form) -> float:
 
 def biases(graph: Graph, counts: Counts) -> list[list[float]]:
     network = net(graph)
-    update(network, graph, counts, constant)
+    update(network, graph, counts.steps, constant)
     named = dict(network.named_buffers())
     return [[round(b, 9) for b in named[f"hop.{i}.bias"].tolist()] for i in range(len(counts.steps))]
 
@@ -79,7 +79,7 @@ def test_a_shared_router_has_one_bias_and_pools_its_turns() -> None:
     nodes = tuple(replace(n, router="hop[0]") if hasattr(n, "router") else n for n in whole.nodes)
     graph = replace(whole, nodes=nodes, routers=whole.routers[:1])
     network = net(graph)
-    update(network, graph, counted((8, 8, 0, 0), (4, 4, 8, 0)), constant)
+    update(network, graph, counted((8, 8, 0, 0), (4, 4, 8, 0)).steps, constant)
     assert dict(network.named_buffers())["hop.0.bias"].tolist() == [0, 0, 0], "8 of 32 together"
 
 
@@ -96,7 +96,7 @@ def test_the_rate_may_be_a_schedule() -> None:
     term = form("skip_target", member="skip", share=0.25, per="step", rate=rate)
     graph = tiny_text(steps=1, blocks=2, skips=1, balance=(term,))
     network = net(graph)
-    update(network, graph, counted((8, 8, 0, 0)), lambda number: 0.125 if isinstance(number, Form) else number)
+    update(network, graph, counted((8, 8, 0, 0)).steps, lambda number: 0.125 if isinstance(number, Form) else number)
     assert dict(network.named_buffers())["hop.0.bias"].tolist() == [0, 0, 0.125]
 
 
@@ -104,5 +104,5 @@ def test_ten_updates_of_a_thousandth_are_a_hundredth() -> None:
     graph = tiny_text(steps=1, blocks=2, skips=1, balance=target("step", rate=1e-3))
     network = net(graph)
     for _ in range(10):
-        update(network, graph, counted((8, 8, 0, 0)), constant)
+        update(network, graph, counted((8, 8, 0, 0)).steps, constant)
     assert dict(network.named_buffers())["hop.0.bias"].tolist() == pytest.approx([0, 0, 0.01])
