@@ -27,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import arms as chosen
 import summary
+import torch
 from series import Arm, Series, Task, Trained, end_with_parent, is_done, one
 
 from dnac.train.assess import Opened
@@ -34,6 +35,8 @@ from dnac.train.assess import Opened
 PHASES = ("tune", "variance", "report", "time", "summary")
 FIRST_GUESS = 180.0
 """Seconds of a run, before one has ended."""
+CONTROLLED = 12
+"""Batches on which controls are measured: each passes them twice."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +66,7 @@ def options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--seeds", type=int, nargs="+", help="fewer of the phase's seeds")
     parser.add_argument("--peaks", nargs="+", default=list(chosen.PEAKS), help="for trying")
+    parser.add_argument("--eager", action="store_true", help="do not compile, as on a CPU")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=V", help="for trying: a tiny size")
     return parser.parse_args(argv)
 
@@ -78,7 +82,8 @@ def arms_of(args: argparse.Namespace) -> list[Arm]:
 
 def tasks(args: argparse.Namespace, out: Path) -> list[tuple[Series, Task]]:
     """Runs of the phase, all arms of a seed before the next seed."""
-    fixed = ("--plain", "--no-compile", "--device", args.device)
+    way = "--no-compile" if args.eager or args.device == "cpu" else "--compile"
+    fixed = ("--plain", way, "--device", args.device)
     series = Series(f"comparison {args.data} {args.phase}", (), work=worked, fixed=fixed)
     seeds = {"tune": (chosen.TUNING_SEED,), "variance": chosen.VARIANCE_SEEDS, "report": chosen.SEEDS}[args.phase]
     found: list[tuple[Series, Task]] = []
@@ -108,6 +113,7 @@ def peak_of(arm: Arm, out: Path, args: argparse.Namespace) -> str:
 def worked(task: Task) -> dict[str, Any]:
     """Train, and measure on the split of the phase. Weights are not kept: a result is a few kilobytes."""
     phase, data = task.folder.parts[-3], task.folder.parts[-4]
+    torch.compiler.reset()  # a worker meets many nets, and programs are counted by code
     begin = time.monotonic()
     trained = task.train()
     seconds = time.monotonic() - begin
@@ -118,7 +124,8 @@ def worked(task: Task) -> dict[str, Any]:
     speeds = [line["tokens_per_s"] for line in trained.run.metrics() if line.get("tokens_per_s")]
     params = trained.run.plan["params"]
     if phase == "report" and held.network.steps:
-        found |= controlled(trained, held)
+        few = trained.opened(*settings, split=split, device=device, batches=batches_of(task) or CONTROLLED)
+        found |= controlled(trained, few)
     task.facts["data_sha256"] = held.dataset.fingerprint
     shutil.rmtree(trained.run.checkpoints)
     return {
@@ -128,11 +135,12 @@ def worked(task: Task) -> dict[str, Any]:
         "train_seconds": round(seconds, 1),
         "tokens_per_s": sorted(speeds)[len(speeds) // 2] if speeds else None,
         "lowering": trained.run.resolved["lowering"],
+        "compiled": trained.run.resolved["compile"],
     }
 
 
 def controlled(trained: Trained, held: Opened) -> dict[str, Any]:
-    """Losses with other choices than the routers', and statistics of paths, on the reported split."""
+    """Losses with other choices than the routers', and statistics of paths, on a part of the reported split."""
     from dnac.train.controls import controls
 
     initial = trained.run.spec.build(seed=trained.run.resolved["seeds"]["init"]).state_dict()
@@ -150,7 +158,7 @@ def run_all(args: argparse.Namespace, out: Path, every: list[tuple[Series, Task]
     """What is missing, several at a time, until the minutes are over; 1 where a run failed, 3 where some are left."""
     missing = [(series, task) for series, task in every if not is_done(series, task, out)]
     begin, waiting, running, longest, failed = time.monotonic(), list(missing), set[Future[str]](), 0.0, 0
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ |= {"OMP_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "2"}
     workers = max(1, min(args.jobs * args.gpus, len(missing)))
     spawn = multiprocessing.get_context("spawn")
     places = spawn.Queue()

@@ -16,9 +16,7 @@ def present(device: torch.device) -> DeviceFacts:
 
 
 def sent(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
-    """The same values on `device` (and in `dtype`): from pinned memory, so that the host does not wait for the work that
-    is queued there.
-    """
+    """The same values on `device` (and in `dtype`), by pinned memory: the host does not wait for work queued there."""
     if device.type != "cuda" or tensor.is_cuda:
         return tensor.to(device, dtype)
     return tensor.pin_memory().to(device, dtype, non_blocking=True)

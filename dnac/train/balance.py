@@ -68,7 +68,8 @@ class _Term:
 def update(network: nn.Module, graph: Graph, counts: Sequence[Tensor], value: Value) -> None:
     """Move each router's bias by what its balance terms say.
 
-    counts: choices [M + 1] of each routing step, on the CPU. `network` holds a float32 buffer `<router>.bias` [M] for each router that has such a term.
+    counts: choices [M + 1] of each routing step, on the CPU. `network` holds a float32 buffer `<router>.bias` [M] for
+    each router that has such a term.
     """
     terms = _terms(graph, counts)
     biases = dict(network.named_buffers())
