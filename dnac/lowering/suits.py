@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 
@@ -12,6 +12,7 @@ from dnac.ir.graph import Graph
 from dnac.kinds.base import ModuleKind
 from dnac.lowering import survey
 from dnac.lowering.device import present
+from dnac.schedule import instructions as do
 from dnac.schedule.candidates import CANDIDATES
 from dnac.schedule.choices import refused
 from dnac.schedule.device import DeviceFacts
@@ -53,6 +54,17 @@ def _slower(graph: Graph, schedule: Schedule, facts: DeviceFacts, choices: Mappi
         if asked.question.group == "wide_attention":
             yield f"attention that sees more than peers runs in token order under a mask{place}"
     yield from _without_kernel(graph, schedule)
+    yield from _among_those_here(schedule.instructions)
+
+
+def _among_those_here(instructions: Iterable[do.AnyInstruction]) -> Iterator[str]:
+    """Modules without a router, where tokens may have left: sorted as a bank of one, by the portable products."""
+    for i in instructions:
+        if isinstance(i, do.Repeat):
+            yield from _among_those_here(i.body)
+        elif isinstance(i, do.Dense) and i.away:
+            place = f" (asked for at {i.origin})" if i.origin else ""
+            yield f"`{i.module.set}` runs as `portable` does it, since tokens may have left{place}"
 
 
 def _without_kernel(graph: Graph, schedule: Schedule) -> Iterator[str]:

@@ -10,7 +10,9 @@ from dnac.bench.flops import Counter
 from dnac.ir.graph import Graph
 from dnac.ir.printer import print_graph
 from dnac.ir.reader import read_graph
+from dnac.lowering import suits
 from dnac.lowering.network import Network
+from dnac.schedule.build import build_schedule
 from dnac.schedule.cost import Costs
 from dnac.schedule.paths import distinct_paths, paths
 from dnac.semantics.check import check
@@ -228,3 +230,9 @@ def test_a_member_of_one_way_out_is_its_first_place() -> None:
     )
     leaves = [n for n in graph.nodes if n.id.endswith("left1")]
     assert [n.leaves for n in leaves] == [((0, 2),)]  # type: ignore[union-attr]
+
+
+def test_the_grouped_lowering_says_what_it_runs_as_the_portable_one_does() -> None:
+    schedule = build_schedule(graph_of(ATTENTION))
+    said = list(suits._among_those_here(schedule.instructions))
+    assert len(said) == 3 and all("`body` runs as `portable` does it" in line and "t.dna:" in line for line in said)
