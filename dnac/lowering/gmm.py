@@ -19,6 +19,7 @@ wrapper costs as much as its product.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -93,19 +94,24 @@ def _outer(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
 @torch.library.custom_op("dnac::gsum", mutates_args=())
 def gsum(y: Tensor, ends: Tensor) -> Tensor:
     """The sum of each group's rows of y [N, D]: [M, D], accumulated in float32 or wider."""
+    return _sums(y, ends)
+
+
+def group_sums(y: Tensor, ends: Tensor) -> Tensor:
+    """`dnac::gsum`, without its operator on a CPU where nothing is compiled."""
+    return gsum(y, ends) if torch.compiler.is_compiling() or y.device.type != "cpu" else _sums(y, ends)
+
+
+def _sums(y: Tensor, ends: Tensor) -> Tensor:
     wide = torch.promote_types(y.dtype, torch.float32)
     if y.is_cuda:
         group = torch.searchsorted(ends, torch.arange(y.shape[0], device=y.device, dtype=ends.dtype), right=True)
         out = torch.zeros((ends.shape[0] + 1, y.shape[1]), dtype=wide, device=y.device)
         # sorted inside, hence the same sum on every run
         return out.index_put_((group,), y.to(wide), accumulate=True)[:-1].to(y.dtype)
-    out = torch.zeros((ends.shape[0], y.shape[1]), dtype=y.dtype, device=y.device)
-    start = 0
-    for m, end in enumerate(ends.tolist()):
-        if end > start:
-            out[m] = y[start:end].sum(0, dtype=wide)
-        start = end
-    return out
+    bounds = [0, *ends.tolist()]
+    parts = y[: bounds[-1]].split([end - start for start, end in itertools.pairwise(bounds)])
+    return torch.stack([part.sum(0, dtype=wide) for part in parts]).to(y.dtype)
 
 
 def aten_gmm(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dnac.lowering.gmm import gsum
+from dnac.lowering.gmm import group_sums
 
 
 class Order(NamedTuple):
@@ -83,9 +83,14 @@ def bank_rows(whole: Order, first: int, count: int) -> BankRows:
     return BankRows(order, inverse, ends.contiguous(), module, place < ends[-1])
 
 
+def is_at_hand(values: Tensor) -> bool:
+    """Whether shapes may depend on values: on a CPU, where nothing is compiled."""
+    return values.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
 def own_rows(whole: Order, first: int, count: int) -> BankRows:
-    """`bank_rows` without dead rows, where shapes may depend on the routing: on a CPU, not compiled, some row live."""
-    if whole.order.device.type != "cpu" or torch.compiler.is_compiling():
+    """`bank_rows` without dead rows, where the choices are at hand and some row is live."""
+    if not is_at_hand(whole.order):
         return bank_rows(whole, first, count)
     bounds = whole.bounds[first : first + count + 1]
     start, stop = int(bounds[0]), int(bounds[-1])
@@ -156,7 +161,7 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (ends,) = ctx.saved_tensors
-        return gsum(grads[0], ends), None, None
+        return group_sums(grads[0], ends), None, None
 
 
 def to_bank(x: Tensor, rows: BankRows) -> Tensor:
@@ -174,7 +179,9 @@ def from_bank(x: Tensor, rows: BankRows) -> Tensor:
 
 
 def spread(values: Tensor, rows: BankRows) -> Tensor:
-    """One vector per module [M, D] to one per row [N, D]."""
+    """One vector per module [M, D] to one per row [N, D]; of a single module, where all rows are its own, [1, D]."""
+    if rows.among is not None and values.shape[0] == 1:
+        return values
     return _Spread.apply(values, rows.module, rows.ends)
 
 

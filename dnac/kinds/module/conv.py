@@ -91,10 +91,8 @@ def forward(params: ConvParams, weights: Weights, x: Tensor, ops: Ops) -> Tensor
     near = ops.neighbours(u, lambda positions: neighbours(params, positions))
     kernel = weights["kernel"]
     if params.depthwise:
-        seen = ops.own(near[..., 0, :], kernel[..., 0, :])
-        for o in range(1, near.shape[-2]):
-            seen = seen + ops.own(near[..., o, :], kernel[..., o, :])
-        y = ops.linear(seen, weights["out"])
+        weighed = ops.own(near.flatten(-2), kernel.flatten(-2)).view(near.shape)
+        y = ops.linear(weighed.sum(-2), weights["out"])
     else:
         y = ops.linear(near.flatten(-2), kernel)
     return ops.dropout(y, params.dropout, "conv")

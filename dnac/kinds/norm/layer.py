@@ -17,8 +17,7 @@ def normalise(x: Tensor) -> Tensor:
     import torch
 
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    centred = wide - wide.mean(-1, keepdim=True)
-    return (centred * torch.rsqrt(centred.square().mean(-1, keepdim=True) + EPSILON)).to(x.dtype)
+    return torch.nn.functional.layer_norm(wide, wide.shape[-1:], eps=EPSILON).to(x.dtype)
 
 
 KIND = NormKind(

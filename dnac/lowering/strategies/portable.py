@@ -27,7 +27,7 @@ from dnac.lowering.modules import PartPlan, increment, watching
 from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.ops_rows import RowOps, RowSet
 from dnac.lowering.routing import Routing
-from dnac.lowering.rows import BankRows, Order, bank_rows, cleared, from_bank, own_rows, sort_rows, to_bank
+from dnac.lowering.rows import BankRows, Order, bank_rows, cleared, from_bank, is_at_hand, own_rows, sort_rows, to_bank
 from dnac.lowering.turns import Turn
 from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
@@ -62,7 +62,11 @@ class Portable(Interpreter):
         if not i.away or i.gate is not None or (i.copied and _needs_all(plans)):
             return super()._dense(i)
 
+        whole = super()._dense(replace(i, away=""))
+
         def act(values: Values, turn: Turn) -> None:
+            if is_at_hand(values[i.away]) and not values[i.away].any():
+                return whole(values, turn)
             x_BTD = values[i.x]
             number = turn.names.numbers[str(i.module)]
             here_BT = values[i.away] == 0

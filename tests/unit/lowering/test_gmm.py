@@ -28,16 +28,38 @@ def by_rows(x: Tensor, weight: Tensor) -> Tensor:
     return torch.cat((live, live.new_zeros(2, live.shape[1])))
 
 
-def test_each_row_takes_the_matrix_of_its_group() -> None:
+@pytest.mark.parametrize("product", [gmm, grouped_linear])
+def test_each_row_takes_the_matrix_of_its_group(product) -> None:
     x, weight, ends = case()
-    assert torch.allclose(gmm(x, weight, ends), by_rows(x, weight), rtol=0, atol=1e-14)
+    assert torch.allclose(product(x, weight, ends), by_rows(x, weight), rtol=0, atol=1e-14)
 
 
-def test_gradients_are_right_and_so_are_their_own() -> None:
+@pytest.mark.parametrize("product", [gmm, grouped_linear])
+def test_gradients_are_right_and_so_are_their_own(product) -> None:
     x, weight, ends = case()
     inputs = x.requires_grad_(), weight.requires_grad_(), ends
-    assert torch.autograd.gradcheck(gmm, inputs)
-    assert torch.autograd.gradgradcheck(gmm, inputs)
+    assert torch.autograd.gradcheck(product, inputs)
+    assert torch.autograd.gradgradcheck(product, inputs)
+
+
+def test_one_matrix_for_all_rows_is_a_plain_product_and_dead_rows_are_zero() -> None:
+    x, weight, _ = case()
+    for live in (8, 5):
+        found = grouped_linear(x, weight[:1], torch.tensor([live], dtype=torch.int32))
+        assert torch.allclose(found[:live], x[:live] @ weight[0]) and (found[live:] == 0).all()
+
+
+@pytest.mark.parametrize("sizes", [(8, 12), (5, 3)])
+def test_float32_agrees_with_float64_whichever_loop_runs(sizes: tuple[int, int]) -> None:
+    """Sizes that are multiples of 4 run ATen's loop; the gradient that comes is one number, spread without memory."""
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        x, weight, ends = case(dtype, *sizes)
+        x[6:] = float("nan")
+        y = grouped_linear(x.requires_grad_(), weight.requires_grad_(), ends)
+        y.sum().backward()
+        found.append([t.detach().double() for t in (y, x.grad, weight.grad)])
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*found, strict=True))
 
 
 def test_weight_products_are_right_and_so_are_their_gradients() -> None:

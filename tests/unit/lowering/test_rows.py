@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dnac.lowering.rows import bank_rows, from_bank, sort_rows, spread, to_bank
+from dnac.lowering.rows import bank_rows, cleared, from_bank, own_rows, sort_rows, spread, to_bank
 
 # two sequences of three tokens, two choices each; slots 0..3, of which 3 and 1 run; -1 is empty
 IDS = torch.tensor([[[0, 1], [3, -1], [1, 3]], [[1, 2], [0, 3], [3, 1]]])
@@ -48,6 +48,26 @@ def test_rows_go_to_a_bank_and_back_with_their_gradients() -> None:
     assert torch.equal(from_bank(to_bank(x, rows), rows), x)
     assert torch.autograd.gradcheck(lambda v: to_bank(v, rows), x)
     assert torch.autograd.gradcheck(lambda v: from_bank(v, rows), x)
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (1, 1), (0, 2)])
+def test_without_its_dead_rows_a_bank_holds_and_gives_back_the_same(first: int, count: int) -> None:
+    whole = sort_rows(IDS, RUNS, 4)
+    full, own = bank_rows(whole, first, count), own_rows(whole, first, count)
+    live = int(full.ends[-1])
+    assert own.order.tolist() == full.order[:live].tolist() and own.module.tolist() == full.module[:live].tolist()
+    assert own.ends.tolist() == full.ends.tolist() and own.live.all() and len(own.live) == live
+    x = torch.randn(12, 3, dtype=torch.float64, requires_grad=True)
+    there = [from_bank(cleared(to_bank(x, rows), rows) * 2, rows) for rows in (full, own)]
+    assert torch.equal(*there) and bool((there[0] != 0).any())
+    slope = torch.randn(12, 3, dtype=torch.float64)
+    assert torch.equal(*(torch.autograd.grad(made, x, slope)[0] for made in there))
+    assert torch.autograd.gradgradcheck(lambda v: from_bank(to_bank(v, own) ** 2, own), x)
+
+
+def test_a_bank_without_rows_keeps_its_dead_ones() -> None:
+    rows = own_rows(sort_rows(torch.full((1, 3, 1), -1), (0,), 1), 0, 1)
+    assert rows.among is None and not rows.live.any() and len(rows.live) == 3
 
 
 def test_spread_values_reach_live_rows_and_sum_their_gradients() -> None:
