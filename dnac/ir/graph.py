@@ -42,6 +42,12 @@ class Part:
 
     name: str
     kind: Form
+    of: tuple[str, str] | None = None
+    """Whose weights it has, (a single module's set, its part), where they are not of its own set: `chain`."""
+
+    def home(self, set_name: str) -> tuple[str, str]:
+        """Set and part under which the weights of this part of a set are found."""
+        return self.of or (set_name, self.name)
 
 
 def exits_of(parts: tuple[Part, ...]) -> str:

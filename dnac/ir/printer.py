@@ -23,6 +23,7 @@ from dnac.ir.graph import (
     ModuleSet,
     Node,
     Norm,
+    Part,
     Presence,
     Region,
     Route,
@@ -162,7 +163,11 @@ def _set_name(module: ModuleSet) -> str:
 
 
 def _make(module: ModuleSet) -> str:
-    return " + ".join(f"{p.name}: {print_form(p.kind)}" for p in module.parts) or "identity"
+    return " + ".join(f"{p.name}: {print_form(p.kind)}{_of(p)}" for p in module.parts) or "identity"
+
+
+def _of(part: Part) -> str:
+    return f" of {part.of[0]} {part.of[1]}" if part.of else ""
 
 
 def _aligned(rows: Sequence[tuple[str, str, str]]) -> list[str]:

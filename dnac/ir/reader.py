@@ -38,6 +38,7 @@ from dnac.ir.printer import type_of
 _HEAD = re.compile(r"net (\S+) width=(\d+) tokens=(\d+)")
 _TABLE = re.compile(r"(embed|head|norm|module|router)\s+(\S+)(?:\s+(?:x|of)\s+(\d+))?\s+=\s(.*)")
 _BUDGET = re.compile(r"budget (\S+) over \(([^)]*)\) = (.*)")
+_OF = re.compile(r" of (\S+) (\S+)")
 _PART = re.compile(r"(?: \+ )?(\w[\w.\[\]]*): ")
 _ARGUMENT = re.compile(r"(\w+)\s+(\([^)]*\)|\S+)")
 _NODE = re.compile(r"(\S+)\s+=\s(\w+)\(([^)]*)\)(.*?)(?:\s+:\s(.*))?")
@@ -220,6 +221,8 @@ def _parts(text: str) -> tuple[Part, ...]:
     found: list[Part] = []
     while start := _PART.match(text, reader.at):
         reader.at = start.end()
-        found.append(Part(start[1], reader.form()))
+        kind, of = reader.form(), _OF.match(text, reader.at)
+        reader.at = of.end() if of else reader.at
+        found.append(Part(start[1], kind, (of[1], of[2]) if of else None))
     reader.end()
     return tuple(found)

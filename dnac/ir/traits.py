@@ -165,6 +165,12 @@ def exits(graph: Graph, member: Member) -> str:
     return graph.module[member.set].exits
 
 
+def owners(graph: Graph, set_name: str) -> tuple[str, ...]:
+    """The sets whose weights a set has: its own, and those that it chains."""
+    known = graph.module.get(set_name)
+    return (set_name, *dict.fromkeys(part.of[0] for part in known.parts if part.of)) if known else (set_name,)
+
+
 def turns_chosen(graph: Graph, member: Member) -> int | None:
     """Of a way out that is chosen in front of a loop: after how many turns; None for all others."""
     return turns_of(graph.module[member.set].parts, member.index)

@@ -31,7 +31,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
     # which keys a routed attention sees
     # modules
-    ("module", "chain"): "several declared modules in sequence as one; a `def module` makes fresh ones",
     ("module", "drop"): "a member that takes its tokens out of the sequence",
     ("module", "graph_conv"): "a convolution over a graph of tokens",
     ("module", "nested"): "nested slices of one module's weights",
@@ -54,7 +53,7 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "tokens.writes"): "the stream that the embed writes",
     ("argument", "unembed.reads"): "the streams or taps that a head reads",
     ("argument", "classify.reads"): "the streams or taps that a head reads",
-    ("argument", "top.sticky"): "a token that skipped once skips from then on",
+    ("argument", "top.sticky"): "a token that skipped once skips from then on: say `exit()` in place of `identity()`",
     ("argument", "capacity.eval"): "another factor at evaluation",
     ("argument", "router.bias"): "a bias written in the file",
     ("argument", "router.per"): "one decision for several tokens; say it by `scope`",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from dnac.ir.traits import owners
 from dnac.lowering import carried, survey
 from dnac.lowering.base import Call, Output, StepRecord, StepStats, TapLoss
 from dnac.lowering.frame import frame_of
@@ -100,7 +101,8 @@ class Piece:
         self.first = turns[0]
         self.steps = tuple(survey.routing_steps(instructions))
         self.routers = tuple(dict.fromkeys(i.router for i in instructions if isinstance(i, do.Route)))
-        self.keys = tuple(interpreter.names.keys_of(survey.sets_read(instructions)))
+        read = (own for name in survey.sets_read(instructions) for own in owners(interpreter.graph, name))
+        self.keys = tuple(interpreter.names.keys_of(read))
         self.turns = tuple(self._turn(names) for names in turns)
         self.local: tuple[str, ...] = ()
         """Routers, by their first names, whose loss is made here."""

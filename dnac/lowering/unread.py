@@ -15,6 +15,7 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
+from dnac.ir.traits import owners
 from dnac.kinds.base import GradKind, WeightKind
 from dnac.kinds.router import decode_weights
 from dnac.lowering.survey import sets_read
@@ -25,14 +26,14 @@ from dnac.schedule.instructions import Schedule
 
 def without_gradient(graph: Graph, schedule: Schedule) -> tuple[str, ...]:
     """Keys of parameters that train and that a backward pass might not reach."""
-    read = {key_of(name) for name in sets_read(schedule.instructions)}
+    read = {key_of(own) for name in sets_read(schedule.instructions) for own in owners(graph, name)}
     still = {key_of(router.name) for router in graph.routers if not _surely_trained(router)}
     sets = [key_of(entry.name) for entry in (*graph.shared, *graph.modules, *graph.routers)]
-    owners = {key: owner for owner in sorted(sets, key=len) for key in _keys(graph) if key.startswith(f"{owner}.")}
+    owned = {key: owner for owner in sorted(sets, key=len) for key in _keys(graph) if key.startswith(f"{owner}.")}
     beside = {
         key_of(r.name, spec.name) for r in graph.routers for spec in decode_weights(r.fields, graph.width, r.size)
     }
-    return tuple(key for key, owner in owners.items() if owner not in read or owner in still or key in beside)
+    return tuple(key for key, owner in owned.items() if owner not in read or owner in still or key in beside)
 
 
 class Anchor(torch.autograd.Function):

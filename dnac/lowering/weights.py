@@ -103,7 +103,8 @@ def stack_of(graph: Graph, members: tuple[Member, ...], *names: str) -> Stack:
     pieces: list[tuple[str, tuple[int, ...] | None, bool]] = []
     for name, run in groupby(members, key=lambda member: member.set):
         indices = tuple(member.index for member in run)
-        key, count = key_of(name, *names), graph.module[name].count
+        part = next(part for part in graph.module[name].parts if part.name == names[0])
+        key, count = key_of(*part.home(name), *names[1:]), graph.module[name].count
         if count is None:
             pieces.extend((key, None, False) for _ in indices)
         else:
@@ -147,7 +148,7 @@ def _shared_specs(graph: Graph, entry: SharedSet) -> tuple[WeightSpec, ...]:
 def _of_modules(entry: ModuleSet, site: Site) -> Iterator[Declared]:
     members = (entry.name,) if entry.count is None else tuple(f"{entry.name}[{i}]" for i in range(entry.count))
     stack = () if entry.count is None else (entry.count,)
-    for part in entry.parts:
+    for part in (part for part in entry.parts if part.of is None):
         kind: ModuleKind = catalogue.get("module", part.kind.name)
         for spec in kind.weights(params_of(kind, part.kind), site):
             names = tuple(".".join(n for n in (member, part.name, spec.name) if n) for member in members)

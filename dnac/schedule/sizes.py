@@ -8,7 +8,7 @@ from math import prod
 
 from dnac import catalogue
 from dnac.ir.form import Form
-from dnac.ir.graph import Graph, Part
+from dnac.ir.graph import Graph, ModuleSet, Part
 from dnac.kinds.base import EmbedKind, InputKind, ModuleKind, Params, Site, WeightSpec, params_of
 from dnac.kinds.router import router_weights
 
@@ -32,7 +32,7 @@ class Sizes:
     @cached_property
     def params(self) -> dict[str, int]:
         """Parameters of each set of weights, all its modules together."""
-        found = {m.name: self.module_params(m.name) * (m.count or 1) for m in self.graph.modules}
+        found = {m.name: self._own_params(m) * (m.count or 1) for m in self.graph.modules}
         found |= {s.name: _size(self._shared_weights(s.role, s.kind)) for s in self.graph.shared}
         # an inline router may have the name of a set: both count
         return {**found, **{name: found.get(name, 0) + size for name, size in self.router_params.items()}}
@@ -47,6 +47,9 @@ class Sizes:
         if name not in self._modules:
             self._modules[name] = sum(_size(self.part_weights(part)) for part in self.graph.module[name].parts)
         return self._modules[name]
+
+    def _own_params(self, entry: ModuleSet) -> int:
+        return sum(_size(self.part_weights(part)) for part in entry.parts if part.of is None)
 
     def part_weights(self, part: Part) -> tuple[WeightSpec, ...]:
         """The weights of one part of one module."""

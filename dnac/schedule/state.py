@@ -42,7 +42,7 @@ def _keyed(name: str, specs: Iterable[WeightSpec]) -> dict[str, Shape]:
 def _of_module(module: ModuleSet, site: Site) -> dict[str, Shape]:
     stack = () if module.count is None else (module.count,)
     found: dict[str, Shape] = {}
-    for part in module.parts:
+    for part in (part for part in module.parts if part.of is None):
         kind: ModuleKind = catalogue.get("module", part.kind.name)
         for spec in kind.weights(params_of(kind, part.kind), site):
             found[_key(module.name, part.name, spec.name)] = (*stack, *spec.shape)

@@ -25,6 +25,9 @@ from dnac.text.diagnostic import Diagnostic
 from dnac.text.limits import MOST_PARTS, MOST_TURNS
 from dnac.text.source import Span
 
+CHAIN = "chain"
+"""The one kind that is made of declared modules."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -101,7 +104,9 @@ def _made(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     found = target(wanted)
     if isinstance(found, ModuleEntry):
         raise Wrong(errors_names.wrong_sort(wanted.ref.span, sort_of(found), "a kind or recipe", found.span))
-    if isinstance(found, str):
+    if found == CHAIN:
+        parts = _joined(wanted, draft)
+    elif isinstance(found, str):
         parts = _kind_parts(found, wanted, draft)
     else:
         why = not_flat(found)
@@ -114,6 +119,35 @@ def _made(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
         word = last_word(wanted.value)
         raise Wrong(errors_shapes.several_parts_under_one_norm(word, len(parts), wanted.value.span, wanted.norm))
     return parts
+
+
+def _joined(wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
+    """The parts of declared modules in sequence, with the weights of these modules."""
+    if not wanted.args:
+        raise Wrong(errors.field_sum("`chain` names no module", wanted.value.span, "write `chain(a, b)`"))
+    if wanted.norm is not None:
+        word = last_word(wanted.value)
+        raise Wrong(errors_shapes.several_parts_under_one_norm(word, len(wanted.args), wanted.value.span, wanted.norm))
+    parts = list[Part]()
+    for arg in wanted.args:
+        found = _declared(arg, wanted.scope)
+        note_shared(found, arg.value.span, draft)
+        for part in found.parts:
+            _append(replace(part, of=part.home(found.member.set)), f"{last_word(arg.value)}.{part.name}", parts)  # type: ignore[arg-type]
+            if len(parts) > MOST_PARTS:
+                draft.stop(Wrong(errors.too_large("parts in one module", len(parts), MOST_PARTS, wanted.value.span)))
+    return tuple(parts)
+
+
+def _declared(arg: ast.Arg, scope: Scope) -> ModuleEntry:
+    """The single module that an argument of `chain` names."""
+    value = arg.value
+    if arg.name is not None or not isinstance(value, ast.Ref):
+        raise Wrong(errors_names.wrong_sort(value.span, "written in place", "a declared module", value.span))
+    entry, tail = resolve(value, scope)
+    if not isinstance(entry, ModuleEntry) or tail:
+        raise Wrong(errors_names.wrong_sort(value.span, sort_of(entry), "a declared module", entry.span))
+    return entry
 
 
 def note_shared(found: ModuleEntry, span: Span, draft: Draft) -> None:
@@ -131,7 +165,7 @@ def count_params(parts: Sequence[Part], draft: Draft) -> int:
     if known is not None and known[0] is parts:
         return known[1]
     total = 0
-    for part in parts:
+    for part in (part for part in parts if part.of is None):
         kind: ModuleKind = words.kind("module", part.kind.name)
         total += sum(math.prod(w.shape) for w in kind.weights(params_of(kind, part.kind), draft.site))
     draft.counted[id(parts)] = (parts, total)
@@ -207,7 +241,7 @@ def _chain_block(block: ast.Block, wanted: Wanted, names: dict[int, str], parts:
         label = statement.label.text if statement.label else None
         made = make(step, draft)
         for part in made:
-            _append(part.kind, _part_name(part, label, len(made)), parts)
+            _append(part, _part_name(part, label, len(made)), parts)
             if len(parts) > MOST_PARTS:
                 draft.stop(Wrong(errors.too_large("parts in one module", len(parts), MOST_PARTS, statement.span)))
 
@@ -230,9 +264,9 @@ def _part_name(part: Part, label: str | None, of: int) -> str:
     return label if of == 1 else f"{label}.{part.name}"
 
 
-def _append(kind: Form, word: str, parts: list[Part]) -> None:
+def _append(part: Part, word: str, parts: list[Part]) -> None:
     taken = {p.name for p in parts}
     name, number = word, 2
     while name in taken:
         name, number = f"{word}_{number}", number + 1
-    parts.append(Part(name, kind))
+    parts.append(replace(part, name=name))

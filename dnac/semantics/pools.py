@@ -85,6 +85,8 @@ def _member(member: ast.Member, pool: str, norm: Span | None, place: Place, draf
     if isinstance(found, ModuleEntry):
         return _reused(member, (found, count), pool, norm, draft)
     parts = make(wanted, draft)
+    if count is not None and member.count is not None and any(part.of for part in parts):
+        raise Wrong(errors.same_module_twice(member.value.span.text, member.count.span))
     draft.add_params((count or 1) * count_params(parts, draft), member.name.span)
     draft.add_module(address, count, parts, member.name.span)
     return Group(member.name.text, address, count, parts, member.name.span, pool)

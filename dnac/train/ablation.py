@@ -137,7 +137,7 @@ class Anatomy:
         specs = kind.weights(params_of(kind, part.kind), self._site)
         if not specs:
             raise Faults(errors.without_weights(entry.name, part.kind.name))
-        return [key_of(entry.name, part.name, spec.name) for spec in specs]
+        return [key_of(*part.home(entry.name), spec.name) for spec in specs]
 
     def _names(self) -> list[str]:
         sets = [entry.name for entry in self._graph.modules if entry.parts]

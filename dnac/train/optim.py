@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from dnac import catalogue
 from dnac.ir.graph import Apply, Graph, Member, Node, Route
-from dnac.ir.traits import unrolled
+from dnac.ir.traits import owners, unrolled
 from dnac.kinds.base import params_of
 from dnac.kinds.train import TrainParams
 from dnac.lowering.weights import declared, key_of
@@ -43,11 +43,13 @@ def idle_modules(graph: Graph, counts: Iterable[Tensor]) -> dict[str, Tensor]:
     tokens: dict[str, Tensor] = {}
     for step, choices in zip(routing_steps(graph), counts, strict=True):
         for member, count in zip(step.candidates, choices, strict=False):
-            here = tokens.setdefault(member.set, torch.zeros(graph.module[member.set].count or 1, device=count.device))
-            here[member.index or 0] += count
+            for name in owners(graph, member.set):
+                here = tokens.setdefault(name, torch.zeros(graph.module[name].count or 1, device=count.device))
+                here[member.index or 0] += count
     for member in _always(graph.nodes):
-        if member.set in tokens:
-            tokens[member.set][member.index or 0] += 1
+        for name in owners(graph, member.set):
+            if name in tokens:
+                tokens[name][member.index or 0] += 1
     return {name: counts == 0 for name, counts in tokens.items()}
 
 
