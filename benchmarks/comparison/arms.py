@@ -11,7 +11,7 @@ from series import Arm
 
 HERE = Path(__file__).resolve().parent
 NETS, DIAGNOSE = HERE / "nets.dna", HERE / "diagnose.dna"
-DEPTHS = (3, 4, 5, 6, 7, 8, 9)
+DEPTHS = (3, 4, 6, 8, 9)
 PEAKS = ("1e-3", "2e-3", "4e-3")
 """Every arm has these, tried once each on the split that is not reported."""
 TUNING_SEED = 1

@@ -161,14 +161,19 @@ def test_forty_steps_of_training_stay_beside_the_reference() -> None:
 @pytest.mark.skipif(
     INTERPRETED, reason="the compiler's graph runs grouped products in bfloat16 alone, the interpreter does not"
 )
-@pytest.mark.parametrize("lowering", ["portable", "grouped"])
-def test_compiled_and_eager_agree_at_many_rows_and_modules(lowering: str) -> None:
+@pytest.mark.parametrize(
+    ("lowering", "dtype"),
+    [("portable", DTYPE), ("grouped", DTYPE), ("grouped", torch.float32)],
+    ids=["portable", "grouped", "grouped with a stream in float32"],
+)
+def test_compiled_and_eager_agree_at_many_rows_and_modules(lowering: str, dtype: torch.dtype) -> None:
     parts = (wide(positions=ROPE), Part("mlp", graphs.mlp()))
     graph = routed([("x", 16, parts), ("m", 3, MLP), SKIP], tokens=256, steps=3, choose=form("top", k=2))
     inputs = inputs_for(graph, batch=8).cuda()
-    eager, compiled = (network(graph, lowering, DTYPE, device=DEVICE, compile=c) for c in (False, True))
-    expected = eager(inputs, record=True)
-    found = compiled(inputs, record=True, routes=ids(expected))
+    eager, compiled = (network(graph, lowering, dtype, device=DEVICE, compile=c) for c in (False, True))
+    with torch.autocast(DEVICE, torch.bfloat16, enabled=dtype == torch.float32):
+        expected = eager(inputs, record=True)
+        found = compiled(inputs, record=True, routes=ids(expected))
     assert error(found.logits, expected.logits) < 0.02
     wanted, made = gradients(eager, expected), gradients(compiled, found)
     for name, gradient in made.items():

@@ -84,7 +84,9 @@ class _Combined(torch.autograd.Function):
         made = d1[place].to(wide) if d2 is None else d1[place].to(wide) + d2[place].to(wide)
         made = torch.where(live[:, None], made * weights.flatten()[:, None], 0)
         made = made if K == 1 else made.unflatten(0, (-1, K)).sum(1)
-        return (stream.to(wide) + made).to(stream.dtype)
+        made = stream.to(wide) + made
+        # torch 2.11, compiled: a function that ends in a cast to the type that is there already has no gradients at all
+        return made if wide == stream.dtype else made.to(stream.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
