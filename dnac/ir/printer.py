@@ -116,9 +116,9 @@ def _chosen(graph: Graph, node: Route) -> Value:
     choose = graph.router[node.router].fields["choose"]
     if not isinstance(choose, Form):
         return "K"
-    return choose.get("k") or {"all": len(node.candidates), "nonzero": len(node.candidates), "fixed": 1}.get(
-        choose.name, "K"
-    )
+    if isinstance(k := choose.get("k"), int):
+        return k
+    return {"all": len(node.candidates), "nonzero": len(node.candidates), "fixed": 1}.get(choose.name, "K")
 
 
 def print_slots(slots: Sequence[int]) -> str:

@@ -158,14 +158,14 @@ class GateKind(Kind):
 class ChooseKind(Kind):
     """Which candidates: `choose(params, gates + bias [B,T,M]) -> ids [B,T,K]`, -1 for an empty slot.
 
-    A candidate whose score was NaN or -inf comes as -inf, and is never chosen.
-
-    `k(params, size)` is static. `fixed(params, size)` gives the slots if the choice never varies.
+    A score of NaN or -inf comes as -inf, never chosen. k is static. `fixed(params, size)`: slots that never vary.
     """
 
     k: Callable[[Any, int], int] = lambda params, size: size
     choose: Callable[[Any, Tensor], Tensor] | None = None
     fixed: Callable[[Any, int], tuple[int, ...] | None] = lambda params, size: None
+    filled: Callable[[Any], Form | None] = lambda params: None
+    """A schedule of how many of the k slots are filled."""
     takes_highest: Callable[[Any], bool] = lambda params: False
     """Whether it takes the k highest scores, the first of equal ones."""
     sets: Callable[[Any, int], int] | None = None
@@ -209,6 +209,7 @@ class WeightKind(Kind):
     """
 
     weigh: Callable[[Tensor, Tensor], Tensor] | None = None
+    by_slots: bool = False  # whether it divides by the number of slots
     of_halting: bool = False
     """Whether it weighs streams at halting steps, not outputs of modules."""
     trains_router: Callable[[int], bool] = lambda k: True
@@ -236,7 +237,7 @@ class CombineKind(Kind):
     `inner` multiplies the last part's increment inside a module, `outer` the module's increment.
     """
 
-    scales: Callable[[Tensor, int], tuple[Tensor | None, Tensor]] | None = None
+    scales: Callable[[Tensor, int | Tensor], tuple[Tensor | None, Tensor]] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, RouterSet
-from dnac.kinds.base import BalanceKind, params_of
+from dnac.kinds.base import BalanceKind, ChooseKind, params_of
 from dnac.kinds.budgets import end_of, kinds_of
 from dnac.kinds.starts import start_of
 
 MARGIN = "start.margin"
+FILLED = "choose.k"
 OWN = ("tau", "scale")
 """Numbers of a router itself that may be scheduled."""
 Knob = tuple[str, str, Form]
@@ -43,11 +44,11 @@ def ends(graph: Graph) -> Tensor:
 
 
 def own_numbers(graph: Graph) -> dict[str, dict[str, int]]:
-    """Of each router with a scheduled number of its own (`tau`, `scale`), where it stands among the knobs."""
+    """Of each router with a scheduled number of its own (`tau`, `scale`, `k`), where it stands among the knobs."""
     found: dict[str, dict[str, int]] = {}
     for place, (name, path, _) in enumerate(knobs(graph)):
-        if path in OWN:
-            found.setdefault(name, {})[path] = place
+        if path in (*OWN, FILLED):
+            found.setdefault(name, {})[path.removeprefix("choose.")] = place
     return found
 
 
@@ -122,10 +123,14 @@ def _of_router(router: RouterSet) -> Iterator[Knob]:
     for own in OWN:
         if _is_schedule(number := router.fields.get(own)):
             yield router.name, own, number  # type: ignore[misc]
+    choose = router.fields["choose"]
+    kind: ChooseKind = catalogue.get("choose", choose.name)  # type: ignore[union-attr]
+    if (filled := kind.filled(params_of(kind, choose))) is not None:  # type: ignore[arg-type]
+        yield router.name, FILLED, filled
     terms = router.fields["balance"] or ()
     for i, term in enumerate(terms):  # type: ignore[arg-type]
-        kind: BalanceKind = catalogue.get("balance", term.name)  # type: ignore[union-attr]
-        if kind.loss is not None:
+        balance: BalanceKind = catalogue.get("balance", term.name)  # type: ignore[union-attr]
+        if balance.loss is not None:
             for name, value in term.args:  # type: ignore[union-attr]
                 if _is_schedule(value):
                     yield router.name, f"balance[{i}].{name}", value

@@ -68,6 +68,8 @@ class Given(NamedTuple):
     """The present temperature, where it is scheduled."""
     scale: Tensor | None = None
     """The present factor on all weights, where it is scheduled."""
+    k: Tensor | None = None
+    """How many slots are filled at present, where it is scheduled."""
     margin: Tensor | None = None
     """The present margin of the router's start, where it is scheduled."""
     here: Tensor | None = None
@@ -108,7 +110,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
     elif frame.decoding and foreseen_BTK is not None:
         wanted_BTK = _decoded(router, foreseen_BTK, given)
     else:
-        wanted_BTK = _chosen(router, scores_BTM, gates_BTM, given, frame)
+        wanted_BTK = _held_back(router, _chosen(router, scores_BTM, gates_BTM, given, frame), given)
     if given.here is not None:
         wanted_BTK = torch.where(given.here[..., None], wanted_BTK, -1)
     if router.when == ("eval" if frame.training else "train"):
@@ -118,7 +120,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
     slots_BTK = ids_BTK.clamp(min=0)
     weights_BTK = _weights(router, torch.gather(gates_BTM, -1, slots_BTK), valid_BTK, given)
     combine: CombineKind = router.combine[0]
-    inner, outer = combine.scales(weights_BTK, ids_BTK.shape[-1])  # type: ignore[misc]
+    inner, outer = combine.scales(weights_BTK, _slots(router, ids_BTK, given))  # type: ignore[misc]
     if given.gates is not None:
         outer = outer * given.gates.to(outer.dtype)[slots_BTK]
     return Routing(
@@ -207,6 +209,20 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given,
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
 
 
+def _slots(router: Router, ids_BTK: Tensor, given: Given) -> int | Tensor:
+    """How many slots are filled at present."""
+    filled = router.choose[0].filled(router.choose[1])
+    return ids_BTK.shape[-1] if filled is None else now(filled, given.k)
+
+
+def _held_back(router: Router, wanted_BTK: Tensor, given: Given) -> Tensor:
+    """The best choices alone, as many as there are at present."""
+    if router.choose[0].filled(router.choose[1]) is None:
+        return wanted_BTK
+    places = torch.arange(wanted_BTK.shape[-1], device=wanted_BTK.device)
+    return torch.where(places < _slots(router, wanted_BTK, given), wanted_BTK, -1)
+
+
 def _foreseen(router: Router, view_BTD: Tensor, scores_BTM: Tensor, given: Given, frame: Frame) -> Tensor | None:
     """Scores [B, T, K] of what stands in for modules that choose their tokens; the stream gets no gradient."""
     choose: tuple[ChooseKind, Any] = router.choose
@@ -259,6 +275,8 @@ def _weights(router: Router, gates_BTK: Tensor, valid_BTK: Tensor, given: Given)
     weight: WeightKind = router.weight[0]
     grad: GradKind = router.grad[0]
     weights_BTK = weight.weigh(gates_BTK, valid_BTK)  # type: ignore[misc]
+    if weight.by_slots and router.choose[0].filled(router.choose[1]) is not None:
+        weights_BTK = weights_BTK * (gates_BTK.shape[-1] / _slots(router, gates_BTK, given))
     weights_BTK = grad.through(weights_BTK, gates_BTK, valid_BTK)  # type: ignore[misc]
     scale = now(router.scale, given.scale)
     return weights_BTK if isinstance(scale, float) and scale == 1 else weights_BTK * scale

@@ -16,6 +16,7 @@ from dnac.ir.graph import Graph, Member, RouterSet
 from dnac.kinds.base import ChooseKind, ModuleKind, Params, ScoreKind, params_of
 from dnac.kinds.budgets import moved_routers
 from dnac.kinds.limits import LimitKind, Room
+from dnac.kinds.params import values_of
 from dnac.kinds.router import views
 from dnac.text.diagnostic import InternalError
 
@@ -32,6 +33,19 @@ def chosen_per_token(router: RouterSet) -> int:
     """K of a router: how many choices each token makes."""
     kind, params = _choose(router)
     return kind.k(params, router.size)
+
+
+def filled_at_end(router: RouterSet) -> int:
+    """How many of its choices each token makes at the end of training: fewer than K under some schedules."""
+    values = filled_values(router)
+    return chosen_per_token(router) if values is None else int(values[-1])
+
+
+def filled_values(router: RouterSet) -> list[float] | None:
+    """How many of its slots are filled in turn, where a schedule says it."""
+    kind, params = _choose(router)
+    schedule = kind.filled(params)
+    return None if schedule is None else values_of(schedule)
 
 
 def may_pass(router: RouterSet) -> bool:

@@ -74,7 +74,9 @@ def choice(chosen: Form, size: int) -> str:
     """`top 2 of 74`, `all 8`."""
     match chosen.name:
         case "top":
-            return f"top {phrase(chosen['k'])} of {size}"
+            k = chosen["k"]
+            said = ", ".join(f"{v:g}" for v in values_of(k)) if isinstance(k, Form) else phrase(k)
+            return f"top {said} of {size}"
         case "all":
             return f"all {size}"
         case "fixed":

@@ -30,7 +30,7 @@ def chances(graph: Graph, route: Route) -> list[float]:
 
 def _wanted(graph: Graph, router: RouterSet, route: Route) -> list[float]:
     """The chance of each slot to be chosen, whatever the limit."""
-    size, k = router.size, facts.chosen_per_token(router)
+    size, k = router.size, facts.filled_at_end(router)
     fixed = facts.fixed_choice(router)
     if fixed is not None:
         return [float(slot in fixed) for slot in range(size)]
@@ -95,7 +95,7 @@ def spread(graph: Graph, route: Route, costs: Sequence[float]) -> Spread:
     """By what one token costs in each slot; under a limit, most fills the dearest ones, one after the other."""
     router = graph.router[route.router]
     chance, room = chances(graph, route), facts.most_share(router, graph.tokens)
-    k, fixed = facts.chosen_per_token(router), facts.fixed_choice(router)
+    k, fixed = facts.filled_at_end(router), facts.fixed_choice(router)
     cheap, dear = _picked(costs, k, fixed, cheap=True), _picked(costs, k, fixed, cheap=False)
     if facts.may_pass(router):
         cheap = set[int]()

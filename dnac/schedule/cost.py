@@ -256,7 +256,7 @@ class Costs(Sizes):
 
     def _mean_keys(self, node: Route, chance: float) -> _Keys:
         """Expected keys under `history`, of a token that is in a module with this chance."""
-        here, k = self._pairs[node.step].expected, facts.chosen_per_token(self.graph.router[node.router])
+        here, k = self._pairs[node.step].expected, facts.filled_at_end(self.graph.router[node.router])
         own = (k - 1) * (here - chance) / (k - chance) if k > chance else 0.0
         return _Keys(here, self._pairs_before[node.step].expected, max(0.0, own))
 
@@ -270,7 +270,7 @@ class Costs(Sizes):
                 mixing = {m.set for m in node.candidates if facts.mixes_tokens(self.graph, m)}
                 slots = [i for i in node.runs if node.candidates[i].set in mixing]
                 chance = chances(self.graph, node)
-                most = min(len(slots), facts.chosen_per_token(router))
+                most = min(len(slots), facts.filled_at_end(router))
                 found[node.step] = Range(0.0, sum(chance[i] for i in slots), float(most))
         return found
 

@@ -34,7 +34,7 @@ def _choices(graph: Graph, route: Route, *, alike: bool) -> int:
     router = graph.router[route.router]
     if facts.fixed_choice(router) is not None:
         return 1
-    k = facts.chosen_per_token(router)
+    k = facts.filled_at_end(router)
     if facts.taken_shares(router, graph.tokens) is not None:
         return 2**k  # each module takes the token or does not
     if facts.may_pass(router):
@@ -89,7 +89,7 @@ def _leaving_now(graph: Graph, route: Route, node: Presence, ways: int, *, alike
 def _leaving(graph: Graph, route: Route, codes: dict[int, int], *, alike: bool) -> dict[int, int]:
     """How many choices leave what: of several exits the one to the smallest code."""
     router = graph.router[route.router]
-    fixed, k = facts.fixed_choice(router), facts.chosen_per_token(router)
+    fixed, k = facts.fixed_choice(router), facts.filled_at_end(router)
     if fixed is not None or facts.taken_shares(router, graph.tokens) is not None or facts.may_pass(router):
         taken = [codes[slot] for slot in codes if fixed is None or slot in fixed]
         return {min(taken): 1} if taken else {}

@@ -100,7 +100,7 @@ def _extreme(wanted: list[float], costs: Sequence[float], graph: Graph, route: R
     router = graph.router[route.router]
     if facts.may_pass(router):
         return [(p if cheap else 1.0) if cost == 0 else float(not cheap) for p, cost in zip(wanted, costs, strict=True)]
-    left, found = float(facts.chosen_per_token(router)), [0.0] * len(costs)
+    left, found = float(facts.filled_at_end(router)), [0.0] * len(costs)
     ordered = sorted(range(len(costs)), key=lambda slot: costs[slot] if cheap else -costs[slot])
     for _, group in groupby(ordered, key=lambda slot: costs[slot]):
         slots = list(group)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from dnac.ir.form import Form
 from dnac.kinds.base import BalanceKind, ChooseKind, RouteFacts, ScoreKind, params_of
+from dnac.kinds.params import values_of
 from dnac.kinds.router import RouterParams
 from dnac.kinds.starts import StartKind
 from dnac.semantics import words
@@ -48,6 +49,12 @@ class Choice:
         return self.choose.k(params_of(self.choose, self.params.choose), self.size)
 
     @cached_property
+    def least_k(self) -> int:
+        """Slots that are filled at least: the smallest of a schedule."""
+        filled = self.choose.filled(params_of(self.choose, self.params.choose))
+        return self.k if filled is None else int(min(values_of(filled)))
+
+    @cached_property
     def facts(self) -> RouteFacts:
         """What balance terms and limits may know."""
         return facts_of(self.scored, self.params, self.k)
@@ -60,7 +67,7 @@ class Choice:
     @cached_property
     def takes_all(self) -> bool:
         """Whether every token chooses every candidate, so that nothing is chosen."""
-        return self.k >= self.size and not self.takers and not self.choose.may_pass
+        return self.least_k >= self.size and not self.takers and not self.choose.may_pass
 
     @property
     def what(self) -> str:

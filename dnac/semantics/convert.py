@@ -158,7 +158,7 @@ def _number(slot: NumberSlot, expr: ast.Expr, at: Field) -> Value:
     if isinstance(expr, ast.Call) and expr.callee.head.text == "schedule":
         if not slot.scheduled:
             raise _wrong_type(slot, "a schedule", expr, at)
-        return schedule(expr, NumberSlot(False, share=slot.share), at, convert)
+        return schedule(expr, NumberSlot(slot.whole, share=slot.share), at, convert)
     if isinstance(expr, ast.Call) and slot.scheduled and words.has("shape", expr.callee.head.text):
         raise Wrong(piece_alone(expr))
     datum = values.evaluate(expr, at.scope)

@@ -82,8 +82,8 @@ def _gradient(choice: Choice) -> Iterator[Diagnostic]:
     grad: GradKind = words.kind("grad", params.grad.name)
     weight: WeightKind = words.kind("weight", params.weight.name)
     learns = score.learns(params_of(score, params.score)) and grad.needs_weight
-    if learns and not weight.trains_router(choice.k):
-        yield errors.no_gradient(params.weight.name, choice.k, choice.bound.at("weight", choice.text.span))
+    if learns and not weight.trains_router(choice.least_k):
+        yield errors.no_gradient(params.weight.name, choice.least_k, choice.bound.at("weight", choice.text.span))
 
 
 def _limit_faults(choice: Choice) -> Iterator[Diagnostic]:

@@ -6,17 +6,22 @@ Ties go to the lowest index.
 `groups`, `from_groups`: candidates in order of declaration fall into groups of equal size, and only those of the
 best groups can be chosen. A group is worth the sum of its ceil(k / from_groups) largest gates + biases (DeepSeek-V3,
 arXiv 2412.19437, section 2.1.2: node-limited routing); ties go to the first group.
+
+k may be a schedule of steps, a curriculum: `top(schedule(4, step(2, 25%), step(1, 50%)))`. The program has room for the
+largest k and holds the other slots empty, so that no step compiles anything anew; they count as empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dnac.kinds.base import ChooseKind, Fault, Params
+from dnac.ir.form import Form
+from dnac.kinds.base import ChooseKind, Fault, Params, Scheduled
+from dnac.kinds.params import values_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,23 +30,44 @@ if TYPE_CHECKING:
 class TopParams(Params):
     """Arguments of `top`."""
 
-    k: int = Field(gt=0)
-    """How many candidates each token chooses."""
+    k: Annotated[Annotated[int, Field(gt=0)] | Form, Scheduled()]
+    """How many candidates each token chooses; may be a schedule of steps."""
     groups: int | None = Field(default=None, gt=0)
     """Groups of equal size into which the candidates fall, in order of declaration."""
     from_groups: int | None = Field(default=None, gt=0)
     """How many groups a token may choose from: the best ones."""
 
 
+def most(params: TopParams) -> int:
+    """Slots: the largest k of a schedule."""
+    return int(max(values_of(params.k)))
+
+
+def _check_steps(schedule: Form) -> Iterator[Fault]:
+    """A k that changes does so in steps, from one whole number to another."""
+    pieces = schedule["pieces"]
+    other = [p.name for p in pieces if isinstance(p, Form) and p.name != "step"] if isinstance(pieces, tuple) else []
+    if other:
+        yield Fault("k", f"k cannot follow `{other[0]}`", "use `step(2, 25%)` alone: from one whole number to another")
+    strange = [value for value in values_of(schedule) if value < 1 or value != int(value)]
+    if strange:
+        yield Fault("k", f"k cannot be {strange[0]:g}", "write whole numbers from 1 on")
+
+
 def check(params: TopParams, size: int) -> Iterator[Fault]:
     """There must be k candidates, in the groups too."""
-    yield from enough(params.k, size)
+    if isinstance(params.k, Form):
+        yield from _check_steps(params.k)
+        if params.groups is not None:
+            yield Fault("groups", "a group is worth as many gates as are chosen, and k is a schedule", "write one k")
+            return
+    yield from enough(most(params), size)
     if (params.groups is None) != (params.from_groups is None):
         yield Fault(
             "groups", "`groups` and `from_groups` go together", "write both: `top(6, groups = 8, from_groups = 4)`"
         )
     if params.groups is not None and params.from_groups is not None:
-        yield from _check_groups(params.k, params.groups, params.from_groups, size)
+        yield from _check_groups(most(params), params.groups, params.from_groups, size)
 
 
 def enough(k: int, size: int) -> Iterator[Fault]:
@@ -65,10 +91,10 @@ def _check_groups(k: int, groups: int, wanted: int, size: int) -> Iterator[Fault
 def sets(params: TopParams, size: int) -> int:
     """How many different sets a token can choose: those that touch at most `from_groups` groups."""
     if params.groups is None or params.from_groups is None:
-        return comb(size, params.k)
-    per = size // params.groups
+        return comb(size, most(params))
+    per, k = size // params.groups, most(params)
     touching = (
-        comb(params.groups, j) * sum((-1) ** i * comb(j, i) * comb((j - i) * per, params.k) for i in range(j + 1))
+        comb(params.groups, j) * sum((-1) ** i * comb(j, i) * comb((j - i) * per, k) for i in range(j + 1))
         for j in range(1, params.from_groups + 1)
     )
     return sum(touching)
@@ -78,8 +104,8 @@ def choose(params: TopParams, selection: Tensor) -> Tensor:
     """[B, T, M] to slots [B, T, K], best first; -1 where no candidate is left."""
     left = choosable(selection)
     if params.groups is not None and params.from_groups is not None:
-        left = _of_best_groups(left, params.groups, params.from_groups, -(-params.k // params.from_groups))
-    return largest(left, params.k)
+        left = _of_best_groups(left, params.groups, params.from_groups, -(-most(params) // params.from_groups))
+    return largest(left, most(params))
 
 
 def choosable(selection: Tensor) -> Tensor:
@@ -122,9 +148,10 @@ KIND = ChooseKind(
     name="top",
     summary="The k largest of gate + bias, ties to the lowest index (arXiv 2506.22389, eq. 2).",
     Params=TopParams,
-    k=lambda params, size: params.k,
+    k=lambda params, size: most(params),
+    filled=lambda params: params.k if isinstance(params.k, Form) else None,
     choose=choose,
-    takes_highest=lambda params: params.groups is None,
+    takes_highest=lambda params: params.groups is None and not isinstance(params.k, Form),
     sets=sets,
     check=check,
 )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def scales(weights: Tensor, k: int) -> tuple[None, Tensor]:
+def scales(weights: Tensor, k: int | Tensor) -> tuple[None, Tensor]:
     """Nothing inside; the whole increment by its weight."""
     return None, weights
 

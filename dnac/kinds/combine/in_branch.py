@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def scales(weights: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def scales(weights: Tensor, k: int | Tensor) -> tuple[Tensor, Tensor]:
     """K w on the last part's increment, 1 / k on the module's."""
     import torch
 
-    return weights * k, torch.full_like(weights, 1.0 / k)
+    return weights * k, torch.full_like(weights, 1.0) / k
 
 
 KIND = CombineKind(

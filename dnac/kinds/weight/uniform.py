@@ -19,5 +19,6 @@ KIND = WeightKind(
     name="uniform",
     summary="1 / k for every chosen module; an empty slot does not raise the others.",
     weigh=weigh,
+    by_slots=True,
     trains_router=lambda k: False,
 )

@@ -30,7 +30,7 @@ def apply(graph: Graph) -> Graph:
 def _canonical(router: RouterSet) -> Form:
     fields = router.fields
     k = facts.chosen_per_token(router)
-    if facts.field(router, "choose").name == "top" and k == router.size:
+    if facts.field(router, "choose").name == "top" and k == router.size and facts.filled_values(router) is None:
         fields = fields.replace(choose=form("all"))
     if fields["weight"] == form("uniform") and k == 1:
         fields = fields.replace(weight=form("one"))
