@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from dnac.ir.graph import BudgetSet, Graph
 from dnac.kinds.base import GateKind
 from dnac.kinds.budgets import ByKind, Prices, StepPrice, kinds_of, prices
 from dnac.lowering.base import BudgetStats
+from dnac.lowering.device import constant
 from dnac.lowering.knobs import Present, budget_knobs, present
 from dnac.lowering.purses import ROUNDING, Purse
 
@@ -87,7 +89,7 @@ class Budgets:
         """What tokens can still pay at a routing step; `like` [B, T, ...] gives shape, type and device."""
         return tuple(
             Purse(
-                costs=torch.tensor(price.costs, dtype=_wide(like), device=like.device),
+                costs=constant(price.costs, _wide(like), like.device),
                 left=self._left(budget, spent.get(budget.name, ()), like, knobs) - price.after,
             )
             for budget, price in self.at(step)
@@ -101,15 +103,15 @@ class Budgets:
             return
         slots = torch.arange(ran.gates.shape[-1], device=ran.ids.device)
         executed_BTM = (ran.ids[..., None] == slots).any(-2)
-        openness_BTM = ran.openness()
+        openness_BTM = cache(ran.openness)
+        gates_BTM = ran.gates.detach().nan_to_num(neginf=0.0).clamp(min=0)
         for budget, price in covering:
-            costs_M = torch.tensor(price.costs, dtype=ran.gates.dtype, device=ran.gates.device)
+            costs_M = constant(price.costs, ran.gates.dtype, ran.gates.device)
             charged = (executed_BTM * costs_M).sum(-1)
             if budget.by.loss is not None:
-                soft = (openness_BTM * costs_M).sum(-1)
+                soft = (openness_BTM() * costs_M).sum(-1)
                 charged = charged + (soft - soft.detach())
-            gates = ran.gates.detach().nan_to_num(neginf=0.0).clamp(min=0)
-            spent.setdefault(budget.name, []).append(Spent(charged, (gates * costs_M).sum(-1).mean()))
+            spent.setdefault(budget.name, []).append(Spent(charged, (gates_BTM * costs_M).sum(-1).mean()))
 
     def settle(
         self, spent: dict[str, list[Spent]], knobs: Tensor | None, like: Tensor

@@ -28,6 +28,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dnac.lowering.device import is_at_hand
+
 
 def grouped_linear(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
     """`dnac::gmm` in the dtype that autocast asks for (torch registers no autocast for such operators)."""
@@ -35,7 +37,7 @@ def grouped_linear(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
     if torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         x, weight = x.to(dtype), weight.to(dtype)
-    if torch.compiler.is_compiling() or kind != "cpu":
+    if not is_at_hand(x):
         return gmm(x, weight, ends)
     if weight.shape[0] == 1 and int(ends[-1]) == x.shape[0]:
         return x @ weight.squeeze(0)
@@ -99,7 +101,7 @@ def gsum(y: Tensor, ends: Tensor) -> Tensor:
 
 def group_sums(y: Tensor, ends: Tensor) -> Tensor:
     """`dnac::gsum`, without its operator on a CPU where nothing is compiled."""
-    return gsum(y, ends) if torch.compiler.is_compiling() or y.device.type != "cpu" else _sums(y, ends)
+    return _sums(y, ends) if is_at_hand(y) else gsum(y, ends)
 
 
 def _sums(y: Tensor, ends: Tensor) -> Tensor:

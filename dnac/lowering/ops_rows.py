@@ -104,8 +104,11 @@ class RowOps(ComposedOps):
         window: int | None,
     ) -> Tensor:
         """Attention of each row among the keys it sees; [N, H, E]."""
-        q, k, v = self._heads_of(project(x, self), heads, positions)
-        own = self._keys(k, v)
+        packed = self._in_token_order(project(x, self))
+        at = self._token_positions()
+        table = self.frame.table(positions, heads.width, packed.dtype)
+        q, k, v = heads_of(packed, heads, None if table is None else (table[0][at], table[1][at]))
+        own = Keys(k, v, self.set.module_BR, at)
         if self.set.sees == "history":
             return self._history(q, own, causal, window)
         seen = [own]
@@ -117,7 +120,7 @@ class RowOps(ComposedOps):
             self.frame.carried.append((self.set.numbers, self.part, own))
         mask = torch.cat([self._visible(keys, keys is own, causal, window) for keys in seen], dim=-1)
         k, v = (torch.cat([getattr(keys, name) for keys in seen], dim=1) for name in ("k", "v"))
-        return to_bank(by_sdpa(self._in_token_order(q), k, v, mask).flatten(0, 1), self.set.rows)
+        return to_bank(by_sdpa(q, k, v, mask).flatten(0, 1), self.set.rows)
 
     def own(self, x: Tensor, values: Tensor) -> Tensor:
         """x [N, D] times each row's own vector, stacked [M, D]."""
@@ -187,12 +190,11 @@ class RowOps(ComposedOps):
 
     def _token_positions(self) -> Tensor:
         """[T*K] int64: position of each row of a sequence in token order."""
-        at = self.frame.positions()
-        return at[:, None].expand(at.shape[0], self.set.K).flatten()
-
-    def _keys(self, k: Tensor, v: Tensor) -> Keys:
-        k, v = self._in_token_order(k), self._in_token_order(v)
-        return Keys(k, v, self.set.module_BR, self._token_positions())
+        made, key = self.frame.made, ("row positions", self.set.K)
+        if key not in made:
+            at = self.frame.positions()
+            made[key] = at[:, None].expand(at.shape[0], self.set.K).flatten()
+        return made[key]
 
     def _visible(self, keys: Keys, is_own: bool, causal: bool, window: int | None) -> Tensor:
         """[B, T*K, J] bool. A row always sees itself, so that dead rows see something."""
@@ -209,7 +211,7 @@ class RowOps(ComposedOps):
         if self.set.only != "queries":
             self.frame.history.append(own)
         if self.set.only == "keys":
-            return q  # nobody reads what this pass makes
+            return to_bank(q.flatten(0, 1), self.set.rows)  # nobody reads what this pass makes
         seen: list[Keys] = self.frame.history
         at = self._token_positions()
         dead = (self.set.module_BR < 0)[:, :, None]  # these see something, since a softmax is never of nothing
@@ -217,7 +219,7 @@ class RowOps(ComposedOps):
         live = ((keys.module >= 0)[:, None, :] | dead for keys in seen)
         mask = torch.cat([a & b for a, b in zip(near, live, strict=True)], dim=-1)
         k, v = (torch.cat([getattr(keys, name) for keys in seen], dim=1) for name in ("k", "v"))
-        return to_bank(by_sdpa(self._in_token_order(q), k, v, mask).flatten(0, 1), self.set.rows)
+        return to_bank(by_sdpa(q, k, v, mask).flatten(0, 1), self.set.rows)
 
     def _everyone(self, project: Callable[[Tensor, Ops], Tensor], heads: Heads, positions: Form) -> Keys:
         """Keys that each module of the bank makes of every token of the sequence."""

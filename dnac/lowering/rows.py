@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from dnac.lowering.device import constant, is_at_hand
 from dnac.lowering.gmm import group_sums
 
 
@@ -53,7 +54,7 @@ def sort_rows(ids_BTK: Tensor, runs: tuple[int, ...], slots: int) -> Order:
     ranks = ranks_of(runs, slots)
     dtype = torch.uint8 if len(runs) < 256 else torch.int32
     device = ids_BTK.device
-    keys = torch.tensor(ranks, dtype=dtype, device=device)[torch.where(ids_BTK < 0, slots, ids_BTK).flatten()]
+    keys = constant(tuple(ranks), dtype, device)[ids_BTK.clamp(min=-1).flatten()]  # -1: the last, that of none
     ordered, order = torch.sort(keys, stable=True)
     inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.shape[0], device=device))
     bounds = torch.searchsorted(ordered, torch.arange(len(runs) + 1, dtype=dtype, device=device), out_int32=True)
@@ -83,17 +84,12 @@ def bank_rows(whole: Order, first: int, count: int) -> BankRows:
     return BankRows(order, inverse, ends.contiguous(), module, place < ends[-1])
 
 
-def is_at_hand(values: Tensor) -> bool:
-    """Whether shapes may depend on values: on a CPU, where nothing is compiled."""
-    return values.device.type == "cpu" and not torch.compiler.is_compiling()
-
-
 def own_rows(whole: Order, first: int, count: int) -> BankRows:
     """`bank_rows` without dead rows, where the choices are at hand and some row is live."""
     if not is_at_hand(whole.order):
         return bank_rows(whole, first, count)
     bounds = whole.bounds[first : first + count + 1]
-    start, stop = int(bounds[0]), int(bounds[-1])
+    start, *_, stop = bounds.tolist()
     if start == stop:
         return bank_rows(whole, first, count)  # formulas need not serve tensors without rows
     module = whole.ranks[start:stop].to(torch.int64)

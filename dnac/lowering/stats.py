@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dnac.lowering.base import StepStats
+from dnac.lowering.device import is_at_hand
 
 
 def step_stats(
@@ -21,13 +22,16 @@ def step_stats(
     gates, weights = gates_BTM.detach(), weights_BTK.detach()
     valid = ids_BTK >= 0
     slots = torch.where(valid, ids_BTK, M).flatten()
-    counts = (slots[:, None] == torch.arange(M + 1, device=slots.device)).sum(0)
-    left = torch.zeros_like(counts[0])
+    if is_at_hand(slots):
+        counts = torch.bincount(slots, minlength=M + 1)
+    else:
+        counts = (slots[:, None] == torch.arange(M + 1, device=slots.device)).sum(0)
+    left = counts.new_zeros(())
     if here_BT is not None:
         left = (~here_BT).sum()
         counts = torch.cat([counts[:M], counts[M:] - left * ids_BTK.shape[-1]])
     filled = valid.sum().clamp(min=1)
-    weight = torch.where(valid, weights, 0).sum() / filled
+    weight = weights.masked_fill(~valid, 0).sum() / filled
     probs = mean_here(gates.nan_to_num(neginf=0.0), here_BT)
     return StepStats(counts, probs, weight, mean_here(_entropy(gates), here_BT), finite, left)
 

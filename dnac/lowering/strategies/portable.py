@@ -20,6 +20,7 @@ from dnac.ir.graph import Graph
 from dnac.kinds.present import AWAY
 from dnac.lowering.attention import by_sdpa, in_reach
 from dnac.lowering.base import Lowering, Options, Program
+from dnac.lowering.device import constant, is_at_hand
 from dnac.lowering.frame import Frame
 from dnac.lowering.history import joint
 from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
@@ -27,7 +28,7 @@ from dnac.lowering.modules import PartPlan, increment, watching
 from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.ops_rows import RowOps, RowSet
 from dnac.lowering.routing import Routing
-from dnac.lowering.rows import BankRows, Order, bank_rows, cleared, from_bank, is_at_hand, own_rows, sort_rows, to_bank
+from dnac.lowering.rows import BankRows, Order, bank_rows, cleared, from_bank, own_rows, sort_rows, to_bank
 from dnac.lowering.turns import Turn
 from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
@@ -181,7 +182,7 @@ class Portable(Interpreter):
         away_BT: Tensor | None = None,
     ) -> RowSet:
         numbers = tuple(turn.names.numbers[str(member)] for member in i.modules)
-        by_slot = [-1] * (max(i.make.slots) + 1)
+        by_slot = [-1] * (self.routers[self.router_at[i.routing]].size + 1)
         for slot, number in zip(i.make.slots, numbers, strict=True):
             by_slot[slot] = number
         return RowSet(
@@ -215,10 +216,10 @@ class Portable(Interpreter):
         if routing.inner is not None:
             inner = to_bank(torch.stack([_given(slot_scales(routing, s)[0]) for s in slots], -1).flatten(), every)
         made_RD = run(x_RD, self._row_set(i, turn, ids_BTM, every, x_BTD, "peers"), inner)
-        places = [0] * (max(slots) + 1)
+        places = [0] * (self.routers[self.router_at[i.routing]].size + 1)
         for place, slot in enumerate(slots):
             places[slot] = place
-        own_BTK = _looked_up(places, routing.ids).clamp(min=0)
+        own_BTK = _looked_up(places, routing.ids)
         made_BTMD = from_bank(made_RD, every).unflatten(0, (B, T, -1))
         made_BTKD = torch.gather(made_BTMD, 2, own_BTK[..., None].expand(*own_BTK.shape, D))
         return to_bank(made_BTKD.flatten(0, 2), rows)
@@ -230,9 +231,8 @@ def _needs_all(plans: tuple[PartPlan, ...]) -> bool:
 
 
 def _looked_up(table: list[int], ids: Tensor) -> Tensor:
-    """`table[id]`, and -1 for ids outside it."""
-    inside = (ids >= 0) & (ids < len(table))
-    return torch.where(inside, torch.tensor(table, device=ids.device)[torch.where(inside, ids, 0)], -1)
+    """`table[id]`; the last of the table for ids below 0."""
+    return constant(tuple(table), torch.int64, ids.device)[ids.clamp(min=-1)]
 
 
 def _given(scale: Tensor | None) -> Tensor:
