@@ -90,7 +90,8 @@ class Network(Names):
         self._biases = frozenset(key for key, _ in biases(graph))
         self._starts, self._ends = starts(graph), ends(graph)
         self._folded = folded_steps(graph, self.schedule)
-        self._still = without_gradient(graph, self.schedule)
+        self.still = without_gradient(graph, self.schedule)
+        """Keys of parameters that train and that no gradient needs to reach."""
         self.run: Callable[..., Output] = program.run
         self.compiler, self.stepped = dict(program.compiler), program.stepped
         self.is_compiled, self.compiled_by = False, ""
@@ -138,8 +139,8 @@ class Network(Names):
         if self._folded:
             tokens = inputs.shape[1] if self.graph.is_text else self.graph.tokens
             output = with_folded(output, self._folded, inputs.shape[0], tokens, record=record)
-        if self._still and torch.is_grad_enabled():
-            output = output._replace(logits=Anchor.apply(output.logits, *(weights[key] for key in self._still)))
+        if self.still and torch.is_grad_enabled():
+            output = output._replace(logits=Anchor.apply(output.logits, *(weights[key] for key in self.still)))
         return output
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:

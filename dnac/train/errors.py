@@ -60,6 +60,15 @@ def teacher_differs(name: str, theirs: object, ours: object) -> Diagnostic:
     )
 
 
+def residuals_differ(name: str, what: str) -> Diagnostic:
+    """A teacher of other layers than the net has routing steps; `what`: how they differ."""
+    return _fault(
+        "DNA656",
+        f"the layers of the teacher `{name}` are not the net's routing steps: {what}",
+        "name a teacher without routers that has one module for each routing step, each with an identity to skip by",
+    )
+
+
 # --- numbers while it runs -------------------------------------------------------------------
 
 
@@ -115,6 +124,18 @@ def routing_collapsed(step: int, site: str, what: str, origin: Origin | None) ->
         f"train step {step}: routing at `{site}` has collapsed: {what}",
         "raise the balance term's rate or weight, or lower `router_lr`",
         [f"`{site}`{_declared(origin)}"] if origin else (),
+        severity="warning",
+    )
+
+
+def not_reached(step: int, names: Sequence[str], of: int, is_compiled: bool) -> Diagnostic:
+    """An alert, not a fault: training goes on."""
+    shown = ", ".join(f"`{name}`" for name in names[:4]) + (", ..." if len(names) > 4 else "")
+    compiled = "; try `--no-compile`: if they get one then, it is a fault of ours" if is_compiled else ""
+    return _fault(
+        "DNA726",
+        f"train step {step}: no gradient reaches {shown} ({len(names)} of {of} weights), which learn nothing",
+        f"look for a weight or an initial value of zero behind them, or let them be `frozen`{compiled}",
         severity="warning",
     )
 

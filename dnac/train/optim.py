@@ -59,7 +59,7 @@ def held(optimizer: Optimizer, network: nn.Module, idle: Idle) -> Iterator[None]
     slices = [
         (tensor, idle[owner], tensor.detach()[_rows(tensor, idle[owner])].clone())
         for name, parameter in network.named_parameters()
-        if (owner := _owner(name, idle)) is not None
+        if (owner := owner_of(name, idle)) is not None
         for tensor in (parameter, *_moments(optimizer, parameter))
     ]
     yield
@@ -87,7 +87,8 @@ def _always(nodes: Iterable[Node]) -> Iterator[Member]:
             yield from node.always
 
 
-def _owner(name: str, sets: Idle) -> str | None:
+def owner_of(name: str, sets: Iterable[str]) -> str | None:
+    """The set of modules, of those given, that a parameter belongs to."""
     matches: Callable[[str], bool] = lambda s: name.startswith(f"{key_of(s)}.")
     return max(filter(matches, sets), key=len, default=None)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dnac.data.base import Dataset
+from dnac.lowering.network import Network
 from dnac.text.diagnostic import Faults
-from dnac.train import checkpoint
+from dnac.train import checkpoint, errors
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
 from dnac.train.budgets import spending
@@ -20,6 +21,7 @@ from dnac.train.guard import require_finite_weights
 from dnac.train.interrupt import Interrupts, Stopped
 from dnac.train.loop import Training, Update, train_step
 from dnac.train.moments import FILE, load_moments, moments
+from dnac.train.reached import WHEN, unreached
 from dnac.train.statistics import mean_weights, routing_statistics
 
 Evaluate = Callable[[], dict[str, float]]
@@ -116,6 +118,8 @@ class Session:
     def _after(self, update: Update) -> None:
         settings = self.training.settings
         self.listener.progress(update.step, settings.total_steps)
+        if update.step == WHEN:
+            self._look_at_gradients(update)
         evaluating = settings.is_due(settings.eval_every, update.step)
         if evaluating or update.step == 1 or settings.is_due(settings.train.log_every, update.step):
             line = self._line(update)
@@ -126,6 +130,12 @@ class Session:
             self._tell(line)
         if settings.is_due(settings.save_every, update.step):
             self.save()
+
+    def _look_at_gradients(self, update: Update) -> None:
+        network = self.training.network
+        if isinstance(network, Network) and (names := unreached(network, update.counts)):
+            of = sum(1 for _ in network.parameters())
+            self.listener.warn(errors.not_reached(update.step, names, of, network.is_compiled))
 
     def _line(self, update: Update) -> dict[str, Any]:
         now, settings = time.perf_counter(), self.training.settings
