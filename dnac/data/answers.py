@@ -44,6 +44,13 @@ class Task:
     """Where the answer begins: ids from there on are targets."""
     vocabulary: int
     notes: tuple[str, ...] = ()
+    targets: np.ndarray | None = None
+    """[N, L] int64: what each place asks for, where that is not the next id; then `answer` is 0."""
+
+    @property
+    def length(self) -> int:
+        """T, the tokens of a sample that a net reads."""
+        return self.ids.shape[1] - (self.targets is None)
 
 
 class Answers:
@@ -55,12 +62,16 @@ class Answers:
 
     def __init__(self, task: Task, split: Split, place: Place) -> None:
         _require_fit(task, place)
-        self._ids, self._answer = task.ids[members(len(task.ids), split)], task.answer
+        chosen = members(len(task.ids), split)
+        self._ids, self._answer = task.ids[chosen], task.answer
+        self._targets = None if task.targets is None else task.targets[chosen]
         if not len(self._ids):
             raise Faults(errors.nothing_in_split(task.name, split.part, len(task.ids)))
         self.samples = len(self._ids)
         self.length_tokens = self.samples * (task.ids.shape[1] - task.answer)
-        digest = sha256(f"{task.answer} {self._ids.shape} ".encode() + self._ids.astype("<i8").tobytes()).hexdigest()
+        asked = b"" if self._targets is None else self._targets.astype("<i8").tobytes()
+        stamp = f"{task.answer} {self._ids.shape} ".encode() + self._ids.astype("<i8").tobytes() + asked
+        digest = sha256(stamp).hexdigest()
         size = f"{self.samples:,} of {len(task.ids):,} samples of {task.ids.shape[1]} ids"
         notes = (*task.notes, f"split {split.part}: {split.valid:.0%} held out by seed {split.seed}")
         self.card = Card(f"{task.name} {split.part}", task.source, "made by dnac", size, digest, notes)
@@ -87,6 +98,8 @@ class Answers:
         import torch
 
         ids = self._ids[samples]
+        if self._targets is not None:
+            return Batch(*(torch.from_numpy(a) for a in (ids, self._targets[samples], samples)))
         targets = ids[:, 1:].copy()
         targets[:, : self._answer - 1] = IGNORED
         return Batch(*(torch.from_numpy(np.ascontiguousarray(a)) for a in (ids[:, :-1], targets, samples)))
@@ -107,5 +120,5 @@ def _require_fit(task: Task, place: Place) -> None:
     assert isinstance(context, int) and isinstance(vocabulary, int)
     if vocabulary < task.vocabulary:
         raise Faults(errors.task_vocabulary(task.name, task.vocabulary, vocabulary))
-    if context != task.ids.shape[1] - 1:
-        raise Faults(errors.task_length(task.name, task.ids.shape[1] - 1, context))
+    if context != task.length:
+        raise Faults(errors.task_length(task.name, task.length, context))
