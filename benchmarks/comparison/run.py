@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import arms as chosen
 import summary
 import torch
-from series import Arm, Series, Task, Trained, end_with_parent, is_done, one
+from series import STOPPED, Arm, Series, Task, Trained, end_with_parent, is_done, one
 
 from dnac.train.assess import Opened
 
@@ -115,7 +115,7 @@ def worked(task: Task) -> dict[str, Any]:
     phase, data = task.folder.parts[-3], task.folder.parts[-4]
     torch.compiler.reset()  # a worker meets many nets, and programs are counted by code
     begin = time.monotonic()
-    trained = task.train()
+    trained = trained_by(task)
     seconds = time.monotonic() - begin
     settings, split = getattr(chosen.MATERIALS[data], "test" if phase == "report" else "tune")
     device = task.fixed[task.fixed.index("--device") + 1]
@@ -137,6 +137,19 @@ def worked(task: Task) -> dict[str, Any]:
         "lowering": trained.run.resolved["lowering"],
         "compiled": trained.run.resolved["compile"],
     }
+
+
+def trained_by(task: Task) -> Trained:
+    """Train, compiled; a net that does not compile is trained without, which its result file tells (`compiled`)."""
+    try:
+        return task.train()
+    except SystemExit as end:
+        if end.code in STOPPED or "--compile" not in task.fixed:
+            raise
+        print(f"not compiled: `dnac train --compile` ended with {end.code}, see above")
+        shutil.rmtree(task.folder, ignore_errors=True)
+        task.fixed = tuple("--no-compile" if word == "--compile" else word for word in task.fixed)
+        return task.train()
 
 
 def controlled(trained: Trained, held: Opened) -> dict[str, Any]:
