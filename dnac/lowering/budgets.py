@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -103,13 +102,14 @@ class Budgets:
             return
         slots = torch.arange(ran.gates.shape[-1], device=ran.ids.device)
         executed_BTM = (ran.ids[..., None] == slots).any(-2)
-        openness_BTM = cache(ran.openness)
+        is_lossy = any(budget.by.loss is not None for budget, _ in covering)
+        openness_BTM = ran.openness() if is_lossy else executed_BTM
         gates_BTM = ran.gates.detach().nan_to_num(neginf=0.0).clamp(min=0)
         for budget, price in covering:
             costs_M = constant(price.costs, ran.gates.dtype, ran.gates.device)
             charged = (executed_BTM * costs_M).sum(-1)
             if budget.by.loss is not None:
-                soft = (openness_BTM() * costs_M).sum(-1)
+                soft = (openness_BTM * costs_M).sum(-1)
                 charged = charged + (soft - soft.detach())
             spent.setdefault(budget.name, []).append(Spent(charged, (gates_BTM * costs_M).sum(-1).mean()))
 
