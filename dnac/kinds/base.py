@@ -132,13 +132,6 @@ class ScoreKind(Kind):
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseKind(Kind):
-    """Noise while training only: `perturb(params, view [B,T,D], ops) -> [B,T,D]` on what is read."""
-
-    perturb: Callable[[Any, Tensor, RouterOps], Tensor] | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class GateKind(Kind):
     """How scores become gates: `gate(params, scores [B,T,M]) -> [B,T,M]`, over all candidates.
 
@@ -279,6 +272,8 @@ class BalanceKind(Kind):
     of_takers: bool = False
     """Whether its loss is about modules that choose their tokens: scores and gates are theirs alone, and `valid` says
     whom each took."""
+    of_chance: bool = False
+    """Whether `valid` is, for its loss, the chance [B, T, M] of each candidate to be chosen under the noise."""
     over_steps: bool = False
     """Whether its loss is over all steps of a halting router: then the tensors have a first axis, the steps."""
     update: Callable[[Any, BalanceContext], Tensor] | None = None

@@ -58,6 +58,8 @@ class RouteFacts:
     """Slots per token."""
     gate: str
     """The word of the gate."""
+    noise: str = "none"
+    """The word of the noise."""
     closes: bool = False
     """Whether that gate can be exactly zero, so that its candidate does not run."""
 

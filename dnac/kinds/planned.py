@@ -24,10 +24,8 @@ PLANNED: dict[tuple[str, str], str] = {
     ("limit", "purse"): "a purse that each token carries and modules charge",
     ("limit", "budget"): "a budget declared in the net",
     ("grad", "reinforce"): "a score-function gradient for the choice",
-    ("noise", "normal"): "normal noise on the scores, as in noisy top-k gating",
     # what shapes the load
     ("balance", "agree"): "two views of one input shall choose alike",
-    ("balance", "cv2"): "squared variation of importance and load, as in Shazeer's mixture of experts",
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
     # which keys a routed attention sees
     # modules

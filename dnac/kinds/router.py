@@ -16,6 +16,7 @@ from dnac import catalogue
 from dnac.ir.form import Form, form
 from dnac.kinds.base import From, MemberName, Params, ReadKind, Scheduled, ScoreKind, WeightSpec, params_of
 from dnac.kinds.limits import DecodeKind
+from dnac.kinds.noises import NoiseKind
 from dnac.kinds.params import NORMAL, ZEROS
 from dnac.kinds.starts import StartKind, start_of
 
@@ -64,6 +65,8 @@ class RouterParams(Params):
     """When a halting step lets tokens leave."""
 
 
+NOISE = "noise"
+"""What the names of a noise's weights begin with."""
 DECODE = "decode"
 """What the names of a decode word's weights begin with."""
 
@@ -131,6 +134,16 @@ def decode_score(fields: Form) -> Form | None:
     return kind.score(params_of(kind, decode))
 
 
+def noise_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
+    """The weights of a router's noise: `noise.weight`."""
+    noise = fields["noise"]
+    assert isinstance(noise, Form)
+    kind: NoiseKind = catalogue.get("noise", noise.name)
+    specs = kind.weights(params_of(kind, noise), view_width(fields, width, size), size)
+    return tuple(replace(spec, name=f"{NOISE}.{spec.name}") for spec in specs)
+
+
 def router_weights(fields: Form, width: int, size: int) -> tuple[WeightSpec, ...]:
     """All weights that a router declares."""
-    return (*score_weights(fields, width, size), *decode_weights(fields, width, size))
+    own = (score_weights(fields, width, size), noise_weights(fields, width, size), decode_weights(fields, width, size))
+    return tuple(spec for specs in own for spec in specs)

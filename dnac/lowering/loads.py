@@ -27,17 +27,19 @@ class Load(NamedTuple):
     """[B, T, K] scores of what stands in while generating, for each module that chooses its tokens."""
     taken: Tensor | None = None
     """[B, T, K] bool: the tokens that it took."""
+    chance: Tensor | None = None
+    """[B, T, M] the chance of each candidate to be chosen under the noise, where a term asks for it."""
 
 
 def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
     """The router's own losses over all its routing steps, pooled; None where it has none."""
     if not router.has_loss or not loads:
         return None
-    scores, gates, ids, valid, foreseen, taken = (_pooled(parts) for parts in zip(*loads, strict=True))
+    scores, gates, ids, valid, foreseen, taken, chance = (_pooled(parts) for parts in zip(*loads, strict=True))
     terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
     with torch.autocast(loads[0].gates.device.type, enabled=False):
         losses: list[Tensor] = [
-            kind.loss(params, *_told(router, kind, loads, (scores, gates, ids, valid)))  # type: ignore[misc]
+            kind.loss(params, *_told(router, kind, loads, (scores, gates, ids, chance if kind.of_chance else valid)))  # type: ignore[misc]
             for kind, params in terms
         ]
         if foreseen is not None:

@@ -49,6 +49,11 @@ class Router:
         """Whether it adds to the training loss."""
         return self.decode[0].loss is not None or any(kind.loss is not None for kind, _ in self.balance)
 
+    @property
+    def wants_chance(self) -> bool:
+        """Whether a balance term asks how likely each candidate was."""
+        return any(kind.of_chance for kind, _ in self.balance)
+
     def with_terms(self, balance: tuple[Word, ...]) -> Router:
         """The same router with other params of its balance terms."""
         return replace(self, balance=balance)

@@ -22,14 +22,14 @@ from dnac.kinds.base import (
     CombineKind,
     GateKind,
     GradKind,
-    NoiseKind,
     ScoreKind,
     WeightKind,
     Weights,
 )
 from dnac.kinds.limits import LimitKind, Room
+from dnac.kinds.noises import NoiseKind
 from dnac.kinds.present import AWAY
-from dnac.kinds.router import DECODE
+from dnac.kinds.router import DECODE, NOISE
 from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
 from dnac.lowering.exact import exact_product, narrow_product
@@ -80,6 +80,15 @@ class Given(NamedTuple):
     """Of a score that asks a head: [B, T, D] to [B, T, V]."""
 
 
+class Noise(NamedTuple):
+    """Noise on the scores of one routing step."""
+
+    clean: Tensor
+    """[B, T, M] the scores without it."""
+    std: Tensor
+    """[B, T, M] its standard deviation."""
+
+
 class Routing(NamedTuple):
     """What one routing step decided."""
 
@@ -101,7 +110,7 @@ def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rout
 
 
 def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
-    scores_BTM, finite = _scores(router, view_BTD, given, frame)
+    scores_BTM, finite, noise = _scores(router, view_BTD, given, frame)
     gate: tuple[GateKind, Any] = router.gate
     gates_BTM = gate[0].gate(gate[1], _sharpened(router, scores_BTM, given, frame))  # type: ignore[misc]
     foreseen_BTK = _foreseen(router, view_BTD, scores_BTM, given, frame)
@@ -127,13 +136,13 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         ids_BTK,
         inner,
         outer,
-        _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here),
+        _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here, noise),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
         StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(wanted_BTK, given.here)),
     )
 
 
-def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor]:
+def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor, Noise | None]:
     ops = _Ops(frame, given, router.size)
     given_BTD, view_BTD = view_BTD, view_BTD.to(torch.promote_types(view_BTD.dtype, torch.float32))
     noise: tuple[NoiseKind, Any] = router.noise
@@ -148,9 +157,15 @@ def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tup
     scores_BTM = score[0].scores(score[1], given.weights, view_BTD, ops)  # type: ignore[misc]
     if router.start is not None:
         scores_BTM = scores_BTM + _preferred(router.start, given, ops, scores_BTM)
+    noise_now = None
+    if noise[0].shake is not None and frame.training:
+        own = {name.removeprefix(f"{NOISE}."): w for name, w in given.weights.items() if name.startswith(f"{NOISE}.")}
+        clean_BTM = scores_BTM
+        scores_BTM, std = noise[0].shake(noise[1], own, view_BTD, clean_BTM, ops)
+        noise_now = Noise(clean_BTM, std)
     known = torch.isfinite(scores_BTM)
     # one NaN would make the whole softmax NaN; the flag says that it was there
-    return torch.where(known, scores_BTM, -torch.inf), known.all()
+    return torch.where(known, scores_BTM, -torch.inf), known.all(), noise_now
 
 
 def _preferred(start: Word, given: Given, ops: _Ops, scores_BTM: Tensor) -> Tensor:
@@ -252,14 +267,36 @@ def _told(wanted: Tensor, here: Tensor | None) -> Tensor:
     return wanted if here is None else torch.where(here[..., None], wanted, AWAY)
 
 
-def _load(
-    router: Router, scores: Tensor, gates: Tensor, wanted: Tensor, foreseen: Tensor | None, here: Tensor | None
+def _load(  # noqa: PLR0913 - what losses may read
+    router: Router,
+    scores: Tensor,
+    gates: Tensor,
+    wanted: Tensor,
+    foreseen: Tensor | None,
+    here: Tensor | None,
+    noise: Noise | None,
 ) -> Load:
     ids = _told(wanted, here)
+    chance = _chance(scores, wanted, noise) if router.wants_chance else None
     if foreseen is None:
-        return Load(scores, gates, ids, wanted >= 0)
+        return Load(scores, gates, ids, wanted >= 0, chance=chance)
     choose: tuple[ChooseKind, Any] = router.choose
-    return Load(scores, gates, ids, wanted >= 0, foreseen, choose[0].taken(choose[1], wanted))  # type: ignore[misc]
+    taken = choose[0].taken(choose[1], wanted)  # type: ignore[misc]
+    return Load(scores, gates, ids, wanted >= 0, foreseen, taken, chance)
+
+
+def _chance(scores_BTM: Tensor, wanted_BTK: Tensor, noise: Noise | None) -> Tensor:
+    """The chance [B, T, M] that each candidate is among the K best, were its own noise drawn again (arXiv 1701.06538,
+    eq. 8-9); without noise 1 for what was chosen.
+    """
+    M, K = scores_BTM.shape[-1], wanted_BTK.shape[-1]
+    if noise is None or K >= M:
+        slots = torch.arange(M, device=wanted_BTK.device)
+        return (wanted_BTK[..., None] == slots).any(-2).to(scores_BTM.dtype)
+    best = scores_BTM.topk(K + 1, dim=-1).values
+    last, next_ = best[..., K - 1 : K], best[..., K:]
+    others = torch.where(scores_BTM > next_, next_, last)  # the K-th best of all others
+    return torch.special.ndtr((noise.clean - others) / noise.std)
 
 
 def _admitted(router: Router, ids_BTK: Tensor, gates_BTM: Tensor, given: Given) -> Tensor:

@@ -17,7 +17,7 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
 from dnac.ir.traits import owners
 from dnac.kinds.base import GradKind, WeightKind
-from dnac.kinds.router import decode_weights
+from dnac.kinds.router import decode_weights, noise_weights
 from dnac.lowering.survey import sets_read
 from dnac.lowering.weights import declared, key_of
 from dnac.passes import facts
@@ -31,7 +31,10 @@ def without_gradient(graph: Graph, schedule: Schedule) -> tuple[str, ...]:
     sets = [key_of(entry.name) for entry in (*graph.shared, *graph.modules, *graph.routers)]
     owned = {key: owner for owner in sorted(sets, key=len) for key in _keys(graph) if key.startswith(f"{owner}.")}
     beside = {
-        key_of(r.name, spec.name) for r in graph.routers for spec in decode_weights(r.fields, graph.width, r.size)
+        key_of(r.name, spec.name)
+        for r in graph.routers
+        for weights in (decode_weights, noise_weights)
+        for spec in weights(r.fields, graph.width, r.size)
     }
     return tuple(key for key, owner in owned.items() if owner not in read or owner in still or key in beside)
 

@@ -29,7 +29,7 @@ from dnac.kinds.base import (
     params_of,
 )
 from dnac.kinds.budgets import moved_routers
-from dnac.kinds.router import decode_weights, score_weights
+from dnac.kinds.router import decode_weights, noise_weights, score_weights
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,7 @@ def _of_modules(entry: ModuleSet, site: Site) -> Iterator[Declared]:
 def _of_router(graph: Graph, entry: RouterSet) -> Iterator[Declared]:
     trains = not entry.fields.get("frozen")
     scored = score_weights(entry.fields, graph.width, entry.size)
+    scored = (*scored, *noise_weights(entry.fields, graph.width, entry.size))
     decoded = decode_weights(entry.fields, graph.width, entry.size)
     for spec, learns in [*((spec, trains) for spec in scored), *((spec, True) for spec in decoded)]:
         key = key_of(entry.name, spec.name)

@@ -89,6 +89,7 @@ def facts_of(scored: tuple[Candidate, ...], fields: RouterParams, k: int = 0) ->
         identities=tuple(i for i, c in enumerate(scored) if c.is_identity),
         k=k,
         gate=fields.gate.name,
+        noise=fields.noise.name,
         closes=words.kind("gate", fields.gate.name).closes,
     )
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dnac.kinds.base import NoiseKind, Params, RouterOps
+from dnac.kinds.base import Params, RouterOps
+from dnac.kinds.noises import NoiseKind
 from dnac.kinds.params import ShareUnit
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnac.kinds.base import NoiseKind
+from dnac.kinds.noises import NoiseKind
 
 KIND = NoiseKind(
     name="none",

@@ -170,6 +170,7 @@ def test_only_skip_target_declares_a_share():
         args = {"member": "skip", "share": 0.25} if name == "skip_target" else {}
         args |= {} if name == "skip_target" else {"rate" if kind.update else "weight": 0.1}
         args |= {"chance": 0.2} if name == "kl_geometric" else {}
+        args = {"importance": 0.1} if name == "cv2" else args
         params = kind.Params(**args)
         assert (kind.target(params), kind.member(params)) == ((0.25, "skip") if name == "skip_target" else (None, None))
         assert (kind.loss is None) != (kind.update is None)

@@ -80,6 +80,17 @@ def fields(**changed: object) -> Form:
         ),
         (
             "experts",
+            "noisy_top()",
+            fields(
+                read=form("normed"),
+                noise=form("normal", std="learned"),
+                choose=top(4),
+                weight=form("renormalised"),
+                balance=(form("cv2", importance=0.1, load=0.1),),
+            ),
+        ),
+        (
+            "experts",
             "mixtral()",
             fields(
                 read=form("normed"),
@@ -102,7 +113,7 @@ def fields(**changed: object) -> Form:
             ),
         ),
     ],
-    ids=["dna_eq1", "dna_eq1_skip", "dna_code", "switch", "mixtral", "deepseek"],
+    ids=["dna_eq1", "dna_eq1_skip", "dna_code", "switch", "noisy_top", "mixtral", "deepseek"],
 )
 def test_a_preset_is_what_its_paper_says(over, preset, expected, tmp_path):
     assert router(over, preset, tmp_path).fields == expected
