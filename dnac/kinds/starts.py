@@ -32,6 +32,8 @@ class StartKind(Kind):
     """(params as written, facts) to faults, before `resolve`."""
     length: Callable[[Any], tuple[int, bool] | None] = lambda params: None
     """How many steps it leads through, and whether a token may stay longer; None: any number."""
+    too_short: Callable[[Any, int], str] | None = None
+    """(params, routing steps) to what is wrong with fewer steps than `length`; None: they are the modules in a row."""
     by_step: Callable[[Any], bool] = lambda params: False
     """Whether it tells a router's turns apart."""
     carries: Callable[[Any], tuple[str, ...]] = lambda params: ()

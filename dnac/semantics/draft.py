@@ -18,6 +18,7 @@ from dnac.semantics.result import CostAssert
 from dnac.semantics.scope import Scope
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
+from dnac.text.diagnostic import Diagnostic
 from dnac.text.limits import MOST_NODES, MOST_PARAMS, MOST_SLOTS
 from dnac.text.source import Span
 
@@ -139,6 +140,8 @@ class Draft:
     """Parameters of parts, by their identity; the parts beside it keep it unique."""
     wishes: list[Wish] = field(default_factory=list[Wish])
     pretrained: list[Pretrained] = field(default_factory=list[Pretrained])
+    untaught: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    """Warnings about routers that nothing in the net teaches; the train block may."""
     places: dict[str, Span] = field(default_factory=dict[str, Span])
     """Where the input and the fields of the train block stand."""
     loops: list[Loop] = field(default_factory=list[Loop])

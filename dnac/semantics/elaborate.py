@@ -19,7 +19,7 @@ from dnac.semantics.overrides import Override, Overrides, layer_of
 from dnac.semantics.presence import with_presence
 from dnac.semantics.result import CheckedNet
 from dnac.semantics.scope import NetEntry, Scope, sort_of
-from dnac.semantics.training import train_form
+from dnac.semantics.training import teaches_routers, train_form
 from dnac.semantics.values import resolve
 from dnac.semantics.verdicts import check_claims, verdicts
 from dnac.semantics.wrong import Ledger, Wrong
@@ -91,6 +91,9 @@ def _draft(name: str, lineage: Lineage, overrides: Overrides, bag: Ledger) -> tu
         check_claims(draft)
     source = lineage.train
     train = train_form(source.train, draft, source.file) if source is not None and source.train is not None else None
+    if train is None or not teaches_routers(train):
+        for warning in draft.untaught:
+            bag.add(warning)
     return draft, train
 
 

@@ -55,3 +55,16 @@ def too_short(key: str, found: int, length: int, span: Span) -> Diagnostic:
         "DNA606", f"`{key}` is every {found:,} train steps, and training ends after {length:,}", span,
         "happens at the end only", help="use a smaller number", severity="warning",
     )  # fmt: skip
+
+
+def share_of_residuals(span: Span, *, is_missing: bool) -> Diagnostic:
+    """`distill` with `on = residuals` and no `skip`, or the other way round."""
+    if is_missing:
+        return Diagnostic(
+            "DNA607", "`distill(on = residuals)` does not say how much shall be skipped", span, "`skip` is missing",
+            help="add `skip = 20%`: the share of all pairs of token and layer",
+        )  # fmt: skip
+    return Diagnostic(
+        "DNA607", "`skip` says nothing about logits", span, "of no use here",
+        help="write `on = residuals`, or remove `skip`",
+    )  # fmt: skip

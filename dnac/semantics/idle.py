@@ -14,7 +14,6 @@ from dnac.text.diagnostic import Diagnostic
 def idle_faults(choice: Choice) -> Iterator[Diagnostic]:
     """Warnings about one routing step that has no faults."""
     yield from _frozen(choice)
-    yield from _untaught(choice)
     yield from _untrained_scale(choice)
     yield from _terms(choice)
     possible = range(choice.size) if choice.possible is None else choice.possible
@@ -41,14 +40,14 @@ def _frozen(choice: Choice) -> Iterator[Diagnostic]:
         yield errors.untrainable(f"`score = {word}` has nothing that could be frozen", span, "remove `frozen`")
 
 
-def _untaught(choice: Choice) -> Iterator[Diagnostic]:
-    """`grad = none` without a loss of its own."""
+def untaught(choice: Choice) -> Iterator[Diagnostic]:
+    """`grad = none` without a loss of its own. The train block may have one: it is judged behind it."""
     grad: GradKind = words.kind("grad", choice.params.grad.name)
     taught = grad.teaches_router or any(kind.loss is not None for kind in _kinds(choice))
     if _learns(choice) and not choice.params.frozen and not taught:
         span = choice.bound.at("grad", choice.text.span)
         message = "the router has weights to learn, and neither the task nor a balance loss reaches them"
-        help_ = "say `frozen = true` if that is meant, or add a loss such as `aux(0.01)`"
+        help_ = "say `frozen = true` if that is meant, or add a loss such as `aux(0.01)` or `distill(on = residuals)`"
         yield errors.untrainable(message, span, help_)
 
 

@@ -15,7 +15,7 @@ from dnac.semantics.bind import Bound
 from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft
 from dnac.semantics.halting import halting_faults
-from dnac.semantics.idle import idle_faults
+from dnac.semantics.idle import idle_faults, untaught
 from dnac.semantics.starts import start_faults
 from dnac.semantics.wrong import Wrong
 from dnac.text.diagnostic import Diagnostic
@@ -33,6 +33,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     faults += [*_limit_faults(choice), *_decode_faults(choice), *_gate_faults(choice), *start_faults(choice)]
     if not faults:
         faults += idle_faults(choice)
+        draft.untaught += untaught(choice)
     errors_found = [f for f in faults if f.severity == "error"]
     for fault in faults:
         draft.bag.add(fault)

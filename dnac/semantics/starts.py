@@ -70,6 +70,8 @@ def check(draft: Draft) -> None:
         length = kind.length(params)
         if length is not None and (steps < length[0] or (steps > length[0] and not length[1])):
             message = f"{length[0]} modules one after the other, and {steps} routing steps"
+            if kind.too_short is not None:
+                message = kind.too_short(params, steps)
             help_ = f"repeat the step {length[0]} times" + (" or more" if length[1] else ", or add an `exit()`")
             _once(errors.start_fault(message, help_, span, use.span), told, draft)
 

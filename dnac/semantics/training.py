@@ -61,7 +61,7 @@ def train_form(block: ast.Train, draft: Draft, scope: Scope) -> Form | None:
     draft.places |= bound.spans
     if draft.source_span is not None:
         draft.places["input"] = draft.source_span
-    faults = list(_units(bound.params, bound.spans))
+    faults = [*_units(bound.params, bound.spans), *_distilled(bound.params, bound.spans, block.net.span)]
     if not faults and draft.site is not None:
         faults += _sizes(bound.params, draft.site.tokens, bound.spans, block.net.span)
     if not any(f.severity == "error" for f in faults) and draft.site is not None:
@@ -72,6 +72,22 @@ def train_form(block: ast.Train, draft: Draft, scope: Scope) -> Form | None:
     for fault in faults:
         draft.bag.add(fault)
     return bound.params.form("train")
+
+
+def teaches_routers(train: Form) -> bool:
+    """Whether a term of the loss reaches the gates of routers by itself."""
+    terms = train["loss"]
+    return isinstance(terms, tuple) and any(isinstance(t, Form) and t.get("on") == "residuals" for t in terms)
+
+
+def _distilled(params: TrainParams, spans: Mapping[str, Span], span: Span) -> Iterator[Diagnostic]:
+    """`distill(on = residuals)` says how much shall be skipped, and nothing else does."""
+    for term in params.loss:
+        if term.name != "distill":
+            continue
+        wanted, given = term.get("on") == "residuals", term.get("skip") is not None
+        if wanted != given:
+            yield errors.share_of_residuals(spans.get("loss", span), is_missing=wanted)
 
 
 def _amount(form: Form) -> int:

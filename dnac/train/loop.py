@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -157,12 +158,10 @@ def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output
     inputs, words = _given(run, batch, step)
     targets = sent(batch.targets, run.device)
     with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
-        output = run.network(inputs, **words)
+        output = run.network(inputs, record=any(each.needs_record for each in run.teachers), **words)
         given = {name: words[name] for name in ("seeds", "samples")}
-        found = [
-            each.loss(inputs, output.logits, targets, whole, **given) * run.settings.value(each.weight, step)
-            for each in run.teachers
-        ]
+        number = partial(run.settings.value, step=step)
+        found = [each.loss(inputs, output, targets, whole, number, **given) for each in run.teachers]
     smoothing = run.settings.train.label_smoothing
     loss = whole_loss(output, targets, label_smoothing=smoothing, count=whole, summed=run.summed)
     return output, loss, sum(found[1:], found[0]) if found else None
