@@ -17,7 +17,8 @@ from series import SPECS, Arm, Claim, Series, Trained
 DEAD = 0.01
 """A module that takes less than this share of its step's choices is dead."""
 WAYS = ("by_loss", "by_log", "by_bias", "by_purse")
-PURSE = ("mu=50%", "compute.by=hard", "compute.per=token", "train.length=steps(500)")
+LENGTH = ("train.length=steps(400)", "train.eval_every=steps(400)")
+PURSE = ("mu=50%", "compute.by=hard", "compute.per=token", *LENGTH)
 """A purse for gates of which all start open: 2 of the 4 blocks."""
 SHARE = {"by_loss": "quadratic loss", "by_log": "log loss", "by_bias": "bias", "by_purse": "purse"}
 
@@ -78,8 +79,8 @@ SERIES = Series(
     name="budgets",
     spec=SPECS / "budgets.dna",
     arms=(
-        Arm("by_loss", net="budgets"),
-        *map(Arm, (*WAYS[1:], "no_budget", "at_once", "ramped")),
+        Arm("by_loss", net="budgets", settings=LENGTH),
+        *(Arm(name, settings=LENGTH) for name in (*WAYS[1:], "no_budget", "at_once", "ramped")),
         Arm("gates_by_purse", net="dit_gates", spec=SPECS / "dit_gates.dna", settings=PURSE),
     ),
     measure=measure,

@@ -15,6 +15,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from series import SPECS, Arm, Claim, Series, Trained
 
 
+NETS = ("no_budget", "mu60", "mu30", "mu10")
+LENGTH = ("train.length=steps(500)", "train.eval_every=steps(500)")
+
+
 def measure(trained: Trained) -> dict[str, Any]:
     """Held-out accuracy, the executed and the soft share, and how many blocks tokens and images run through."""
     opened = trained.opened()
@@ -61,7 +65,7 @@ CLAIMS = (
 SERIES = Series(
     name="dit_gates",
     spec=SPECS / "dit_gates.dna",
-    arms=(Arm("no_budget"), Arm("mu60"), Arm("mu30", net="dit_gates"), Arm("mu10")),
+    arms=tuple(Arm(name, net="dit_gates" if name == "mu30" else name, settings=LENGTH) for name in NETS),
     measure=measure,
     shown=("accuracy", "executed", "soft", "depth_std", "image_std", "flops"),
     claims=CLAIMS,
