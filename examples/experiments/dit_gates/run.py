@@ -14,7 +14,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from series import SPECS, Arm, Claim, Series, Trained
 
-
 NETS = ("no_budget", "mu60", "mu30", "mu10")
 LENGTH = ("train.length=steps(500)", "train.eval_every=steps(500)")
 
