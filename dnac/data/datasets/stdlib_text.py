@@ -38,7 +38,7 @@ def _open(params: StdlibParams, place: Place) -> Dataset:
 
     from dnac.data.corpus import Corpus, open_corpus
 
-    documents, digest = _choose(params)
+    documents, digest = _choose(params.split, params.part, params.limit)
     version = f"{platform.python_implementation()} {platform.python_version()}"
     return open_corpus(
         Corpus(
@@ -55,20 +55,20 @@ def _open(params: StdlibParams, place: Place) -> Dataset:
 
 
 @lru_cache(maxsize=4)
-def _choose(params: StdlibParams) -> tuple[list[str], str]:
+def _choose(split: str, part: str, limit: int | None) -> tuple[list[str], str]:
     """Documents of the split in order of their hashes, cut at the limit, and the hash of them all."""
     import hashlib
 
     from dnac.data import errors
     from dnac.text.diagnostic import Faults
 
-    hashed = _hashed(params.part)
+    hashed = _hashed(part)
     if not hashed:
         raise Faults(errors.source_missing("stdlib_text", "this Python has no sources of its library"))
-    left = params.limit if params.limit is not None else sum(len(t) for _, t in hashed)
+    left = limit if limit is not None else sum(len(t) for _, t in hashed)
     chosen: list[str] = []
     for digest, text in _spread(hashed):
-        if (digest[0] < 26) == (params.split == "valid") and left > 0:
+        if (digest[0] < 26) == (split == "valid") and left > 0:
             chosen.append(text[:left])
             left -= len(chosen[-1])
     return chosen, hashlib.sha256("\0".join(chosen).encode()).hexdigest()
