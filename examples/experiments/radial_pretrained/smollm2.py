@@ -41,7 +41,7 @@ ARMS = (
     Arm("chance26", net="chance", settings=(WEIGHTS,)),
     Arm("dense30", net="dense", settings=(WEIGHTS,)),
 )
-"""The number is the mean depth whose work is allowed; shares leave room for keys of tokens that skip, and for routers."""
+"""The number is the mean depth whose work is allowed; shares leave room for keys of tokens that skip, and routers."""
 
 
 def prepare() -> None:
