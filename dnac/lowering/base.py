@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -128,8 +129,8 @@ class Program(NamedTuple):
     lowering: str
     notes: tuple[str, ...] = ()
     """What could not be lowered as asked, each with its spec line."""
-    compiler: Mapping[str, Any] = {}
-    """Options of `torch.compile` that this program wants."""
+    compiler: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = MappingProxyType({})
+    """Options of `torch.compile` that this program wants, or what makes them when somebody compiles."""
     stepped: Stepped | None = None
     """The same program in pieces that equal routing steps share."""
 

@@ -6,6 +6,7 @@ uninitialised, and 0 * NaN is NaN, so each result is cleared here once and for a
 
 - `dnac::gmm`      x [N, I], weight [M, I, O], ends [M] -> [N, O]
 - `dnac::gmm_w`    x [N, I], y [N, O], ends [M] -> [M, I, O], the sum of outer products of each group
+- `dnac::gmm_w_joined`   lists of these -> [M, I, O], the sum over the lists
 - `dnac::gsum`     y [N, D], ends [M] -> [M, D], the sum of each group
 
 A group without rows gets exact zeros. Any float dtype on any device runs a loop over groups; on
@@ -29,6 +30,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dnac.lowering.device import is_at_hand
+from dnac.lowering.operators import operator, shapes_of
 
 
 def grouped_linear(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
@@ -91,6 +93,20 @@ def _outer(x: Tensor, y: Tensor, ends: Tensor) -> Tensor:
             group.zero_()
         start = end
     return out
+
+
+@operator("gmm_w_joined")
+def gmm_w_joined(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) -> Tensor:
+    """The sum of `gmm_w` over several routing steps: [M, I, O]; each module's matrix is written while it is at hand."""
+    made = xs[0].new_empty((ends[0].shape[0], xs[0].shape[1], ys[0].shape[1]))
+    bounds = [[0, *each.tolist()] for each in ends]
+    for m, total in enumerate(made.unbind(0)):
+        found = [(x[at[m] : at[m + 1]].t(), y[at[m] : at[m + 1]]) for x, y, at in zip(xs, ys, bounds, strict=True)]
+        first, *others = [pair for pair in found if len(pair[1])] or found[:1]  # of no rows: zeros
+        torch.mm(*first, out=total)
+        for pair in others:
+            total.addmm_(*pair)
+    return made
 
 
 @torch.library.custom_op("dnac::gsum", mutates_args=())
@@ -159,6 +175,11 @@ def _laid_out(x: Tensor) -> Tensor:
 
 
 # --- shapes and gradients -----------------------------------------------------------------------
+
+
+@shapes_of(gmm_w_joined)
+def _(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) -> Tensor:
+    return xs[0].new_empty((ends[0].shape[0], xs[0].shape[1], ys[0].shape[1]))
 
 
 @gmm.register_fake

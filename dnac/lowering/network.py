@@ -93,7 +93,7 @@ class Network(Names):
         self.still = without_gradient(graph, self.schedule)
         """Keys of parameters that train and that no gradient needs to reach."""
         self.run: Callable[..., Output] = program.run
-        self.compiler, self.stepped = dict(program.compiler), program.stepped
+        self._compiler, self.stepped = program.compiler, program.stepped
         self.is_compiled, self.compiled_by = False, ""
         bind(self, graph, device=device, dtype=number, seed=seed)
         if compile:
@@ -142,6 +142,11 @@ class Network(Names):
         if self.still and torch.is_grad_enabled():
             output = output._replace(logits=Anchor.apply(output.logits, *(weights[key] for key in self.still)))
         return output
+
+    @property
+    def compiler(self) -> dict[str, Any]:
+        """Options of `torch.compile` that its lowering wants."""
+        return dict(self._compiler() if callable(self._compiler) else self._compiler)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         """As torch's; selection biases stay float32 whatever type the weights take."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +37,14 @@ from dnac.schedule.instructions import Schedule
 
 def lower(graph: Graph, schedule: Schedule, options: Options) -> Program:
     """The schedule as a program."""
-    return Portable(graph, schedule, options).program()
+    return Portable(graph, schedule, options).program()._replace(compiler=_compiler)
+
+
+def _compiler() -> dict[str, Any]:
+    """Weight gradients joined over routing steps, on a CPU; looked up late, since it loads torch's compiler."""
+    from dnac.lowering.joined import JoinedGradients
+
+    return {"post_grad_custom_pre_pass": JoinedGradients()}
 
 
 class Portable(Interpreter):

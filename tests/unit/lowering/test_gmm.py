@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dnac.lowering import gmm as module
-from dnac.lowering.gmm import gmm, gmm_w, grouped_linear, gsum
+from dnac.lowering.gmm import gmm, gmm_w, gmm_w_joined, grouped_linear, gsum
 
 ENDS = [0, 3, 3, 6]
 """Groups of 0, 3, 0 and 3 rows; rows 6 and 7 are dead."""
@@ -69,6 +69,15 @@ def test_weight_products_are_right_and_so_are_their_gradients() -> None:
     assert torch.allclose(found[1], x[:3].T @ y[:3]) and torch.allclose(found[3], x[3:6].T @ y[3:6])
     assert (found[0] == 0).all() and (found[2] == 0).all()
     assert torch.autograd.gradcheck(gmm_w, (x.requires_grad_(), y.requires_grad_(), ends))
+
+
+def test_joined_products_are_the_sum_of_those_of_each_step() -> None:
+    x, _, ends = case()
+    y = torch.randn(8, 3, dtype=torch.float64)
+    other = torch.tensor([2, 2, 2, 8], dtype=torch.int32)
+    found = gmm_w_joined([x, x], [y, y * 2], [ends, other])
+    assert torch.allclose(found, gmm_w(x, y, ends) + gmm_w(x, y * 2, other), rtol=0, atol=1e-13)
+    assert (found[2] == 0).all()
 
 
 def test_sums_go_by_group_and_skip_dead_rows() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,9 @@ INTERPRETED = pytest.mark.skipif(
 )
 
 
-def graph_of(steps: int, rows: int = 64, inner: int = 16) -> tuple[fx.Graph, list[fx.Node], fx.Node]:
+def graph_of(
+    steps: int, rows: int = 64, inner: int = 16, product: Any = rows_outer, device: str = "meta"
+) -> tuple[fx.Graph, list[fx.Node], fx.Node]:
     """`outer(x0, y0) + outer(x1, y1) + ...`, returned."""
     graph, products = fx.Graph(), []
     for s in range(steps):
@@ -29,7 +32,8 @@ def graph_of(steps: int, rows: int = 64, inner: int = 16) -> tuple[fx.Graph, lis
         given = [graph.placeholder(f"{name}{s}") for name in shapes]
         for node, shape in zip(given, shapes.values(), strict=True):
             node.meta["val"] = torch.empty(shape, device="meta")
-        products.append(graph.call_function(rows_outer, tuple(given)))
+        products.append(graph.call_function(product, tuple(given)))
+        products[-1].meta["val"] = torch.empty((3, inner, 32), device=device)
     total = products[0]
     for product in products[1:]:
         total = graph.call_function(ADD, (total, product))
@@ -40,6 +44,19 @@ def graph_of(steps: int, rows: int = 64, inner: int = 16) -> tuple[fx.Graph, lis
 def test_a_sum_is_traced_to_all_its_products() -> None:
     graph, products, total = graph_of(4)
     assert _terms(graph)[total] == products
+
+
+@pytest.mark.parametrize(
+    ("device", "left"), [("cpu", ["gmm_w_joined"]), ("meta", ["gmm_w", "gmm_w", "add", "gmm_w", "add"])]
+)
+def test_products_of_the_portable_lowering_are_joined_on_a_cpu_alone(device: str, left: list[str]) -> None:
+    graph, products, _ = graph_of(3, product=torch.ops.dnac.gmm_w.default, device=device)
+    given = [product.args for product in products]
+    JoinedGradients()(graph)
+    found = [node for node in graph.nodes if node.op == "call_function"]
+    assert sorted(node.target.name().split("::")[1].split(".")[0] for node in found) == sorted(left)
+    if device == "cpu":
+        assert [list(column) for column in zip(*found[0].args, strict=True)] == [list(args) for args in given]
 
 
 def test_a_product_that_somebody_else_reads_is_no_part_of_a_sum() -> None:
