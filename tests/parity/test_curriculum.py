@@ -89,7 +89,7 @@ def test_a_plan_has_the_k_of_the_end() -> None:
 
 
 @pytest.mark.parametrize("k, code", [
-    ("schedule(4, cosine(1, 50%))", "DNA501"), ("schedule(4, step(0, 50%))", "DNA501"), 
+    ("schedule(4, cosine(1, 50%))", "DNA501"), ("schedule(4, step(0, 50%))", "DNA501"),
     ("schedule(5, step(1, 50%))", "DNA501"),
     ("schedule(4, step(1.5, 50%))", "DNA501"), ("schedule(4, step(2, 50%)), groups = 2, from_groups = 1", "DNA501"),
     ("schedule(1.5, step(2, 50%))", "DNA312"),
