@@ -16,7 +16,7 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
-from dnac.lowering import draws
+from dnac.lowering import draws, peers
 from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
@@ -104,6 +104,8 @@ class RowOps(ComposedOps):
         window: int | None,
     ) -> Tensor:
         """Attention of each row among the keys it sees; [N, H, E]."""
+        if self._goes_by_segments:
+            return self._by_segments(self._heads_of(project(x, self), heads, positions), causal, window)
         packed = self._in_token_order(project(x, self))
         at = self._token_positions()
         table = self.frame.table(positions, heads.width, packed.dtype)
@@ -173,6 +175,22 @@ class RowOps(ComposedOps):
     def positions(self) -> Tensor:
         """[N] int64."""
         return self.set.rows.order // self.set.K % self.frame.tokens
+
+    @property
+    def _goes_by_segments(self) -> bool:
+        """Whether peers are found row by row instead of under a mask: worth it where sequences are long."""
+        places = self.set
+        is_long = self.frame.tokens * places.K >= peers.LONG and len(places.numbers) > 1
+        return is_long and places.sees == "peers" and not places.carries and places.rows.order.device.type == "cpu"
+
+    def _by_segments(self, made: tuple[Tensor, Tensor, Tensor], causal: bool, window: int | None) -> Tensor:
+        q, k, v = made
+        rows, group = self.set.rows, q.shape[1] // k.shape[1]
+        if group > 1:
+            k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+        segment = rows.module * self.frame.batch + rows.order // (self.set.K * self.frame.tokens)
+        places = peers.Places(segment, self.positions(), rows.ends[-1:], causal, window or 0)
+        return peers.attended(q, k, v, places)
 
     def _heads_of(self, packed: Tensor, heads: Heads, positions: Form) -> tuple[Tensor, Tensor, Tensor]:
         table = self.frame.table(positions, heads.width, packed.dtype)
