@@ -198,6 +198,9 @@ def test_forced_corners_agree_and_memory_that_nobody_wrote_reaches_nothing(
     net.load_state_dict(truth.state_dict())
     expected = truth(inputs(), record=True, routes=routes)
     wanted, empty = gradients(truth, whole(expected)), torch.empty
+    narrow = network(graph, "reference", DTYPE)
+    narrow.load_state_dict(truth.state_dict())
+    rounded = gradients(narrow, whole(narrow(inputs(), record=True, routes=routes)))
 
     def poisoned(*args: Any, **kwargs: Any) -> torch.Tensor:
         made = empty(*args, **kwargs)
@@ -208,7 +211,11 @@ def test_forced_corners_agree_and_memory_that_nobody_wrote_reaches_nothing(
     made = gradients(net, whole(found))
     limit = 1e-4 if torch.float32 == DTYPE else 0.1
     assert error(found.logits.cpu(), expected.logits) < limit
-    assert all(error(g.cpu(), wanted[name], 1e-3) < limit for name, g in made.items())
+    off = {
+        name: (error(g.cpu(), wanted[name], 1e-3), error(rounded[name], wanted[name], 1e-3)) for name, g in made.items()
+    }
+    # where one token stays, rounding alone moves a router's gradient by a sixth
+    assert {name: pair for name, pair in off.items() if not pair[0] < max(limit, 2 * pair[1])} == {}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
