@@ -48,7 +48,7 @@ test-slow: install graphviz ## what takes longer: learning, whole runs, many see
 	$(TEST_ENV) $(BIN)/python -m pytest -m "slow and not gpu" -q $(PYTEST_FLAGS)
 
 test-gpu: install ## what needs a CUDA device
-	$(BIN)/python -m pytest -m gpu -q $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m gpu -n 3 --dist loadfile -q $(PYTEST_FLAGS)
 
 test-kernels: install ## the GPU kernels on a CPU, by Triton's interpreter (installs triton in a folder of its own)
 	@test -d $(VENV)/kernels || $(BIN)/python -m pip install -qq --disable-pip-version-check --target $(VENV)/kernels 'triton==3.6.*' 'numpy<2.4'
