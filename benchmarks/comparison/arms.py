@@ -12,7 +12,7 @@ from series import Arm
 HERE = Path(__file__).resolve().parent
 NETS, DIAGNOSE = HERE / "nets.dna", HERE / "diagnose.dna"
 DEPTHS = (3, 4, 6, 8, 9)
-PEAKS = ("1e-3", "2e-3", "4e-3")
+PEAKS = ("1e-3", "2e-3", "4e-3", "8e-3")
 """Every arm has these, tried once each on the split that is not reported."""
 TUNING_SEED = 1
 VARIANCE_SEEDS = (2, 3, 4)

@@ -3,9 +3,10 @@
     python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips] [--only ARM ...]
         [--gpus 1] [--jobs 8] [--minutes 8] [--out runs/comparison]
 
-PHASE is tune, variance, report, time or summary. Runs go side by side, `--jobs` on each GPU; none is begun that would
-not end within `--minutes`. A run that has its result file is not repeated. `report` needs the detectable effect, which
-`variance` writes and prints.
+PHASE is tune, variance, report, time or summary; or `all`, the first three at once: an arm's later runs begin as soon
+as its rate is known, so that a slow arm holds up no other. Runs go side by side, `--jobs` on each GPU; none is begun
+that would not end within `--minutes`. A run that has its result file is not repeated. `report` needs the detectable
+effect, which `variance` writes and prints.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from series import STOPPED, Arm, Series, Task, Trained, end_with_parent, is_done
 
 from dnac.train.assess import Opened
 
-PHASES = ("tune", "variance", "report", "time", "summary")
+TRAINING = ("tune", "variance", "report")
+PHASES = (*TRAINING, "all", "time", "summary")
 FIRST_GUESS = 180.0
 """Seconds of a run, before one has ended."""
 CONTROLLED = 12
@@ -47,8 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if args.phase == "time":
         return timed(args, out)
-    left = run_all(args, out / args.phase, tasks(args, out))
-    if args.phase == "variance":
+    together = TRAINING if args.phase == "all" else (args.phase,)
+    left = run_all(args, out, together)
+    if "variance" in together:
         print(summary.detectable(out))
     return left
 
@@ -71,43 +74,49 @@ def options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def arms_of(args: argparse.Namespace) -> list[Arm]:
+def arms_of(args: argparse.Namespace, phase: str) -> list[Arm]:
     """The arms asked for; `variance` has its own."""
+    if phase == "variance" and (args.phase == "all" or not args.only):
+        return [chosen.ARMS[name] for name in chosen.MEASURED]
     if args.only:
         return [chosen.ARMS[name] for name in args.only]
-    if args.phase == "variance":
-        return [chosen.ARMS[name] for name in chosen.MEASURED]
     return [arm for group in args.group for arm in chosen.GROUPS[group]]
 
 
-def tasks(args: argparse.Namespace, out: Path) -> list[tuple[Series, Task]]:
-    """Runs of the phase, all arms of a seed before the next seed."""
+def tasks(args: argparse.Namespace, out: Path, phase: str) -> list[tuple[Series, Task]]:
+    """Runs of a phase that can begin, all arms of a seed before the next seed.
+
+    Raises:
+        SystemExit: an arm's rate or the detectable effect is not known yet, and nothing that is under way will tell.
+    """
     way = "--no-compile" if args.eager or args.device == "cpu" else "--compile"
     fixed = ("--plain", way, "--device", args.device)
-    series = Series(f"comparison {args.data} {args.phase}", (), work=worked, fixed=fixed)
-    seeds = {"tune": (chosen.TUNING_SEED,), "variance": chosen.VARIANCE_SEEDS, "report": chosen.SEEDS}[args.phase]
+    series = Series(f"comparison {args.data} {phase}", (), work=worked, fixed=fixed)
+    seeds = {"tune": (chosen.TUNING_SEED,), "variance": chosen.VARIANCE_SEEDS, "report": chosen.SEEDS}[phase]
     found: list[tuple[Series, Task]] = []
     for seed in args.seeds or seeds:
-        for arm in arms_of(args):
-            for peak in args.peaks if args.phase == "tune" else (peak_of(arm, out, args),):
+        for arm in arms_of(args, phase):
+            for peak in args.peaks if phase == "tune" else peaks_of(arm, out, args, phase):
                 settings = (*chosen.MATERIALS[args.data].settings, *arm.settings, f"peak={peak}", *args.set)
-                name = f"{arm.name}@{peak}" if args.phase == "tune" else arm.name
+                name = f"{arm.name}@{peak}" if phase == "tune" else arm.name
                 named = replace(arm, name=name, net=arm.net or arm.name)
-                folder = out / args.phase / "runs" / f"{named.name}-s{seed}"
+                folder = out / phase / "runs" / f"{named.name}-s{seed}"
                 found.append((series, Task(named, seed, folder, arm.spec, settings, fixed)))
     return found
 
 
-def peak_of(arm: Arm, out: Path, args: argparse.Namespace) -> str:
-    """The learning rate that the tuning split chose."""
-    if args.phase == "report" and not (out / "detectable.json").exists():
-        raise SystemExit("the detectable effect comes first: run the phase `variance`")
+def peaks_of(arm: Arm, out: Path, args: argparse.Namespace, phase: str) -> tuple[str, ...]:
+    """The learning rate that the tuning split chose; none yet while `all` is still at it."""
     best = summary.best_peaks(out, args.peaks)
-    if arm.name not in best:
-        raise SystemExit(
-            f"{arm.name} has no learning rate yet: run the phase `tune`, with all of {', '.join(args.peaks)}"
-        )
-    return best[arm.name]
+    effect_is_known = phase != "report" or (out / "detectable.json").exists()
+    if arm.name in best and effect_is_known:
+        return (best[arm.name],)
+    if args.phase == "all":
+        return ()
+    if not effect_is_known:
+        raise SystemExit("the detectable effect comes first: run the phase `variance`")
+    tried = ", ".join(args.peaks)
+    raise SystemExit(f"{arm.name} has no learning rate yet: run the phase `tune`, with all of {tried}")
 
 
 def worked(task: Task) -> dict[str, Any]:
@@ -167,12 +176,12 @@ def batches_of(task: Task) -> int | None:
     return int(tried[0].partition("=")[2]) if tried else None
 
 
-def run_all(args: argparse.Namespace, out: Path, every: list[tuple[Series, Task]]) -> int:
+def run_all(args: argparse.Namespace, out: Path, phases: Sequence[str]) -> int:
     """What is missing, several at a time, until the minutes are over; 1 where a run failed, 3 where some are left."""
-    missing = [(series, task) for series, task in every if not is_done(series, task, out)]
-    begin, waiting, running, longest, failed = time.monotonic(), list(missing), set[Future[str]](), 0.0, 0
+    begin, running, longest, failed, done = time.monotonic(), set[Future[str]](), 0.0, 0, 0
     os.environ |= {"OMP_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "2"}
-    workers = max(1, min(args.jobs * args.gpus, len(missing)))
+    begun, waiting = set[Path](), missing(args, out, phases)
+    workers = max(1, min(args.jobs * args.gpus, 10**6 if args.phase == "all" else len(waiting)))
     spawn = multiprocessing.get_context("spawn")
     places = spawn.Queue()
     for n in range(workers):
@@ -182,18 +191,30 @@ def run_all(args: argparse.Namespace, out: Path, every: list[tuple[Series, Task]
         while True:
             spent = time.monotonic() - begin
             while waiting and len(running) < workers and spent + (longest or FIRST_GUESS) < args.minutes * 60:
-                running.add(pool.submit(one, *waiting.pop(0), out))
+                series, task = waiting.pop(0)
+                begun.add(task.folder)
+                running.add(pool.submit(one, series, task, task.folder.parents[1]))
             if not running:
                 break
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for line in (future.result() for future in done):
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for line in (future.result() for future in ended):
                 failed += line.startswith("FAILED")
+                done += not line.startswith("FAILED")
                 longest = max(longest, float(line.split()[-2]) if line.endswith(" s") else 0.0)
                 print(f"[{time.monotonic() - begin:.0f} s] {line}", file=sys.stderr, flush=True)
+            waiting = [pair for pair in missing(args, out, phases) if pair[1].folder not in begun]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    print(f"{len(missing) - len(waiting) - failed} done, {failed} failed, {len(waiting)} left", file=sys.stderr)
+    print(f"{done} done, {failed} failed, {len(waiting)} left", file=sys.stderr)
     return 1 if failed else 3 if waiting else 0
+
+
+def missing(args: argparse.Namespace, out: Path, phases: Sequence[str]) -> list[tuple[Series, Task]]:
+    """Runs that can begin and have no result file, in the order of the phases."""
+    if len(phases) > 1 and not (out / "detectable.json").exists():
+        summary.detectable(out)  # writes it once its runs are there
+    pairs = [pair for phase in phases for pair in tasks(args, out, phase)]
+    return [(series, task) for series, task in pairs if not is_done(series, task, task.folder.parents[1])]
 
 
 def at_home(places: Any, device: str) -> None:
@@ -209,7 +230,7 @@ def timed(args: argparse.Namespace, out: Path) -> int:
     """Milliseconds of a train step, each net alone on the device and compiled, after a few steps of learning."""
     results, begin, slowest, left = out / "time" / "results", time.monotonic(), 0.0, 0
     results.mkdir(parents=True, exist_ok=True)
-    for arm in arms_of(args):
+    for arm in arms_of(args, args.phase):
         path = results / f"{arm.name}.json"
         if path.exists():
             continue
