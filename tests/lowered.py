@@ -168,7 +168,7 @@ def require_equal(graph: Graph, dtype: torch.dtype = torch.float64, inputs: Tens
         assert torch.equal(here.counts, there.counts)
     wanted = gradients(reference, expected)
     for name, gradient in gradients(portable, found).items():
-        floor = 1e-5 if dtype == torch.float32 else 1e-6
+        floor = 1e-4 if dtype == torch.float32 else 1e-6  # a gradient of zero is what rounding leaves
         assert error(gradient, wanted[name], floor) < 50 * tolerance, name
 
 
