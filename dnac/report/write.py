@@ -31,7 +31,7 @@ def caption(plan: Mapping[str, Any]) -> tuple[str, ...]:
     if params["active_max"] != params["total"]:
         size += f", at most {count(params['active_max'])} active for a token"
     steps = plan["routing_steps"]
-    routing = f"{steps} routing steps, {paths(plan['paths'])} paths" if steps else "no routing"
+    routing = f"{steps} routing step{'s' * (steps != 1)}, {paths(plan['paths'])} paths" if steps else "no routing"
     return (f"{size} · {routing}",)
 
 
