@@ -6,12 +6,12 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import arms as chosen
 from claims import spread
+from frontier import on_frontier as on_frontier
 
 from dnac.report.charts import Axis, Line, lines
 from dnac.train.intervals import Estimate, estimate, t_quantile
@@ -60,16 +60,6 @@ def detectable(out: Path) -> str:
 def effect(spread: float, seeds: int) -> float:
     """The true difference that a two-sided t test at 5 % finds with the wanted power, nearly (t for both errors)."""
     return (t_quantile(seeds - 1) + t_quantile(seeds - 1, 2 * chosen.POWER - 1)) * spread / math.sqrt(seeds)
-
-
-def on_frontier(work: float, points: Sequence[tuple[float, float]]) -> float | None:
-    """Loss of a dense net of so much work: between its neighbours, straight in log work; None outside."""
-    points = sorted(points)
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 * (1 - 1e-9) <= work <= x1 * (1 + 1e-9):
-            part = (math.log(work) - math.log(x0)) / (math.log(x1) - math.log(x0))
-            return y0 + part * (y1 - y0)
-    return None
 
 
 def excess(results: Iterable[Result], arm: str, cost: str) -> list[float]:

@@ -154,9 +154,11 @@ def work(parts: Iterable[Part], site: Site) -> float:
     return sum(kind.flops(params, site, kind.keys(params, site.tokens)) for kind, params in kinds)
 
 
-def end_of(schedule: Form) -> float:
-    """The value at which a schedule ends and stays."""
-    value, pieces = _real(schedule["start"]), schedule["pieces"]
+def end_of(number: float | Form) -> float:
+    """A number, or the value at which a schedule ends and stays."""
+    if not isinstance(number, Form):
+        return number
+    value, pieces = _real(number["start"]), number["pieces"]
     for piece in pieces if isinstance(pieces, tuple) else ():
         if isinstance(piece, Form):
             kind: ShapeKind = catalogue.get("shape", piece.name)

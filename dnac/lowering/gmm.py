@@ -21,7 +21,7 @@ wrapper costs as much as its product.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -31,6 +31,9 @@ from torch.nn import functional as F
 
 from dnac.lowering.device import is_at_hand
 from dnac.lowering.operators import operator, shapes_of
+
+Product = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(two factors, where each group's rows end) to a grouped product or to outer products."""
 
 
 def grouped_linear(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
@@ -201,16 +204,24 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
-def _gmm_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+def _gmm_gradients(ctx: Any, grad: Tensor, rows: Product, outer: Product) -> tuple[Tensor | None, Tensor | None, None]:
     x, weight, ends = ctx.saved_tensors
     need_x, need_weight, _ = ctx.needs_input_grad
-    return gmm(grad, weight.mT, ends) if need_x else None, gmm_w(x, grad, ends) if need_weight else None, None
+    return rows(grad, weight.mT, ends) if need_x else None, outer(x, grad, ends) if need_weight else None, None
+
+
+def _gmm_w_gradients(ctx: Any, grad: Tensor, rows: Product) -> tuple[Tensor | None, Tensor | None, None]:
+    x, y, ends = ctx.saved_tensors
+    need_x, need_y, _ = ctx.needs_input_grad
+    return rows(y, grad.mT, ends) if need_x else None, rows(x, grad, ends) if need_y else None, None
+
+
+def _gmm_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    return _gmm_gradients(ctx, grad, gmm, gmm_w)
 
 
 def _gmm_w_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-    x, y, ends = ctx.saved_tensors
-    need_x, need_y, _ = ctx.needs_input_grad
-    return gmm(y, grad.mT, ends) if need_x else None, gmm(x, grad, ends) if need_y else None, None
+    return _gmm_w_gradients(ctx, grad, gmm)
 
 
 class _Rows(torch.autograd.Function):
@@ -223,13 +234,7 @@ class _Rows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        x, weight, ends = ctx.saved_tensors
-        need_x, need_weight, _ = ctx.needs_input_grad
-        return (
-            _Rows.apply(grads[0], weight.mT, ends) if need_x else None,
-            _Outer.apply(x, grads[0], ends) if need_weight else None,
-            None,
-        )
+        return _gmm_gradients(ctx, grads[0], _Rows.apply, _Outer.apply)
 
 
 class _Outer(torch.autograd.Function):
@@ -242,13 +247,7 @@ class _Outer(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        x, y, ends = ctx.saved_tensors
-        need_x, need_y, _ = ctx.needs_input_grad
-        return (
-            _Rows.apply(y, grads[0].mT, ends) if need_x else None,
-            _Rows.apply(x, grads[0], ends) if need_y else None,
-            None,
-        )
+        return _gmm_w_gradients(ctx, grads[0], _Rows.apply)
 
 
 gmm.register_autograd(_gmm_backward, setup_context=_save)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnac.ir.form import Form, Value
 from dnac.ir.graph import ModuleSet, Part, turns_of
+from dnac.kinds.budgets import end_of
 from dnac.kinds.params import values_of
 
 BY_TURN = ("turn", "layer_dropout")
@@ -89,7 +90,7 @@ def target_of(term: Form) -> float:
     """The share of a `skip_target`; that of the end, under a schedule."""
     share = term["share"]
     assert isinstance(share, (float, Form))
-    return values_of(share)[-1]
+    return end_of(share)
 
 
 def balance(term: Form) -> str:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from dnac.ir.form import Form
 from dnac.kinds.base import BalanceKind, params_of
+from dnac.kinds.params import values_of
 from dnac.kinds.train import TrainParams
 from dnac.semantics import errors_routing, words
 from dnac.semantics import errors_train as errors
@@ -177,7 +178,5 @@ def _budgets(draft: Draft, run: Run) -> Iterator[Diagnostic]:
 def _most(rate: object) -> float:
     """The largest value of a rate; a rate that is not a number never warns."""
     if isinstance(rate, Form):
-        pieces = rate["pieces"]
-        targets = [p["target"] for p in pieces if isinstance(p, Form)] if isinstance(pieces, tuple) else []
-        return max((float(v) for v in (rate["start"], *targets) if isinstance(v, (int, float))), default=ENOUGH)
+        return max(values_of(rate), default=ENOUGH)
     return float(rate) if isinstance(rate, (int, float)) else ENOUGH

@@ -103,7 +103,7 @@ def _target(budget: BudgetSet, value: Value | None) -> float:
     target = kinds_of(budget)[0].target
     if value is not None:
         return value(target)
-    return end_of(target) if isinstance(target, Form) else target
+    return end_of(target)
 
 
 def _by_router(graph: Graph, budget: BudgetSet, found: Prices) -> dict[str, tuple[float, ...]]:

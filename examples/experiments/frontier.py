@@ -33,6 +33,6 @@ def on_frontier(work: float, points: Sequence[tuple[float, float]], log: bool = 
     """The figure at so much work: between its neighbours (work, figure), straight in (log) work; None outside."""
     scale = math.log if log else float
     for (x0, y0), (x1, y1) in pairwise(sorted(points)):
-        if x0 <= work <= x1:
+        if x0 * (1 - 1e-9) <= work <= x1 * (1 + 1e-9):  # a work that another sum of the same gave
             return y0 + (y1 - y0) * (scale(work) - scale(x0)) / (scale(x1) - scale(x0))
     return None

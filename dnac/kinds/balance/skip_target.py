@@ -19,6 +19,7 @@ from pydantic import Field
 
 from dnac.ir.form import Form
 from dnac.kinds.base import BalanceContext, BalanceKind, Fault, MemberName, Params, Real, RouteFacts
+from dnac.kinds.budgets import end_of
 from dnac.kinds.params import Scheduled, ShareUnit, values_of
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ KIND = BalanceKind(
     summary="Moves the biases of identities until they take `share` of all choices (arXiv 2506.22389, eq. 3).",
     Params=SkipTargetParams,
     update=update,
-    target=lambda params: values_of(params.share)[-1],
+    target=lambda params: end_of(params.share),
     member=lambda params: params.member,
     check=check,
 )
