@@ -348,14 +348,23 @@ def result_path(task: Task, out: Path) -> Path:
 
 @cache
 def revision() -> str | None:
-    """The git commit of the code, `changed` behind it where the package differs from it; None outside git."""
+    """The git commit of the code, `changed` behind it where the package differs from it.
+
+    Outside git, that which `git archive` wrote into the copy; else None.
+    """
     git = ["git", "-C", str(ROOT)]
     try:
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
         state = subprocess.run([*git, "status", "--porcelain", "dnac"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return _archived(ROOT / ".git_archival.txt")
     return head.stdout.strip() + (" changed" if state.stdout.strip() else "")
+
+
+def _archived(path: Path) -> str | None:
+    """The commit that a copy was made of; None in a file that git has not filled in."""
+    node = path.read_text(encoding="utf-8").partition("node:")[2].strip() if path.exists() else ""
+    return node[:12] if node.isalnum() else None
 
 
 def _measured(series: Series, task: Task) -> Figures:

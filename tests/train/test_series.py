@@ -173,3 +173,11 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_is_made_anew(series:
     assert series.goes_on(going) and going.exists()
     assert not series.goes_on(began) and not began.exists()
     assert not series.goes_on(tmp_path / "nothing")
+
+
+def test_a_copy_that_git_archive_made_knows_its_commit(series: ModuleType, tmp_path: Path):
+    (tmp_path / ".git_archival.txt").write_text("node: 0123456789abcdef0123456789abcdef01234567\n")
+
+    assert series._archived(tmp_path / ".git_archival.txt") == "0123456789ab"
+    assert series._archived(ROOT / ".git_archival.txt") is None  # git fills it in on the way out only
+    assert series._archived(tmp_path / "none") is None
