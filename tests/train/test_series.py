@@ -179,5 +179,6 @@ def test_a_copy_that_git_archive_made_knows_its_commit(series: ModuleType, tmp_p
     (tmp_path / ".git_archival.txt").write_text("node: 0123456789abcdef0123456789abcdef01234567\n")
 
     assert series._archived(tmp_path / ".git_archival.txt") == "0123456789ab"
-    assert series._archived(ROOT / ".git_archival.txt") is None  # git fills it in on the way out only
+    (tmp_path / "unfilled").write_text("node: $Format:%H$\n")
+    assert series._archived(tmp_path / "unfilled") is None
     assert series._archived(tmp_path / "none") is None
