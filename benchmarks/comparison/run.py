@@ -1,6 +1,6 @@
 """One comparison at equal measured work, in phases, each resumable; see README.md.
 
-    python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips] [--only ARM ...]
+    python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips attempts] [--only ARM ...]
         [--gpus 1] [--jobs 8] [--minutes 8] [--out runs/comparison]
 
 PHASE is tune, variance, report, time or summary; or `all`, the first three at once: an arm's later runs begin as soon
@@ -260,7 +260,9 @@ def loads(arm: Arm) -> list[str]:
         return []
     if arm.name in ("mod", "early_exit"):
         return ["--routes", "learned", "--learn", "20"]
-    return ["--routes", "uniform", *(["--skip", "25%"] if "skip" in arm.name or arm in chosen.GROUPS["skips"] else [])]
+    if arm.name in ("switch", "top1", "top2", "experts", "shared"):
+        return ["--routes", "uniform"]
+    return ["--routes", "uniform", "--skip", "37.5%" if arm in chosen.TRIED else "25%"]
 
 
 if __name__ == "__main__":
