@@ -78,6 +78,7 @@ class Interpreter(ABC):
         """First module and number of modules of each bank, in the order that its sort makes."""
         self.mixing = survey.mixing_banks(graph, schedule.instructions)
         """Banks of each routing value whose tokens see one another."""
+        self.weighs = survey.weighs(schedule.instructions)
         self.bound = [self.bind(i) for i in schedule.instructions]
         self.whole = self.names.whole(schedule.instructions)
         self.result = schedule.result
@@ -255,6 +256,7 @@ class Interpreter(ABC):
             if head is not None:
                 given = given._replace(logits=lambda x, head=head: asked(head, x, values[i.x], turn))
             given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))
+            given = given._replace(gates_are_read=self.weighs or bool(self.budgets.at(place)))
             if is_fixed:  # a pass may have left no code for another choice
                 given = given._replace(forced=None, mask=None)
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)

@@ -78,6 +78,8 @@ class Given(NamedTuple):
     """[B, T] of a halting step: what those before it gave out."""
     logits: Callable[[Tensor], Tensor] | None = None
     """Of a score that asks a head: [B, T, D] to [B, T, V]."""
+    gates_are_read: bool = True
+    """Whether gates are read even where nothing is chosen: by weighed streams, shares of losses, or budgets."""
 
 
 class Noise(NamedTuple):
@@ -110,6 +112,9 @@ def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rout
 
 
 def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
+    lets_none_leave = router.when == ("eval" if frame.training else "train")
+    if lets_none_leave and not (given.gates_are_read or router.has_loss or frame.record):
+        return _of_nothing(router, view_BTD, given)
     scores_BTM, finite, noise = _scores(router, view_BTD, given, frame)
     gate: tuple[GateKind, Any] = router.gate
     gates_BTM = gate[0].gate(gate[1], _sharpened(router, scores_BTM, given, frame))  # type: ignore[misc]
@@ -122,7 +127,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         wanted_BTK = _held_back(router, _chosen(router, scores_BTM, gates_BTM, given, frame), given)
     if given.here is not None:
         wanted_BTK = torch.where(given.here[..., None], wanted_BTK, -1)
-    if router.when == ("eval" if frame.training else "train"):
+    if lets_none_leave:
         wanted_BTK = torch.full_like(wanted_BTK, -1)
     ids_BTK = _admitted(router, wanted_BTK, gates_BTM, given)
     valid_BTK = ids_BTK >= 0
@@ -139,6 +144,25 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here, noise),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
         StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(wanted_BTK, given.here)),
+    )
+
+
+def _of_nothing(router: Router, view_BTD: Tensor, given: Given) -> Routing:
+    """A halting step that lets none leave, and whose scores nobody reads: they are not computed (those of a head cost
+    as much as the head), gates are 0, and all slots are empty.
+    """
+    wide = torch.promote_types(view_BTD.dtype, torch.float32)
+    gates_BTM = view_BTD.new_zeros((*view_BTD.shape[:2], router.size), dtype=wide)
+    ids_BTK = torch.full((*view_BTD.shape[:2], 1), -1, device=view_BTD.device)
+    weights_BTK = gates_BTM.new_zeros(ids_BTK.shape)
+    finite = torch.ones((), dtype=torch.bool, device=view_BTD.device)
+    return Routing(
+        ids_BTK,
+        None,
+        weights_BTK,
+        _load(router, gates_BTM, gates_BTM, ids_BTK, None, given.here, None),
+        step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
+        StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(ids_BTK, given.here)),
     )
 
 

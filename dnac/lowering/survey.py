@@ -83,6 +83,23 @@ def routers_of_values(instructions: Iterable[do.AnyInstruction]) -> Iterator[tup
             yield from routers_of_values(i.body)
 
 
+def weighs(instructions: Iterable[do.AnyInstruction]) -> bool:
+    """Whether chances to leave weigh streams or losses."""
+    return any(_weighs(i) for i in instructions)
+
+
+def _weighs(i: do.AnyInstruction) -> bool:
+    match i:
+        case do.Tally():
+            return bool(i.x)
+        case do.Tap():
+            return bool(i.tally)
+        case do.Repeat():
+            return weighs(i.body)
+        case _:
+            return False
+
+
 def routings_of_orders(instructions: Iterable[do.AnyInstruction]) -> Iterator[tuple[str, str]]:
     """(order, the routing value that it sorts)."""
     for i in instructions:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from dnac import catalogue
 from dnac.ir.graph import Graph
+from dnac.kinds.base import ScoreKind
 from dnac.lowering.network import Network
 from dnac.semantics.check import check
 from dnac.text.source import Source
+from dnac.train.losses import whole_loss
 from lowered import error, gradients
 
 TEXT = """dna 1
@@ -97,3 +106,79 @@ def test_a_dropped_layer_is_passed_by_as_a_whole_by_its_sequence(lowering: str) 
     assert 0.5 < has.double().mean() < 0.7
     again = net(ids, seeds=torch.tensor([5, 2])).logits
     assert not torch.equal(again, logits)
+
+
+class Wide(TorchDispatchMode):
+    """Counts the operations that make a tensor of tokens times vocabulary, or that sort one."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size, self.seen = size, Counter[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        touched = [t for t in tree_leaves((args, out)) if isinstance(t, torch.Tensor) and t.numel() >= self.size]
+        if touched and not func.is_view:
+            self.seen[func.overloadpacket.__name__] += 1
+        return out
+
+
+def wide(text: str, *, training: bool, record: bool = False) -> Counter[str]:
+    """Of a pass, with its losses and the way back while training."""
+    net, ids = network(text.replace("vocabulary = 11", "vocabulary = 512")).train(training), inputs(4)
+    with Wide(4 * 8 * 512) as counted, torch.set_grad_enabled(training):
+        output = net(ids, record=record)
+        if training:
+            whole_loss(output, ids, label_smoothing=0.0, count=32).backward()
+    return counted.seen
+
+
+DENSE = "\n".join(line for line in TEXT.splitlines() if "tap" not in line and "halt" not in line)
+
+
+@pytest.mark.parametrize("measure", ["top_gap", "top", "entropy"])
+def test_a_train_step_computes_no_confidence_that_nobody_reads(measure: str) -> None:
+    """Three taps and the head cost four times what one head costs: nothing else is as large as the vocabulary."""
+    dense = wide(DENSE, training=True)
+    found = wide(TEXT.replace("MEASURE", measure), training=True)
+    assert found == Counter({name: 4 * count for name, count in dense.items()})
+
+
+@pytest.mark.parametrize("when", ["eval", "both"])
+def test_confidence_is_computed_where_tokens_may_leave_and_where_it_is_recorded(when: str) -> None:
+    text = TEXT.replace("when = eval", f"when = {when}")
+    assert wide(text, training=False)["_softmax"] == 3
+    assert wide(text, training=True, record=True)["_softmax"] == 3
+    assert wide(text, training=True)["_softmax"] == (3 if when == "both" else 0)
+
+
+def test_the_vocabulary_is_never_sorted() -> None:
+    assert not {"topk", "sort", "argsort", "kthvalue"} & wide(TEXT, training=False).keys()
+
+
+def test_an_equal_best_word_leaves_no_gap() -> None:
+    kind: ScoreKind = catalogue.get("score", "confidence")
+    ops = SimpleNamespace(logits=lambda view: torch.tensor([[[2.0, 0.0, 2.0], [0.0, 3.0, 1.0]]]), candidates=1)
+    sure = kind.scores(kind.Params(head="lm"), {}, torch.zeros(1, 2, 4), ops)  # type: ignore[misc, arg-type]
+    best = torch.tensor([0.0, 3.0, 1.0]).softmax(-1)
+    assert sure[0, 0, 0] == 0 and torch.allclose(sure[0, 1, 0], best[1] - best[2])
+
+
+@pytest.mark.parametrize("lowering", ["reference", "portable"])
+def test_without_a_record_a_train_step_is_the_same(lowering: str) -> None:
+    net, ids = network(TEXT, lowering).train(), inputs(4)
+    told, untold = net(ids, record=True), net(ids)
+    assert torch.equal(told.logits, untold.logits) and len(told.taps) == len(untold.taps) == 3
+    for a, b in zip(told.stats, untold.stats, strict=True):
+        assert torch.equal(a.counts, b.counts) and bool(b.finite) and a.left == b.left == 0
+
+
+def test_confidence_is_computed_where_it_weighs_a_loss() -> None:
+    text = TEXT.replace("    tap lm(loss = 0.25)\n", "").replace(
+        "sees = copied }", "sees = copied }\n    tap lm(loss = halting)"
+    )
+    net, ids = network(text).train(), inputs(4)
+    told, untold = net(ids, record=True), net(ids)
+    shares = [tap.share for tap in untold.taps]
+    assert all(torch.equal(a.share, share) for a, share in zip(told.taps, shares, strict=True))
+    assert 0 < float(shares[0].mean()) < 1

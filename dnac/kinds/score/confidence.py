@@ -35,8 +35,11 @@ def scores(params: ConfidenceParams, weights: Weights, view: Tensor, ops: Router
         logs = logits.log_softmax(-1)
         sure = 1 + (logs.exp() * logs).sum(-1) / torch.log(torch.tensor(float(logits.shape[-1]), dtype=logits.dtype))
     else:
-        best = logits.softmax(-1).topk(2, dim=-1).values
-        sure = best[..., 0] - best[..., 1] if params.measure == "top_gap" else best[..., 0]
+        shares = logits.softmax(-1)
+        best, at = shares.max(-1, keepdim=True)
+        if params.measure == "top_gap":  # two maxima: a compiler makes kernels of them, and none of `topk`
+            best = best - shares.scatter(-1, at, 0).amax(-1, keepdim=True)
+        sure = best[..., 0]
     return sure[..., None].expand(*view.shape[:-1], ops.candidates)
 
 
