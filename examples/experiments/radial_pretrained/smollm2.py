@@ -87,7 +87,7 @@ def work(task: Task) -> dict[str, Any]:
     return {**figures, **load(held.network.graph, counts, few * CONTEXT)}
 
 
-def compared(nets: dict[str, Any], ids: Tensor, size: int) -> tuple[dict[str, float], list[Tensor]]:
+def compared(nets: dict[str, Any], ids: Tensor, size: int) -> tuple[dict[str, float | None], list[Tensor]]:
     """Losses of the nets in nats a token, the distance of the trained one from the dense one; and its choices."""
     import torch
     from torch.nn.functional import cross_entropy
@@ -109,8 +109,8 @@ def compared(nets: dict[str, Any], ids: Tensor, size: int) -> tuple[dict[str, fl
         counts = [old + new for old, new in zip(counts or [0] * len(made), made, strict=True)]
     each = {name: total / targets.numel() for name, total in sums.items()}
     found = {"loss": each["trained"], "dense": each["dense"], "cost": each["trained"] - each["dense"]}
-    began = {"start": each["start"] - each["dense"]} if "start" in each else {}
-    return {**found, "kl": each["kl"], **began}, counts
+    began = each["start"] - each["dense"] if "start" in each else None
+    return {**found, "kl": each["kl"], "start": began}, counts
 
 
 def load(graph: Any, counts: list[Tensor], tokens: int) -> dict[str, Any]:
