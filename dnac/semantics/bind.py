@@ -17,6 +17,7 @@ from dnac.semantics.convert import Field, convert
 from dnac.semantics.ranges import range_fault
 from dnac.semantics.scope import Scope
 from dnac.semantics.slots import describe, slots_of
+from dnac.semantics.sums import parts
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic, InternalError
@@ -52,7 +53,7 @@ class Bound:
     params: Any
     spans: Mapping[str, Span]
     items: Mapping[str, tuple[Span, ...]] = field(default_factory=dict[str, tuple[Span, ...]])
-    """Places of the items of each argument that was written as a list."""
+    """Places of the items of each argument that was written as a list or a sum."""
 
     def at(self, field: str, otherwise: Span) -> Span:
         """Where a field was given, else `otherwise`."""
@@ -137,8 +138,7 @@ def bind_word(catalogue: str, word: str, args: Sequence[ast.Arg], owner: Owner, 
 
 
 def _items(arguments: Mapping[str, Given]) -> dict[str, tuple[Span, ...]]:
-    lists = {key: a.value.items for key, a in arguments.items() if isinstance(a.value, ast.ListExpr)}
-    return {key: tuple(item.span for item in items) for key, items in lists.items()}
+    return {key: tuple(part.span for part in parts(a.value)) for key, a in arguments.items()}
 
 
 def _nested(bag: Ledger) -> Any:

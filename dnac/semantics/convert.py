@@ -5,7 +5,7 @@ A word is first the field's own value, then a member of the routed pool, then a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dnac.ir.form import Form, Value
@@ -33,6 +33,7 @@ from dnac.semantics.slots import (
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.source import Span
+from dnac.text.suggest import nearest
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,11 @@ def through_names(expr: ast.Expr, at: Field) -> tuple[ast.Expr, Field] | None:
     return None
 
 
-def _wrong_type(slot: Slot, found: str, expr: ast.Expr, at: Field) -> Wrong:
+def _wrong_type(slot: Slot, found: str, expr: ast.Expr, at: Field, beside: Sequence[str] = ()) -> Wrong:
+    """`beside`: words that would do among other things."""
     known = words.names(slot.catalogue) if isinstance(slot, WordSlot) and slot.catalogue not in _LONG else ()
-    return Wrong(errors.wrong_type(at.owner, at.key, found, describe(slot), expr.span, known))
+    near = nearest(plain_word(expr) or "", beside)
+    return Wrong(errors.wrong_type(at.owner, at.key, found, describe(slot), expr.span, known, near))
 
 
 _LONG = ("amount", "dataset", "module", "tokenizer")
@@ -271,7 +274,20 @@ def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) ->
     telling = [f for f in faults if all(d.code not in ("DNA303", "DNA308", "DNA313", "DNA201") for d in f.diagnostics)]
     if telling:
         raise telling[0]
-    raise _wrong_type(slot, f"`{expr.span.text}`", expr, at)
+    raise _wrong_type(slot, f"`{expr.span.text}`", expr, at, tuple(w for o in options for w in _words_of(o)))
+
+
+def _words_of(slot: Slot) -> tuple[str, ...]:
+    """Words that fit by themselves."""
+    match slot:
+        case ChoiceSlot(own):
+            return own
+        case WordSlot(catalogue):
+            return words.names(catalogue)
+        case NoneSlot():
+            return ("none",)
+        case _:
+            return ()
 
 
 def _own_word(slot: Slot, own: tuple[str, ...], expr: ast.Expr, at: Field) -> Value:

@@ -24,9 +24,12 @@ def missing_argument(owner: str, key: str, wanted: str, span: Span) -> Diagnosti
     )
 
 
-def wrong_type(owner: str, key: str, found: str, wanted: str, span: Span, words: Sequence[str] = ()) -> Diagnostic:
-    """A value of the wrong sort; `words`: those that would do."""
+def wrong_type(  # noqa: PLR0913 - what was found and all that would do
+    owner: str, key: str, found: str, wanted: str, span: Span, words: Sequence[str] = (), near: str | None = None
+) -> Diagnostic:
+    """A value of the wrong sort; `words`: those that would do; `near`: the one that may be meant."""
     help_ = f"it can be {listed(words, 24)}" if words else f"give {wanted}"
+    help_ = f"did you mean `{near}`?" if near else help_
     return Diagnostic("DNA303", f"`{key}` of `{owner}` cannot be {found}", span, f"{wanted} is needed", help=help_)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dnac.ir.form import Form, Value
@@ -23,20 +23,32 @@ def terms(expr: ast.Expr, scope: Scope, word: Callable[[ast.Expr], Form]) -> tup
     Raises:
         Wrong: a term is no loss, or something else than `+` and `*` stands between.
     """
+    return tuple(_term(part, scope, word) for part in parts(expr))
+
+
+def parts(expr: ast.Expr) -> Iterator[ast.Expr]:
+    """The terms of a list or sum, as written; of anything else the whole."""
     if isinstance(expr, ast.ListExpr):
-        return tuple(t for item in expr.items for t in terms(item, scope, word))
-    if isinstance(expr, ast.Binary) and expr.op == "+":
-        return (*terms(expr.left, scope, word), *terms(expr.right, scope, word))
+        for item in expr.items:
+            yield from parts(item)
+    elif isinstance(expr, ast.Binary) and expr.op == "+":
+        yield from parts(expr.left)
+        yield from parts(expr.right)
+    else:
+        yield expr
+
+
+def _term(expr: ast.Expr, scope: Scope, word: Callable[[ast.Expr], Form]) -> Form:
     if isinstance(expr, ast.Binary) and expr.op == "*":
         factor = evaluate(expr.left, scope)
         if not isinstance(factor, Quantity) or factor.unit:
             help_ = "write `0.5 * distill(...)`"
             raise Wrong(errors_values.field_sum("a loss is multiplied by a plain number", expr.left.span, help_))
         form = word(_named(expr.right, scope))
-        return (form.replace(weight=float(factor.value)),)
+        return form.replace(weight=float(factor.value))
     if isinstance(expr, ast.Binary | ast.Unary):
         raise Wrong(errors_values.field_sum("losses are added", expr.span, "write `task + 0.5 * distill(...)`"))
-    return (word(_named(expr, scope)),)
+    return word(_named(expr, scope))
 
 
 def _named(expr: ast.Expr, scope: Scope) -> ast.Expr:

@@ -12,7 +12,7 @@ from dnac.kinds.params import values_of
 from dnac.kinds.train import TrainParams
 from dnac.semantics import errors_routing, words
 from dnac.semantics import errors_train as errors
-from dnac.semantics.bind import Owner, bind
+from dnac.semantics.bind import Bound, Owner, bind
 from dnac.semantics.budgets import BudgetUse
 from dnac.semantics.draft import Draft, RouteUse
 from dnac.semantics.routers import collect
@@ -62,7 +62,7 @@ def train_form(block: ast.Train, draft: Draft, scope: Scope) -> Form | None:
     draft.places |= bound.spans
     if draft.source_span is not None:
         draft.places["input"] = draft.source_span
-    faults = [*_units(bound.params, bound.spans), *_distilled(bound.params, bound.spans, block.net.span)]
+    faults = [*_units(bound.params, bound.spans), *_distilled(bound, block.net.span)]
     if not faults and draft.site is not None:
         faults += _sizes(bound.params, draft.site.tokens, bound.spans, block.net.span)
     if not any(f.severity == "error" for f in faults) and draft.site is not None:
@@ -81,14 +81,14 @@ def teaches_routers(train: Form) -> bool:
     return isinstance(terms, tuple) and any(isinstance(t, Form) and t.get("on") == "residuals" for t in terms)
 
 
-def _distilled(params: TrainParams, spans: Mapping[str, Span], span: Span) -> Iterator[Diagnostic]:
+def _distilled(bound: Bound, span: Span) -> Iterator[Diagnostic]:
     """`distill(on = residuals)` says how much shall be skipped, and nothing else does."""
-    for term in params.loss:
+    for number, term in enumerate(bound.params.loss):
         if term.name != "distill":
             continue
         wanted, given = term.get("on") == "residuals", term.get("skip") is not None
         if wanted != given:
-            yield errors.share_of_residuals(spans.get("loss", span), is_missing=wanted)
+            yield errors.share_of_residuals(bound.at_item("loss", number, span), is_missing=wanted)
 
 
 def _amount(form: Form) -> int:
