@@ -6,7 +6,7 @@ tokens, K choices, M candidates, S routing steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -20,6 +20,7 @@ from dnac.ir import traits
 from dnac.ir.graph import Route
 from dnac.lowering.base import Output
 from dnac.lowering.draws import uniform
+from dnac.passes import facts
 from dnac.train.assess import Opened
 from dnac.train.path_information import path_statistics
 from dnac.train.path_laws import laws
@@ -36,7 +37,7 @@ Maker = Callable[[Tensor, Tensor, Choices], Choices]
 FIGURES = ("loss", "accuracy", "skip_share", "active_flops_per_token")
 SUMMARIES = {
     "learned": "the routers as they are",
-    "random": "modules drawn evenly for each token and step",
+    "random": "modules drawn evenly for each token and step; where a token may take any number, by their loads",
     "shuffled": "the learned choices of a batch, dealt out anew among all its tokens: loads and skips stay",
     "constant": "every token takes the path that most tokens take",
     "hash": "modules drawn by a hash of the token's id",
@@ -67,11 +68,12 @@ class Forced:
 
 
 def controls(opened: Opened, initial: Mapping[str, Tensor], names: Iterable[str] = SUMMARIES) -> dict[str, Any]:
-    """`controls[]`: for each its figures and the change of loss from the learned choices; and `paths`.
+    """`controls[]`: for each its figures and the change of loss from the learned choices; `paths` and `paths_initial`.
 
-    initial: the state dict of the network before its training, of which routers are used.
+    initial: the state dict of the network before its training, of which `untrained` uses the routers.
     paths: statistics of the learned choices on the same data (`path_statistics`; context is the id before), and
-    `laws`, a power law and a lognormal fitted to how many tokens took each path.
+    `laws`, a power law and a lognormal fitted to how many tokens took each path. `paths_initial`: the same of the
+    network before its training: what a law of the paths says only where it differs.
     """
     steps = routing_steps(opened.network.graph)
     seen = Seen(opened, steps)
@@ -79,16 +81,19 @@ def controls(opened: Opened, initial: Mapping[str, Tensor], names: Iterable[str]
         {"control": name, **_measured(opened, name, seen, initial)} for name in SUMMARIES if name in {"learned", *names}
     ]
     learned = rows[0]["loss"]
+    with _with_weights(opened.network, initial, opened.network.state_dict().keys()):
+        began = Seen(opened, steps).statistics()
     return {
         "controls": [{**row, "loss_change": row["loss"] - learned} for row in rows],
         "paths": seen.statistics(),
+        "paths_initial": began,
     }
 
 
 def _measured(opened: Opened, name: str, seen: Seen, initial: Mapping[str, Tensor]) -> dict[str, Any]:
     given = {"decode": True} if opened.network.decodes else {}
     if name == "untrained":
-        with _with_routers(opened.network, initial):
+        with _with_weights(opened.network, initial, _of_routers(opened.network)):
             found = opened.measure(**given)
     elif name == "learned":
         found = opened.measure(**given)
@@ -104,6 +109,7 @@ class Seen:
     def __init__(self, opened: Opened, steps: tuple[RoutingStep, ...]) -> None:
         self._steps, self._opened = steps, opened
         self._leaving = _after_exits(opened.network)
+        self._any_number = _of_any_number(opened.network)
         batches = list(_recorded(opened))
         self._ids = torch.cat([ids.flatten() for ids, _, _ in batches])
         self._before = torch.cat([before.flatten() for _, before, _ in batches])
@@ -127,9 +133,14 @@ class Seen:
                 _shuffled(w, samples, i, self._leaving[i]) for i, w in enumerate(wanted)
             )
         return lambda inputs, samples, wanted: tuple(
-            _drawn(w, i, len(step.candidates), *([_ids_of(inputs, w)] if name == "hash" else _places(w, samples)))
-            for i, (step, w) in enumerate(zip(self._steps, wanted, strict=True))
+            self._drawn(w, i, [_ids_of(inputs, w)] if name == "hash" else _places(w, samples))
+            for i, w in enumerate(wanted)
         )
+
+    def _drawn(self, wanted: Tensor, step: int, keys: Sequence[Tensor]) -> Tensor:
+        if step in self._any_number:
+            return _opened(wanted, step, self._wanted[step], keys)
+        return _drawn(wanted, step, len(self._steps[step].candidates), keys)
 
     def statistics(self) -> dict[str, Any]:
         """Of the first tokens, at most `MOST`."""
@@ -174,18 +185,34 @@ def _after_exits(network: Network) -> list[bool]:
     return found
 
 
+def _of_any_number(network: Network) -> frozenset[int]:
+    """Routing steps at which a token chooses as many candidates as it likes, or is chosen by them."""
+    graph = network.graph
+    free = {r.name for r in graph.routers if facts.may_pass(r) or facts.taken_shares(r, graph.tokens) is not None}
+    routes = (node for node in traits.unrolled(graph.nodes) if isinstance(node, Route))
+    return frozenset(route.step for route in routes if route.router in free)
+
+
 def _ids_of(inputs: Tensor, wanted: Tensor) -> Tensor:
     """[B, T] token ids; of an image, places."""
     is_text = inputs.shape == wanted.shape[:2] and not inputs.is_floating_point()
     return inputs if is_text else torch.arange(wanted.shape[1], device=wanted.device).expand(wanted.shape[:2])
 
 
-def _places(wanted: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+def _places(wanted: Tensor, samples: Tensor) -> list[Tensor]:
     """[B, 1] samples and [T] positions."""
-    return samples[:, None], torch.arange(wanted.shape[1], device=wanted.device)
+    return [samples[:, None], torch.arange(wanted.shape[1], device=wanted.device)]
 
 
-def _drawn(wanted: Tensor, step: int, candidates: int, *keys: Tensor) -> Tensor:
+def _opened(wanted: Tensor, step: int, learned: Tensor, keys: Sequence[Tensor]) -> Tensor:
+    """[B, T, K] each candidate for as many tokens as learned choices [N, K] give it, drawn for each key by itself."""
+    slots = learned.max(0).values.to(wanted.device)
+    share = (learned >= 0).double().mean(0).to(wanted.device)
+    draws = uniform(_SEED, step, *(key[..., None] for key in keys), torch.arange(len(slots), device=wanted.device))
+    return torch.where(draws < share, slots, EMPTY).expand_as(wanted).contiguous()
+
+
+def _drawn(wanted: Tensor, step: int, candidates: int, keys: Sequence[Tensor]) -> Tensor:
     """[B, T, K] different candidates for each key, evenly: the first of an order that the key draws."""
     slots = torch.arange(candidates, device=wanted.device)
     draws = uniform(_SEED, step, *(key[..., None] for key in keys), slots)
@@ -215,19 +242,20 @@ def _by_token(ids: Tensor, wanted: Tensor) -> Tensor:
 
 @contextmanager
 @torch.no_grad()
-def _with_routers(network: Network, initial: Mapping[str, Tensor]) -> Iterator[None]:
-    """The network with routers (weights and biases) from another state dict; afterwards it is as it was."""
+def _with_weights(network: Network, other: Mapping[str, Tensor], keys: Iterable[str]) -> Iterator[None]:
+    """The network with some tensors from another state dict; afterwards it is as it was."""
     state = network.state_dict()
-    keys = [key for key in state if key in network.router_parameters or _is_bias(network, key)]
     held = {key: state[key].clone() for key in keys}
     try:
-        for key in keys:
-            state[key].copy_(initial[key])
+        for key in held:
+            state[key].copy_(other[key])
         yield
     finally:
-        for key in keys:
+        for key in held:
             state[key].copy_(held[key])
 
 
-def _is_bias(network: Network, key: str) -> bool:
-    return any(key == f"{router}.bias" for router in network.routers)
+def _of_routers(network: Network) -> list[str]:
+    """Weights and biases of routers."""
+    biases = {f"{router}.bias" for router in network.routers}
+    return [key for key in network.state_dict() if key in network.router_parameters or key in biases]

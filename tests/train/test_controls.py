@@ -35,6 +35,17 @@ net routed {
   }
   head lm = unembed(tied = false, norm = layer)
 }
+net gated {
+  input text(context = 16, vocabulary = 11, tokenizer = none)
+  embed tokens(16, positions = learned, init = normal(0.5))
+  repeat 2 {
+    pool depth { block = transformer(heads = 2); wide = mlp(gelu, 1x); keep = identity() }
+    hop: route depth by {
+      score = linear(init = normal(0.5)); gate = relu_tanh(0.5); choose = nonzero; weight = raw; balance = []
+    }
+  }
+  head lm = unembed(tied = false, norm = layer)
+}
 net dense {
   input text(context = 16, vocabulary = 11, tokenizer = none)
   embed tokens(16, positions = learned)
@@ -147,6 +158,32 @@ def test_all_controls_are_measured_and_the_network_is_as_it_was(held: Opened, sp
         if key.startswith("hop"):
             held.network.state_dict()[key].copy_(fresh[key])
     assert held.measure()["loss"] == pytest.approx(rows["untrained"]["loss"], rel=1e-12)
+
+
+def test_where_a_token_takes_any_number_random_choices_keep_the_loads(spec: Path) -> None:
+    network: Network = dnac.load(spec, net="gated").build(device="cpu", dtype="float64", lowering="portable", seed=3)
+    dataset = data.load(WORDS, network.graph.input, spec.parent)
+    held = Opened(network.eval(), dataset, 20, None, None, torch.zeros(2, dtype=torch.int64))
+    batch = next(dataset.sequential(20))
+    wanted = tuple(step.wanted for step in network(batch.inputs, record=True, samples=batch.samples).record)
+    seen = Seen(held, routing_steps(network.graph))
+    made = seen.maker("random")(batch.inputs, batch.samples, wanted)
+    for before, after in zip(wanted, made, strict=True):
+        learned, drawn = (torch.stack([(ids == slot).any(-1) for slot in range(3)]).double() for ids in (before, after))
+        assert (learned.mean((1, 2)) - drawn.mean((1, 2))).abs().max() < 0.08
+        assert 0.05 < learned.mean() < 0.95 and not torch.equal(learned, drawn)
+    hashed = seen.maker("hash")(batch.inputs, batch.samples, wanted)[0]
+    rows = {(int(t), tuple(row)) for t, row in zip(batch.inputs.flatten(), hashed.flatten(0, 1).tolist(), strict=True)}
+    assert len(rows) == len(batch.inputs.unique()), "one set of modules for each id"
+
+
+def test_paths_before_training_are_those_of_the_first_weights(held: Opened, spec: Path) -> None:
+    fresh = dnac.load(spec, net="routed").build(device="cpu", dtype="float64", lowering="portable", seed=9)
+    found = controls(held, fresh.state_dict(), ["constant"])
+    alone = Opened(fresh.eval(), held.dataset, 20, None, None, torch.zeros(2, dtype=torch.int64))
+    assert found["paths_initial"] == Seen(alone, routing_steps(fresh.graph)).statistics()
+    assert found["paths_initial"]["entropy"] != found["paths"]["entropy"]
+    assert "before training" in as_text({**found, "data": "d", "data_sha256": "0" * 64, "step": 1})
 
 
 def test_a_record_of_padding_is_not_what_is_measured(held: Opened) -> None:

@@ -66,7 +66,7 @@ def as_text(found: dict[str, Any]) -> str:
         lines.append([row["control"], *shown, f"{row['active_flops_per_token']:,}", ""])
     means = "\n".join(f"{name.ljust(9)}  {SUMMARIES[name]}" for name in (row["control"] for row in found["controls"]))
     head = f"{found['data']} (sha256 {found['data_sha256'][:12]}), step {found['step']}"
-    return f"{head}\n{table([line[:-1] for line in lines])}\n\n{means}\n\n{_paths(found['paths'])}"
+    return f"{head}\n{table([line[:-1] for line in lines])}\n\n{means}\n\n{_paths(found['paths'])}\n{_began(found)}"
 
 
 def _paths(paths: dict[str, Any]) -> str:
@@ -80,13 +80,23 @@ def _paths(paths: dict[str, Any]) -> str:
         f"before {whole['context']:.3f} nats ({_share(whole['context_share'])} of what is left), less chance",
         f"the same by routing step: {', '.join(told)}",
     ]
-    laws = paths["laws"]
+    return "\n".join([*text, _law(paths["laws"])])
+
+
+def _began(found: dict[str, Any]) -> str:
+    """The same of the network before its training, in short."""
+    paths = found["paths_initial"]
+    told = f"context {_share(paths['path']['context_share'])}"
+    return f"before training: {paths['effective_paths']:,.1f} effective paths; {told}; {_law(paths['laws'])}"
+
+
+def _law(laws: dict[str, Any] | None) -> str:
     if laws is None:
-        return "\n".join([*text, "too few different paths to fit a law"])
+        return "too few different paths to fit a law"
     said = f"p = {laws['p']:.2g}, Vuong's z = {laws['vuong']:+.2f}"
     law = f"from {laws['xmin']} tokens on ({laws['tail']:,} paths) a power law has exponent {laws['alpha']:.2f}"
     law += f" ± {laws['alpha_error']:.2f} (distance {laws['distance']:.3f}); against a lognormal: "
-    return "\n".join([*text, f"{law}{laws['verdict']} ({said})"])
+    return f"{law}{laws['verdict']} ({said})"
 
 
 def _share(value: float | None) -> str:
