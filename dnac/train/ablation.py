@@ -17,6 +17,7 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.graph import Graph, Member, ModuleSet, Part
 from dnac.kinds.base import ModuleKind, params_of
+from dnac.kinds.facts import WeightSpec
 from dnac.lowering.folded import folded_steps
 from dnac.lowering.network import Network
 from dnac.lowering.weights import key_of, site_of
@@ -80,13 +81,11 @@ class Anatomy:
 
     def parts(self) -> list[Ablation]:
         """Each part of each set of modules, all modules of the set together."""
-        sets = [entry for entry in self._graph.modules if entry.parts]
-        return [self._of_set(entry, part) for entry in sets for part in entry.parts]
+        return [self._of_set(entry, part) for entry in self._computing() for part in entry.parts]
 
     def modules(self) -> list[tuple[Member, Ablation]]:
-        """Each module by itself."""
-        sets = [entry for entry in self._graph.modules if entry.parts]
-        places = [(e, i) for e in sets for i in ([None] if e.count is None else range(e.count))]
+        """Each module that computes, by itself."""
+        places = [(e, i) for e in self._computing() for i in ([None] if e.count is None else range(e.count))]
         return [(Member(e.name, i), self._of_set(e, index=i)) for e, i in places]
 
     def steps(self) -> list[Ablation]:
@@ -112,7 +111,7 @@ class Anatomy:
     def _of_name(self, word: str) -> list[Ablation]:
         found = list[Ablation]()
         for entry in self._graph.modules:
-            if entry.parts and _belongs(entry.name, word):
+            if _belongs(entry.name, word) and (entry in self._computing() or (entry.parts and word == entry.name)):
                 found.append(self._of_set(entry))
                 continue
             for index in range(entry.count or 0):
@@ -131,10 +130,17 @@ class Anatomy:
         names = tuple(".".join(n for n in (member, each.name) if n) for each in chosen)
         return Ablation(names[0] if part else member, names, keys)
 
+    def _computing(self) -> list[ModuleSet]:
+        """Sets of modules that have weights: ways out and fixed positions have none."""
+        return [e for e in self._graph.modules if e.parts and all(self._weights(part) for part in e.parts)]
+
+    def _weights(self, part: Part) -> Sequence[WeightSpec]:
+        kind: ModuleKind = catalogue.get("module", part.kind.name)
+        return kind.weights(params_of(kind, part.kind), self._site)
+
     def _keys(self, entry: ModuleSet, part: Part) -> list[str]:
         """State-dict keys of all weights of a part."""
-        kind: ModuleKind = catalogue.get("module", part.kind.name)
-        specs = kind.weights(params_of(kind, part.kind), self._site)
+        specs = self._weights(part)
         if not specs:
             raise Faults(errors.without_weights(entry.name, part.kind.name))
         return [key_of(*part.home(entry.name), spec.name) for spec in specs]

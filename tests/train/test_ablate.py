@@ -36,6 +36,16 @@ net routed {
   repeat 2 { hop: route nodes by { choose = top(2); weight = raw; balance = [] } }
   head lm = unembed(tied = false, norm = layer)
 }
+net leaving {
+  input text(context = 8, vocabulary = 12, tokenizer = none)
+  embed tokens(16, positions = learned, init = normal(0.5))
+  repeat 2 as t {
+    position(sinusoid, turn = t)
+    pool bank { block[2] = mlp(gelu, 1x); out = exit() }
+    hop: route bank by { choose = top(1); weight = raw; balance = [] }
+  }
+  head lm = unembed(tied = false, norm = layer)
+}
 train routed {
   data = add7(train); valid = add7(valid)
   batch = sequences(32); length = steps(3); lr = 1e-2; seed = 1
@@ -182,6 +192,17 @@ def test_a_step_with_a_fixed_choice_is_told_apart(spec: Path) -> None:
         anatomy.find("hop")
     (only,) = caught.value.bag
     assert only.code == "DNA645" and "is fixed" in only.message and only.help.endswith("`nodes.block`")
+
+
+def test_what_has_no_weights_is_left_out_of_each_and_of_a_pool(spec: Path) -> None:
+    """Ways out and fixed positions add nothing that could be taken away."""
+    anatomy = Anatomy(held(spec, "leaving").network)
+    blocks = [f"bank[{turn}].block[{index}]" for turn in range(2) for index in range(2)]
+    assert [found.name for _, found in anatomy.modules()] == blocks
+    assert [found.name for found in anatomy.parts()] == ["bank[0].block.mlp", "bank[1].block.mlp"]
+    assert anatomy.find("bank").parts == ("bank[0].block.mlp", "bank[1].block.mlp")
+    with pytest.raises(Faults, match="no weights"):
+        anatomy.find("bank[0].out")
 
 
 def test_the_command_shows_the_intact_run_and_each_ablation(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
