@@ -165,11 +165,15 @@ def _validated(
     try:
         return Bound(params(**found), spans)
     except ValidationError as invalid:
-        # a number out of range where a form may stand too fails both ways; the range is what the user can mend
-        found_faults = [detail for detail in invalid.errors() if detail["type"] != "is_instance_of"]
+        # a number out of range where a form or a word may stand too fails both ways; the range can be mended
+        found_faults = [detail for detail in invalid.errors() if detail["type"] not in _OF_ANOTHER_SORT]
         for detail in found_faults or invalid.errors():
             bag.add(_range(owner, detail, spans))
         return None
+
+
+_OF_ANOTHER_SORT = ("is_instance_of", "literal_error")
+"""What pydantic says of a value of a sort that may stand beside the one that was given."""
 
 
 def _ranges(
@@ -179,7 +183,7 @@ def _ranges(
     try:
         params(**found)
     except ValidationError as invalid:
-        told = [detail for detail in invalid.errors() if detail["type"] not in ("missing", "is_instance_of")]
+        told = [detail for detail in invalid.errors() if detail["type"] not in ("missing", *_OF_ANOTHER_SORT)]
         for detail in told:
             bag.add(_range(owner, detail, spans))
 
