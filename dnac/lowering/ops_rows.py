@@ -133,8 +133,8 @@ class RowOps(ComposedOps):
         T, K, modules = self.frame.tokens, self.set.K, self.set.module_BR
         places_Rn = at(self.frame.positions())[self._token_positions()]
         inside = (places_Rn >= 0) & (places_Rn < T)
-        # a token may have chosen this module in any of its slots, in one at most
-        rows_RnK = places_Rn.clamp(0, T - 1)[..., None] * K + torch.arange(K, device=x.device)
+        # a token may have chosen this module in any of its slots, in one at most; `where`, as inductor fails on `clamp`
+        rows_RnK = torch.where(inside, places_Rn, 0)[..., None] * K + torch.arange(K, device=x.device)
         found_BRnK = (modules[:, rows_RnK] == modules[:, :, None, None]) & (modules >= 0)[:, :, None, None]
         found_BRnK = found_BRnK & inside[..., None]
         row_BRn = torch.where(found_BRnK, rows_RnK, 0).amax(-1)

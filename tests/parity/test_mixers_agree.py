@@ -11,6 +11,7 @@ from torch.nn import functional
 
 import dnac
 from dnac.ir.graph import Graph
+from dnac.lowering.network import Network
 from lowered import BATCH, TOKENS, error, gradients, inputs_for, lively, network, require_equal
 
 TEXT = """dna 1
@@ -125,3 +126,16 @@ def test_dead_rows_leak_into_nobody(tmp_path: Path) -> None:
     assert all(g.isfinite().all() for g in gradients(net, output).values())
     weights = [name for name, _ in net.named_parameters() if name.startswith("nodes.")]
     assert all(gradients(net, net(inputs, routes=nowhere))[name].abs().max() == 0 for name in weights)
+
+
+@pytest.mark.slow
+@pytest.mark.compiles
+@pytest.mark.timeout(600)
+def test_convolutions_among_several_choices_compile(tmp_path: Path) -> None:
+    """torch 2.13's inductor fails on gathers by clamped indices that it can compute itself."""
+    graph = graph_of(TEXT, {"members": "c[2] = conv(3); skip = identity()", "fields": TWO}, tmp_path)
+    inputs = inputs_for(graph)
+    eager, compiled = (Network(graph, dtype=torch.float64, compile=wanted) for wanted in (False, True))
+    assert compiled.is_compiled, compiled.notes
+    with torch.no_grad():
+        assert torch.allclose(eager(inputs).logits, compiled(inputs).logits, atol=1e-12)
