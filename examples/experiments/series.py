@@ -37,6 +37,9 @@ spec text or other settings made is refused. `--seeds 1 --set n=5` is for trying
 `--jobs` runs go side by side in processes of their own. Reported results are kept beside the script: copy OUT/results
 there, and `run.py --table --out examples/experiments/NAME` prints their table again.
 
+`controlled=("skip30",)` adds what other choices than the learned ones would give to that arm's result files and to
+the table (`controlled.py`); `HELD` among an arm's settings makes it learned-then-frozen.
+
 An experiment that does more than train one net and measure it gives `work` instead of `measure`: a function of a
 `Task` that returns the figures. `task.train(net=..., settings=...)` trains (resumably) as often as it likes;
 `task.folder` is its own. `measure` and `work` must be functions of the script's top level (processes find them there).
@@ -67,6 +70,7 @@ from typing import TYPE_CHECKING, Any
 import claims as judging
 from claims import Claim as Claim
 from claims import judge as judge
+from controlled import table as controls_table
 
 if TYPE_CHECKING:
     from dnac.train.assess import Opened
@@ -81,7 +85,11 @@ SEEDS = (42, 137, 256, 512, 1024)
 FIXED = ("--plain", "--no-compile", "--device", "cpu", "--lowering", "portable")
 BRIEF = "train.eval_batches=1"
 """For specs that do not say `eval_batches` themselves: ten evaluations cost a third of a run, and none is read."""
+HELD = "train.router_lr=schedule(1, step(0, 50%))"
+"""Routers that learn for half of the run and then stay as they are."""
 STOPPED = (130, 143)
+CONTROLLED = 8
+"""Batches of held-out data on which choices are replaced."""
 
 Figures = dict[str, Any]
 
@@ -116,12 +124,12 @@ class Trained:
         return self.opened(*settings, **exam).measure()
 
     def controls(self, *names: str, **exam: Any) -> dict[str, Any]:
-        """What `dnac controls` measures: `controls` by name (random, shuffled, ...; default: all), and `paths`."""
+        """What `dnac controls` measures: `controls` by name (random, ...; default: all), `paths`, `paths_initial`."""
         from dnac.train.controls import SUMMARIES, controls
 
         initial = self.run.spec.build(seed=self.run.resolved["seeds"]["init"]).state_dict()
         found = controls(self.opened(**exam), initial, names or SUMMARIES)
-        return {"controls": {row["control"]: row for row in found["controls"]}, "paths": found["paths"]}
+        return {**found, "controls": {row["control"]: row for row in found["controls"]}}
 
 
 @dataclass
@@ -192,6 +200,8 @@ class Series:
     table: Callable[[list[Figures]], str] | None = None
     fixed: tuple[str, ...] = FIXED
     """Arguments of every `dnac train`: by default on a CPU, not compiled, portable."""
+    controlled: tuple[str, ...] = ()
+    """Arms that claim to have learned to route: `dnac controls` of `CONTROLLED` batches is in their files too."""
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """The command line."""
@@ -231,9 +241,9 @@ class Series:
 
     def text(self, results: list[Figures]) -> str:
         """The table."""
-        if self.table:
-            return self.table(results)
-        return judging.table(results, [arm.name for arm in self.arms], self.shown, self.claims)
+        arms = [arm.name for arm in self.arms]
+        shown = self.table(results) if self.table else judging.table(results, arms, self.shown, self.claims)
+        return shown + controls_table(results, self.controlled)
 
     def tasks(self, out: Path, seeds: Iterable[int], only: Sequence[str], extra: Sequence[str] = ()) -> Iterator[Task]:
         """All arms of a seed before the next seed, so that what is there when it is stopped can be paired."""
@@ -335,6 +345,8 @@ def is_done(series: Series, task: Task, out: Path) -> bool:
     if not path.exists():
         return False
     made = json.loads(path.read_text(encoding="utf-8"))
+    if task.arm.name in series.controlled and "controls" not in made:
+        return False
     other = [key for key, value in identity(task).items() if made.get(key) not in (value, None)]
     if other:
         raise SystemExit(f"{path} was made with other settings ({', '.join(other)}): take another --out")
@@ -371,6 +383,8 @@ def _measured(series: Series, task: Task) -> Figures:
     assert series.measure is not None, "a series has `measure` or `work`"
     trained = task.train()
     task.facts["data_sha256"] = trained.opened().dataset.fingerprint
+    if task.arm.name in series.controlled:
+        task.facts["controls"] = trained.controls(batches=CONTROLLED)
     return series.measure(trained)
 
 

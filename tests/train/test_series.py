@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -182,3 +184,88 @@ def test_a_copy_that_git_archive_made_knows_its_commit(series: ModuleType, tmp_p
     (tmp_path / "unfilled").write_text("node: $Format:%H$\n")
     assert series._archived(tmp_path / "unfilled") is None
     assert series._archived(tmp_path / "none") is None
+
+
+def found(change: float, verdict: str | None, paths: int) -> dict[str, Any]:
+    """What `dnac controls` says of one run, as a result file holds it."""
+    law = None if verdict is None else {"verdict": verdict, "alpha": 2.0 + change}
+    told = {"token_share": 0.5, "context_share": None if verdict is None else 0.1}
+    counted = {"paths": paths, "tokens": 1000, "effective_paths": paths / 2, "path": told, "laws": law}
+    names = ("learned", "random", "shuffled", "constant", "hash", "token", "untrained")
+    rows = {name: {"control": name, "loss_change": change if name == "shuffled" else 0.0} for name in names}
+    return {"controls": rows, "paths": counted, "paths_initial": {**counted, "laws": None}}
+
+
+def test_controls_are_told_over_seeds_with_the_paths_before_training(series: ModuleType):
+    changes = (0.1, 0.2, 0.3)
+    verdicts = ("lognormal", "lognormal", None)
+    rows = [
+        {"arm": "a", "seed": seed, "figures": {}, "controls": found(change, verdict, 20)}
+        for seed, (change, verdict) in enumerate(zip(changes, verdicts, strict=True))
+    ]
+    text = series.controls_table([*rows, {"arm": "b", "seed": 0, "figures": {}}], ("a", "b"))
+    shuffled = "+0.200 (-0.048 to +0.448)"
+    zero = "+0.000 (+0.000 to +0.000)"
+    assert f"| a | 3 | {zero} | {shuffled} | {zero} | {zero} | {zero} | {zero} |" in text
+    assert "| a | 20 | 1,000 | 10.0 | 50.0% | 10.0% | lognormal 2 of 3, too few paths 1 of 3, exponent 2.15 |" in text
+    assert "| a, before training | 20 | 1,000 | 10.0 | 50.0% | 10.0% | too few paths 3 of 3 |" in text
+    assert "| b " not in text
+    assert series.controls_table([{"arm": "b", "seed": 0, "figures": {}}], ("a", "b")) == ""
+
+
+def test_an_arm_whose_controls_are_missing_is_run_again(series: ModuleType, tmp_path: Path):
+    task = series.Task(series.Arm("a"), 3, tmp_path / "f", None, ())
+    plain, controlled = (series.Series("toy", (task.arm,), controlled=names) for names in ((), ("a",)))
+    series.write(plain, task, tmp_path, {"figures": {"x": 1}})
+    assert series.is_done(plain, task, tmp_path) and not series.is_done(controlled, task, tmp_path)
+    task.facts["controls"] = found(0.1, None, 3)
+    series.write(controlled, task, tmp_path, {"figures": {"x": 1}})
+    assert series.is_done(controlled, task, tmp_path)
+
+
+def test_the_controls_of_a_finished_run_are_those_of_the_command(series: ModuleType, tmp_path: Path):
+    """A whole arm, on data that come with dnac: what its file holds is what `dnac controls` prints."""
+    import torch
+
+    from dnac.cli.main import main
+
+    spec = tmp_path / "net.dna"
+    spec.write_text(TINY)
+    toy = series.Series(
+        "toy",
+        (series.Arm("tiny"), series.Arm("held", net="tiny", settings=(series.HELD,))),
+        measure=lambda trained: {"loss": trained.evaluate()["loss"]},
+        spec=spec,
+        controlled=("tiny",),
+    )
+    threads = torch.get_num_threads()
+    try:
+        lines = [series.one(toy, task, tmp_path / "o") for task in toy.tasks(tmp_path / "o", [1], ["tiny", "held"])]
+    finally:
+        torch.set_num_threads(threads)
+    assert not [line for line in lines if "FAILED" in line]
+    made = {r["arm"]: r for r in toy.results(tmp_path / "o" / "results")}
+    assert "controls" not in made["held"] and made["held"]["figures"] != made["tiny"]["figures"]
+    said = io.StringIO()
+    with redirect_stdout(said):
+        run = tmp_path / "o" / "runs" / "tiny-s1"
+        assert main(["controls", str(run), "--batches", str(series.CONTROLLED), "--device", "cpu", "--json"]) == 0
+    printed = json.loads(said.getvalue())
+    assert made["tiny"]["controls"]["paths"] == printed["paths"]
+    assert list(made["tiny"]["controls"]["controls"].values()) == printed["controls"]
+
+
+TINY = """dna 1
+net tiny {
+  input text(context = 16, vocabulary = 11, tokenizer = none)
+  embed tokens(8, positions = learned)
+  pool nodes { block[2] = transformer(heads = 2); skip = identity() }
+  hop: route nodes by { choose = top(1); weight = raw; balance = [] }
+  head lm = unembed()
+}
+train tiny {
+  data = lookups(train, depth = 2, values = 5, tables = 5, samples = 20)
+  valid = lookups(valid, depth = 2, values = 5, tables = 5, samples = 20)
+  batch = sequences(8); length = steps(4); lr = 1e-1
+}
+"""

@@ -49,6 +49,7 @@ SERIES = Series(
     arms=(Arm("full"), Arm("act"), Arm("pondernet")),
     measure=measure,
     shown=("accuracy", "loss", "steps", "correlation"),
+    controlled=("act", "pondernet"),
     claims=(
         Claim("act", None, "correlation", at_least=0.8, text="ACT: steps rise with the number of bits"),
         Claim("act", BITS, "steps", at_most=-1.0, text="ACT: mean steps below the fixed depth"),

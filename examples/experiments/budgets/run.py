@@ -86,6 +86,7 @@ SERIES = Series(
     measure=measure,
     shown=("accuracy", "executed", "soft", "violations", "dead", "flops"),
     claims=CLAIMS,
+    controlled=("by_loss",),
 )
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ SERIES = Series(
     measure=measure,
     shown=("accuracy", "executed", "soft", "depth_std", "image_std", "flops"),
     claims=CLAIMS,
+    controlled=("mu30",),
 )
 
 if __name__ == "__main__":

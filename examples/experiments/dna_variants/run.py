@@ -64,6 +64,7 @@ SERIES = Series(
     measure=measure,
     shown=("loss", "mflops", "saved", "attention"),
     claims=CLAIMS,
+    controlled=("split", "skipping", "sticky"),
 )
 
 if __name__ == "__main__":

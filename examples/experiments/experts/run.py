@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from series import Arm, Claim, Series, Trained
+from series import HELD, Arm, Claim, Series, Trained
 
 OTHERS = Path(__file__).with_name("others.dna")
 NETS = ("dense", "switch", "unbalanced", "hashed", "untrained", "chance", "deepseek", "expert_choice")
@@ -30,6 +30,7 @@ CLAIMS = (
     Claim("chance", "dense", "loss", at_least=-0.02, text="a random expert gains nothing"),
     Claim("hashed", "switch", "loss", direction="up", text="a learned choice is better than a hash"),
     Claim("expert_choice", "switch", "loss", direction="down", text="experts that choose their tokens do better"),
+    Claim("switch", "held", "loss", direction="down", text="routers that learn to the end beat ones held from half"),
 )
 """The pass lines, set before the runs. Those without one are questions, and are shown for their direction."""
 
@@ -55,10 +56,14 @@ def evenness(load: list[float]) -> float:
 SERIES = Series(
     name="experts",
     spec=Path(__file__).with_name("experts.dna"),
-    arms=tuple(Arm(net, spec=OTHERS if net in ("deepseek", "expert_choice") else None) for net in NETS),
+    arms=(
+        *(Arm(net, spec=OTHERS if net in ("deepseek", "expert_choice") else None) for net in NETS),
+        Arm("held", net="switch", settings=(HELD,)),
+    ),
     measure=measure,
     shown=("loss", "entropy", "flops"),
     claims=CLAIMS,
+    controlled=("switch", "deepseek"),
 )
 
 if __name__ == "__main__":

@@ -12,11 +12,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import claims as judging
 from frontier import beside
-from series import Arm, Claim, Series, Trained
+from series import HELD, Arm, Claim, Series, Trained
 
 DEPTHS = (3, 4, 6)
 DENSE = tuple(f"dense{depth}" for depth in DEPTHS)
-ARMS = (Arm("mod"), Arm("drawn"), *(Arm(f"dense{d}", "dense", (f"depth={d}",)) for d in DEPTHS))
+ARMS = (
+    Arm("mod"),
+    Arm("drawn"),
+    Arm("held", "mod", (HELD,)),
+    *(Arm(f"dense{d}", "dense", (f"depth={d}",)) for d in DEPTHS),
+)
 SHOWN = ("loss", "as_trained", "leak", "mflops", "excess")
 CLAIMS = (
     Claim("mod", None, "excess", at_most=0.0, text="at equal FLOPs it is no worse than dense"),
@@ -24,6 +29,7 @@ CLAIMS = (
     Claim("mod", "drawn", "loss", at_most=-0.02, text="a learned choice of tokens is better than a random one"),
     Claim("mod", None, "leak", within=0.02, text="foreseeing the choice costs little"),
     Claim("drawn", None, "excess", direction="up", text="a random choice is worse than dense at equal FLOPs"),
+    Claim("mod", "held", "loss", direction="down", text="routers that learn to the end beat ones held from half"),
 )
 """The pass lines, set before the runs."""
 
@@ -54,6 +60,7 @@ SERIES = Series(
     measure=measure,
     claims=CLAIMS,
     table=table,
+    controlled=("mod",),
 )
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ SERIES = Series(
     arms=ARMS,
     measure=measure,
     shown=("loss", "cost", "kl", "depth", "kflops", "start"),
+    controlled=("skip4", "apiece4"),
     claims=(
         Claim("skip4", None, "start", within=1e-4, text="it starts as the dense net (each step its layer or a skip)"),
         Claim("exit4", None, "start", within=1e-4, text="it starts as the dense net (layers until the way out)"),

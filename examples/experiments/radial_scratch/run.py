@@ -83,6 +83,7 @@ SERIES = Series(
     measure=measure,
     claims=CLAIMS,
     table=table,
+    controlled=("radial",),
 )
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ SERIES = Series(
     arms=(Arm("mor"), Arm("decides"), Arm("once"), Arm("twice"), Arm("thrice")),
     measure=measure,
     shown=("loss", "as_trained", "mflops", "turns"),
+    controlled=("mor", "decides"),
     claims=(
         Claim(
             "mor",

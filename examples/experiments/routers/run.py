@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from series import Arm, Claim, Series, Trained
+from series import HELD, Arm, Claim, Series, Trained
 
 NETS = ("per_step", "shared", "shared_step", "shared_path", "node", "blind", "chance")
 
@@ -24,6 +24,7 @@ CLAIMS = (
     Claim("node", "shared", "loss", direction="down", text="a router per module does better than one for all"),
     Claim("per_step", "chance", "loss", at_most=-0.02, text="a learned choice is better than a random one"),
     Claim("per_step", "blind", "loss", at_most=-0.02, text="looking at the token is better than one path for all"),
+    Claim("per_step", "held", "loss", direction="down", text="routers that learn to the end beat ones held from half"),
 )
 """The pass lines, set before the runs. Those without one are questions, and shown for their direction."""
 
@@ -45,10 +46,11 @@ def measure(trained: Trained) -> dict[str, Any]:
 SERIES = Series(
     name="routers",
     spec=Path(__file__).with_name("routers.dna"),
-    arms=tuple(map(Arm, NETS)),
+    arms=(*map(Arm, NETS), Arm("held", net="per_step", settings=(HELD,))),
     measure=measure,
     shown=("loss", "paths", "top_path", "returns"),
     claims=CLAIMS,
+    controlled=("per_step", "shared", "node"),
 )
 
 if __name__ == "__main__":

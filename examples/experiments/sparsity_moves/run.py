@@ -178,7 +178,7 @@ def judged(claim: Claim, results: Sequence[dict[str, Any]]) -> str:
 
 ADD7 = tuple(map(Arm, NETS))
 ARMS = (*ADD7, *(Arm(f"{task}_{net}", net, spec=HERE / f"{task}.dna") for task in TASKS for net in FEW))
-SERIES = Series(name="sparsity_moves", spec=SPEC, arms=ARMS, measure=measure, table=table)
+SERIES = Series(name="sparsity_moves", spec=SPEC, arms=ARMS, measure=measure, table=table, controlled=("moe",))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

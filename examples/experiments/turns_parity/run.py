@@ -54,6 +54,7 @@ SERIES = Series(
     arms=(Arm("full"), Arm("five"), Arm("decides"), Arm("drawn")),
     measure=measure,
     shown=("accuracy", "loss", "kflops", "turns", "correlation"),
+    controlled=("decides",),
     claims=(
         Claim("decides", None, "correlation", at_least=0.8, text="turns rise with the number of bits"),
         Claim("decides", "full", "accuracy", at_least=-0.02, text="as right as all turns for all"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from series import Arm, Claim, Series, Trained
+from series import HELD, Arm, Claim, Series, Trained
 
 NETS = ("dense", "unlike", "all_attention", "all_conv", "all_linear", "chance")
 KINDS = {"att": (0, 1), "con": (2, 3), "lin": (4, 5)}
@@ -25,6 +25,7 @@ CLAIMS = (
     Claim("unlike", "dense", "accuracy", at_least=-0.02, text="and as well as a dense net of nearly the same work"),
     Claim("unlike", "chance", "accuracy", at_least=0.01, text="a learned choice is better than a random one"),
     Claim("unlike", None, "least", at_least=0.05, text="no kind is given up: each takes at least 5 % of the patches"),
+    Claim("unlike", "held", "accuracy", direction="up", text="routers that learn to the end beat ones held from half"),
 )
 """The pass lines, set before the runs."""
 
@@ -48,10 +49,11 @@ def measure(trained: Trained) -> dict[str, Any]:
 SERIES = Series(
     name="unlike_modules",
     spec=Path(__file__).with_name("unlike.dna"),
-    arms=tuple(map(Arm, NETS)),
+    arms=(*map(Arm, NETS), Arm("held", net="unlike", settings=(HELD,))),
     measure=measure,
     shown=("accuracy", "loss", "flops", "att", "con", "lin"),
     claims=CLAIMS,
+    controlled=("unlike",),
 )
 
 if __name__ == "__main__":
