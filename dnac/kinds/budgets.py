@@ -30,6 +30,7 @@ from dnac.kinds.base import (
     Site,
     params_of,
 )
+from dnac.kinds.params import values_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,7 +134,8 @@ def prices(graph: Graph, budget: BudgetSet) -> Prices:
         return known[member.set]
 
     costs = {route.step: tuple(map(cost, route.candidates)) for route in routes}
-    ranges = {route.step: _range(graph, route, costs[route.step]) for route in routes}
+    keeps_k = kinds_of(budget)[1].refuses
+    ranges = {route.step: _range(graph, route, costs[route.step], keeps_k=keeps_k) for route in routes}
     whole = sum(most for _, most in ranges.values())
     steps: dict[int, StepPrice] = {}
     after = 0.0
@@ -171,15 +173,20 @@ def _real(value: object) -> float:
     return float(value)
 
 
-def _range(graph: Graph, route: Route, costs: tuple[float, ...]) -> tuple[float, float]:
-    """The cheapest and the dearest choice of one step."""
+def _range(graph: Graph, route: Route, costs: tuple[float, ...], *, keeps_k: bool) -> tuple[float, float]:
+    """The cheapest and the dearest choice of one step: of the smallest and the largest k of a schedule.
+
+    keeps_k: the cheapest is one of the largest k too, as a purse must hold enough whatever k is at present.
+    """
     form = graph.router[route.router].fields["choose"]
     assert isinstance(form, Form)
     kind: ChooseKind = catalogue.get("choose", form.name)
     params = params_of(kind, form)
     k, ordered = kind.k(params, len(costs)), sorted(costs)
     is_free = kind.may_pass or bool(kind.takers(params))
-    return 0.0 if is_free else sum(ordered[:k]), sum(ordered[-k:])
+    filled = None if keeps_k else kind.filled(params)
+    least_k = k if filled is None else int(min(values_of(filled)))
+    return 0.0 if is_free else sum(ordered[:least_k]), sum(ordered[-k:])
 
 
 def _site(graph: Graph) -> Site:

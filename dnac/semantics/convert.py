@@ -95,10 +95,12 @@ def through_names(expr: ast.Expr, at: Field) -> tuple[ast.Expr, Field] | None:
     return None
 
 
-def _wrong_type(slot: Slot, found: str, expr: ast.Expr, at: Field, beside: Sequence[str] = ()) -> Wrong:
-    """`beside`: words that would do among other things."""
+def _wrong_type(
+    slot: Slot, found: str, expr: ast.Expr, at: Field, beside: Sequence[str] = (), near: str | None = None
+) -> Wrong:
+    """`beside`: words that would do among other things; `near`: what may be meant."""
     known = words.names(slot.catalogue) if isinstance(slot, WordSlot) and slot.catalogue not in _LONG else ()
-    near = nearest(plain_word(expr) or "", beside)
+    near = near or nearest(plain_word(expr) or "", beside)
     return Wrong(errors.wrong_type(at.owner, at.key, found, describe(slot), expr.span, known, near))
 
 
@@ -111,7 +113,11 @@ def _word(catalogue: str, expr: ast.Expr, at: Field) -> Form:
         return _read_list(expr, at)
     ref = expr.callee if isinstance(expr, ast.Call) else expr
     if not isinstance(ref, ast.Ref):
-        raise _wrong_type(WordSlot(catalogue), values.describe(values.evaluate(expr, at.scope)), expr, at)
+        datum = values.evaluate(expr, at.scope)
+        # a bare number of an amount lacks its unit
+        is_count = catalogue == "amount" and isinstance(expr, ast.Number)
+        meant = f"{'sequences' if at.key == 'batch' else 'steps'}({expr.span.text})" if is_count else None
+        raise _wrong_type(WordSlot(catalogue), values.describe(datum), expr, at, near=meant)
     text = ref.head.text
     if not ref.tail and words.has(catalogue, text) and at.call is not None:
         return at.call(catalogue, text, expr.args if isinstance(expr, ast.Call) else (), expr.span, at)
@@ -185,8 +191,9 @@ def _without_unit(slot: NumberSlot, quantity: Quantity, expr: ast.Expr, at: Fiel
         if not slot.size:
             raise Wrong(errors.wrong_unit(what, str(quantity), describe(slot), expr.span))
         return _times_width(quantity, expr, at)
-    if slot.share is not None and 1 < quantity.value <= 100:
-        raise Wrong(errors.share_without_percent(what, str(quantity), slot.share, expr.span))
+    if slot.share is not None and quantity.value > 1:
+        in_percent = quantity.value <= 100
+        raise Wrong(errors.share_without_percent(what, str(quantity), slot.share, expr.span, is_percent=in_percent))
     return quantity.value
 
 
@@ -314,6 +321,10 @@ def _simple(slot: Slot, expr: ast.Expr, at: Field) -> Value:
         return _embed_name(expr, at)
     if isinstance(slot, HeadSlot):
         return _head_name(expr, at)
+    if (text := plain_word(expr)) is not None and values.is_strange(text, at.scope):
+        if isinstance(slot, FlagSlot):
+            raise Wrong(errors.unknown_word(at.key, text, expr.span, ("true", "false")))
+        raise _wrong_type(slot, f"`{text}`", expr, at, near=f'"{text}"')
     datum = values.evaluate(expr, at.scope)
     if isinstance(datum, bool if isinstance(slot, FlagSlot) else str):
         return datum  # type: ignore[return-value]

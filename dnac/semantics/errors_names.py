@@ -28,9 +28,11 @@ def unknown_name(name: ast.Name, visible: Sequence[str]) -> Diagnostic:
     otherwise = "declare it above, or check the spelling"
     if name.text in ("width", "d_model", "dim"):
         otherwise = "a multiple of the stream's width is written `4x`"
+    is_std = name.text == "std"
     return Diagnostic(
         "DNA201", f"unknown name `{name.text}`", name.span, "nothing here has this name",
-        help=did_you_mean(name.text, visible, otherwise),
+        help='add `use "std/routers.dna"` behind the first line' if is_std
+        else did_you_mean(name.text, visible, otherwise),
     )  # fmt: skip
 
 
@@ -49,7 +51,7 @@ def unknown_kind(name: ast.Name, kinds: Sequence[str], declared: Sequence[str]) 
         "DNA202", f"unknown module kind `{name.text}`", name.span, "no module kind and no name is called this",
         help=did_you_mean(name.text, declared)
         or elsewhere.KINDS.get(name.text.lower())
-        or did_you_mean(name.text, candidates, f"the module kinds are {listed(candidates)}"),
+        or did_you_mean(name.text, candidates, f"the module kinds are {listed(candidates, 24)}"),
     )  # fmt: skip
 
 

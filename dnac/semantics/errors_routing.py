@@ -291,6 +291,14 @@ def exit_always(span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
+def no_loop_to_halt(span: Span) -> Diagnostic:
+    """`halt by` where no repeat is around."""
+    return Diagnostic(
+        "DNA551", "no `repeat` is around this `halt`, so there is no loop to leave", span, "leaves a loop",
+        help="put it into a `repeat`, behind the steps after which tokens may leave",
+    )  # fmt: skip
+
+
 def no_loop_to_leave(span: Span) -> Diagnostic:
     """`exit(loop)` where no repeat is around."""
     return Diagnostic(

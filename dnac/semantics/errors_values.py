@@ -40,11 +40,11 @@ def wrong_unit(what: str, found: str, wanted: str, span: Span) -> Diagnostic:
     )
 
 
-def share_without_percent(what: str, found: str, whole: str, span: Span) -> Diagnostic:
-    """A number above 1 where a fraction is meant."""
+def share_without_percent(what: str, found: str, whole: str, span: Span, *, is_percent: bool) -> Diagnostic:
+    """A number above 1 where a fraction is meant; `is_percent`: it may be one in percent."""
     return Diagnostic(
         "DNA304", f"{what} is a share of {whole}, and `{found}` is more than all of it", span, "a share is needed",
-        help=f"write `{found}%` if that is meant",
+        help=f"write `{found}%` if that is meant" if is_percent else "write a share of it, such as `30%`",
     )  # fmt: skip
 
 
@@ -185,9 +185,11 @@ def assert_false(text: str, span: Span, found: str) -> Diagnostic:
 
 def assert_unknown(text: str, span: Span, known: Sequence[str]) -> Diagnostic:
     """An assert about a quantity that nobody computes."""
+    parts = [name for name in known if name.startswith(f"{text}.")]
+    otherwise = f"what can be asserted: {listed(known, 24)}"
     return Diagnostic(
         "DNA320", f"nothing is known about `{text}`", span, "cannot be asserted",
-        help=did_you_mean(text, known, f"what can be asserted: {listed(known, 24)}"),
+        help=f"say which: {listed(parts)}" if parts else did_you_mean(text, known, otherwise),
     )  # fmt: skip
 
 

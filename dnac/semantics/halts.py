@@ -31,7 +31,7 @@ def halt(step: ast.Step, action: ast.Halt, place: Place, draft: Draft) -> None:
     """
     site, span = place.step(step), _head(step)
     if not draft.depth:
-        raise Wrong(errors_routing.no_loop_to_leave(span))
+        raise Wrong(errors_routing.no_loop_to_halt(span))
     x = draft.x
     draft.add_module(f"{site}.{EXIT}", None, (Part(EXIT, form(EXIT, of="loop")),), span)
     way_out = Candidate(EXIT, Member(f"{site}.{EXIT}"), True, None, span, is_halt=True)

@@ -10,6 +10,7 @@ from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic
 from dnac.text.source import Span
+from dnac.text.suggest import nearest
 
 
 def evaluate(expr: ast.Expr, scope: Scope) -> Datum:
@@ -90,6 +91,13 @@ def unknown(name: ast.Name, scope: Scope) -> Diagnostic:
     if meaning is not None:
         return errors_names.word_as_name(name, meaning)
     return errors_names.unknown_name(name, (*scope.visible(), *words.all_words(), *words.FIXED))
+
+
+def is_strange(text: str, scope: Scope) -> bool:
+    """Whether a bare word is no value, no word of any field, no name, and none that is nearly spelled so."""
+    if text in ("true", "false") or words.is_word(text) or scope.declared_later(text) is not None:
+        return False
+    return scope.find(text) is None and nearest(text, scope.visible()) is None
 
 
 def describe(datum: Datum) -> str:

@@ -259,6 +259,13 @@ def semicolon_for_comma(span: Span) -> Diagnostic:
     return Diagnostic("DNA119", "`;` cannot stand inside ( ) or [ ]", span, help="write `,`")
 
 
+def values_without_list(span: Span, name: str) -> Diagnostic:
+    """`a = f(1), g(2)` in { }."""
+    return Diagnostic(
+        "DNA120", f"several values of `{name}` stand in a list", span, help=f"write `{name} = [..., ...]`"
+    )
+
+
 def comma_for_semicolon(span: Span) -> Diagnostic:
     """`a = 1, b = 2` in { }."""
     return Diagnostic("DNA120", "`,` cannot separate settings or members", span, help="write `;`, or a line break")

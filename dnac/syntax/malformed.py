@@ -226,10 +226,14 @@ def _semicolon(s: Situation) -> Diagnostic | None:
     return errors.semicolon_for_comma(s.bad.span) if s.bad.type == "SEMICOLON" else None
 
 
-def _comma(s: Situation) -> Fault | None:
-    if s.bad.type == "COMMA" and not s.inside and s.where in ("settings", "pool") and "_SEP" in s.accepts:
-        return Fault(errors.comma_for_semicolon(s.bad.span), commas=True)
-    return None
+def _comma(s: Situation) -> Diagnostic | Fault | None:
+    if s.bad.type != "COMMA" or s.inside or s.where not in ("settings", "pool") or "_SEP" not in s.accepts:
+        return None
+    behind = s.word(s.at + 1).type, s.word(s.at + 2).type
+    is_value = behind[0] in ("NUMBER", "STRING") or (behind[0] == "NAME" and behind[1] not in ("EQUAL", "DOT", "LSQB"))
+    if s.where == "settings" and is_value:
+        return errors.values_without_list(s.bad.span, s.first.text)
+    return Fault(errors.comma_for_semicolon(s.bad.span), commas=True)
 
 
 def _detached_suffix(s: Situation) -> Diagnostic | None:

@@ -39,6 +39,9 @@ KINDS: dict[str, str] = _each(
         "moe experts": "experts are a `pool`, and a `route` chooses among them",
         "softmax relu gelu silu swiglu tanh": "an activation is an argument: `mlp(gelu, 4x)`",
         "dropout": "dropout is an argument: `mlp(gelu, 4x, dropout = 10%)`",
+        "merge token_merge patch_merge avg_pool max_pool downsample": "joining tokens is not built yet",
+        "conv1d conv2d convolution depthwise": "it is called `conv(3)`, or `conv(3, depthwise = true)`",
+        "rnn lstm gru ssm mamba recurrent retention rwkv": "a mixer with a state is `linear_attention(heads = 4)`",
         "embedding": "a net has one embed: `embed tokens(256, positions = learned)`",
     }
 )
@@ -82,6 +85,8 @@ def argument(key: str, known: Sequence[str]) -> str:
 
 
 _VALUES: dict[str, tuple[str, ...]] = {
+    "yes on enabled": ("true",),
+    "no off disabled": ("false",),
     "fp16 float16 half bfloat16 amp mixed": ("bf16",),
     "float32 float single": ("fp32",),
     "float64 double": ("fp64",),

@@ -4,7 +4,7 @@ batch raises no alarm, and a site is told of once until it has recovered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dnac.ir.form import Form
@@ -31,27 +31,26 @@ class Alerts:
             for step in routing_steps(graph)
             if _slots(graph.router[step.router].fields, len(step.candidates)) < len(step.candidates)
         }
-        self._origins = {step.site: step.origin for step in routing_steps(graph)}
+        self._steps = {step.site: step for step in routing_steps(graph)}
         self.state: dict[str, int] = dict(state or {})
 
     def watch(self, line: Line) -> list[Diagnostic]:
         """Alerts that this line raises."""
         found: list[Diagnostic] = []
         for site, k in self._limits.items():
-            what = _collapse(line["routing"][site], k)
+            what = _collapse(line["routing"][site], k, [str(member) for member in self._steps[site].candidates])
             self.state[site] = self.state.get(site, 0) + 1 if what else 0
             if what and self.state[site] == PATIENCE:
-                found.append(errors.routing_collapsed(line["step"], site, what, self._origins[site]))
+                found.append(errors.routing_collapsed(line["step"], site, what, self._steps[site].origin))
         return found
 
 
-def _collapse(entry: Mapping[str, Any], k: int) -> str | None:
-    """What is wrong with one routing step's load, in words; None where nothing is."""
+def _collapse(entry: Mapping[str, Any], k: int, names: Sequence[str]) -> str | None:
+    """What is wrong with one routing step's load, in words; None where nothing is. names: of its candidates."""
     load: list[float] = entry["load"]
     share = max(load) * k
     if share > NEARLY_ALL and k < len(load):
-        slot = load.index(max(load))
-        return f"candidate {slot} is chosen for {min(share, 1):.0%} of the tokens"
+        return f"`{names[load.index(max(load))]}` is chosen for {min(share, 1):.0%} of the tokens"
     if len(entry["dead"]) > MOSTLY_DEAD * len(load) and len(load) > 2 * k:
         return f"{len(entry['dead'])} of {len(load)} candidates get no token"
     return None

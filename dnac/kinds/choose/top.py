@@ -89,9 +89,9 @@ def _check_groups(k: int, groups: int, wanted: int, size: int) -> Iterator[Fault
 
 
 def sets(params: TopParams, size: int) -> int:
-    """How many different sets a token can choose: those that touch at most `from_groups` groups."""
+    """How many different sets a token can choose at the end: those that touch at most `from_groups` groups."""
     if params.groups is None or params.from_groups is None:
-        return comb(size, most(params))
+        return comb(size, int(values_of(params.k)[-1]))
     per, k = size // params.groups, most(params)
     touching = (
         comb(params.groups, j) * sum((-1) ** i * comb(j, i) * comb((j - i) * per, k) for i in range(j + 1))

@@ -9,9 +9,10 @@ Each is in [0, 1], larger where the head is surer. No gradient passes, and there
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from dnac.kinds.base import HeadName, Params, RouterOps, ScoreKind, Weights
+from dnac.kinds.base import Fault, HeadName, Params, RouterOps, ScoreKind, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,16 @@ class ConfidenceParams(Params):
     """The head that is asked."""
     measure: Literal["top_gap", "top", "entropy"] = "top_gap"
     """What counts as sure."""
+
+
+def check(params: ConfidenceParams, size: int) -> Iterator[Fault]:
+    """One candidate, since it says nothing of which one."""
+    if size > 1:
+        message = f"all {size} candidates get the same score, so it can only say whether a token leaves"
+        help_ = (
+            f"write `halt by {{ score = confidence({params.head}); choose = threshold(0.9); when = eval }}` in a loop"
+        )
+        yield Fault("head", message, help_)
 
 
 def scores(params: ConfidenceParams, weights: Weights, view: Tensor, ops: RouterOps) -> Tensor:
@@ -47,6 +58,7 @@ KIND = ScoreKind(
     name="confidence",
     summary="How sure a head already is, in [0, 1] (CALM, arXiv 2207.07061).",
     Params=ConfidenceParams,
+    check=check,
     scores=scores,
     learns=lambda params: False,
     is_chance=True,

@@ -79,3 +79,13 @@ def test_choices_that_do_not_vary_are_not_covered() -> None:
     graph = checked(image_net(body)).nets[0].graph
     assert graph.budgets[0].routers == ("hop",)
     assert list(prices(graph, graph.budgets[0]).steps) == [1]
+
+
+def test_a_k_that_falls_makes_cheap_choices_possible_and_leaves_the_paths_of_its_end() -> None:
+    router = TOP.replace("top(1)", "top(schedule(4, step(1, 50%)))")
+    falling = net(router, "schedule(100%, linear(10%, 50%))")  # all four of four at first: no fault
+    costs = Costs(falling.graph)
+    dear, cheap = (costs.module_flops(f"nodes.{name}") for name in ("dear", "cheap"))
+    found = prices(falling.graph, falling.graph.budgets[0])
+    assert found.whole == pytest.approx(3 * (2 * dear + cheap)) and found.least == 0
+    assert plan(falling)["paths"] == 4**3

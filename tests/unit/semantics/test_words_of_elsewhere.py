@@ -26,10 +26,11 @@ def helps(text: str) -> list[str]:
         ("layernorm()\nmlp(gelu, 2x)", "DNA202", "norm = rms"),
         ("Linear(64)", "DNA202", "mlp(gelu, 4x)"),
         ("transformer(n_heads = 4)", "DNA301", "here it is written `heads = ...`"),
+        ("merge(2)", "DNA202", "not built yet"),
         ("mlp gelu 2x", "DNA112", "`mlp(...)`"),
         ("mlp(gelu, 4 * width)", "DNA201", "`4x`"),
         ("mlp(4x)", "DNA303", "`gelu`"),
-        ("attention(heads = 4, causal = True)", "DNA201", "`true`"),
+        ("attention(heads = 4, causal = True)", "DNA308", "`true`"),
         ("transformer(heads = 4, positions = rotary)", "DNA308", "here it is called `rope`"),
         (POOL + "route nodes by { choose = top(1), weight = raw, balance = [] }", "DNA120", "`;`"),
         (POOL + "route nodes by top(2)", "DNA522", "by { choose = top(2);"),
@@ -70,7 +71,7 @@ def test_commas_between_settings_are_told_once_and_read_as_separators() -> None:
 
 def test_every_value_that_is_named_exists() -> None:
     known = {word for of in (*words.kind_catalogues(), "dataset") for word in words.names(of)}
-    assert {meant for key in elsewhere._VALUES.values() for meant in key} - known <= {"network"}
+    assert {meant for key in elsewhere._VALUES.values() for meant in key} - known <= {"network", "true", "false"}
 
 
 def test_no_word_from_elsewhere_is_one_of_this_language() -> None:

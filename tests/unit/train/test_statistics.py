@@ -67,7 +67,8 @@ def test_an_alert_survives_a_resume() -> None:
         first.watch(line(i, [1.0, 0.0, 0.0, 0.0]))
     found = Alerts(graph, first.state).watch(line(2, [1.0, 0.0, 0.0, 0.0]))
     assert [d.code for d in found] == ["DNA724"]
-    assert "hop[0]" in found[0].message and found[0].severity == "warning"
+    assert "`hop[0]` has collapsed: `nodes.block[0]` is chosen for 100%" in found[0].message
+    assert found[0].severity == "warning"
 
 
 def test_most_candidates_dead_is_a_collapse_and_choosing_all_is_none() -> None:
