@@ -111,7 +111,7 @@ class ScoreKind(Kind):
     """How a router scores: `scores(params, weights, view, ops) -> [B, T, M]` in the gate's dtype,
     which is the wider of float32 and the view's.
 
-    `learns(params)`: whether it has weights that training should reach (unless `frozen`).
+    `learns(params)`: whether training can change what it says, by its weights (unless `frozen`) or the stream.
     """
 
     weights: Callable[[Any, int, int], tuple[WeightSpec, ...]] = lambda params, width, size: ()

@@ -13,7 +13,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("read", "prefix_mean"): "the mean of the stream over the tokens so far",
     # how it scores
     ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
-    ("score", "channel"): "one channel of the stream itself, as in A-ViT",
     ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",
     # for whom one decision is made
     ("scope", "sequence"): "one decision for a whole sequence",

@@ -11,6 +11,7 @@ import torch
 from dnac import catalogue
 from dnac.ir.form import form
 from dnac.kinds.base import BalanceContext, RouteFacts
+from dnac.kinds.present import AWAY
 
 
 def context(counts, member=(), empty: int = 0, network=(0, 0), skips=None, rate: float | None = None) -> BalanceContext:
@@ -169,7 +170,7 @@ def test_only_skip_target_declares_a_share():
         kind = catalogue.get("balance", name)
         args = {"member": "skip", "share": 0.25} if name == "skip_target" else {}
         args |= {} if name == "skip_target" else {"rate" if kind.update else "weight": 0.1}
-        args |= {"chance": 0.2} if name == "kl_geometric" else {}
+        args |= {"kl_geometric": {"chance": 0.2}, "kl_gaussian": {"step": 2}}.get(name, {})
         args = {"importance": 0.1} if name == "cv2" else args
         params = kind.Params(**args)
         assert (kind.target(params), kind.member(params)) == ((0.25, "skip") if name == "skip_target" else (None, None))
@@ -216,3 +217,25 @@ def test_a_share_may_be_a_schedule_and_the_update_reads_its_present_value():
         0, 0, 0.5, 0.5
     ]  # fmt: skip
     assert kind.target(params) == 0.25, "plan tells the end"
+
+
+def test_a_halting_profile_is_held_near_a_gaussian_over_the_steps():
+    """Two tokens, three steps; one has left behind the first: its later gates count as nothing."""
+    kind = catalogue.get("balance", "kl_gaussian")
+    gates = torch.tensor([[0.2, 0.6], [0.3, 0.9], [0.5, 0.9]], dtype=torch.float64)[:, None, :, None]
+    ids = torch.tensor([[-1, 0], [-1, AWAY], [0, AWAY]])[:, None, :, None]
+    found = kind.loss(kind.Params(step=2, weight=0.5, spread=0.7), gates, gates, ids, ids >= 0)
+    profile = torch.tensor([0.8, 0.3, 0.5], dtype=torch.float64) / 1.6
+    wanted = (
+        torch.distributions.Normal(2.0, 0.7).log_prob(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)).softmax(0)
+    )
+    assert torch.allclose(found, 0.5 * (wanted * (wanted / profile).log()).sum())
+
+
+def test_a_step_at_which_nobody_halts_costs_no_more_than_one_in_a_hundred():
+    kind = catalogue.get("balance", "kl_gaussian")
+    gates = torch.tensor([1.0, 0.0])[:, None, None, None].requires_grad_()
+    ids = torch.full((2, 1, 1, 1), -1)
+    found = kind.loss(kind.Params(step=2, weight=1.0), gates, gates, ids, ids >= 0)
+    found.backward()
+    assert found < torch.tensor(100.0).log() and gates.grad.isfinite().all()

@@ -295,3 +295,35 @@ def test_a_whole_choice_compiles_and_ties_go_to_the_lowest_index_there_too():
     ids, weights = torch.compile(choice, fullgraph=True)(scores)
     expected_ids, expected = choice(scores)
     assert torch.equal(ids, expected_ids) and torch.allclose(weights, expected)
+
+
+def test_by_chance_takes_each_candidate_with_its_own_chance():
+    kind = catalogue.get("choose", "by_chance")
+    chances = torch.tensor([0.0, 0.3, 0.9, 1.0]).expand(4, 5000, 4)
+    ops = kind_ops.PlainRouterOps(torch.zeros(4, 5000, dtype=torch.int64), 4)
+    ids = kind.choose(kind.Params(), kind.draw(kind.Params(), chances, ops))
+    taken = (ids >= 0).double().mean((0, 1))
+    assert taken[0] == 0 and taken[3] == 1
+    assert (taken - chances[0, 0]).abs().max() < 0.02
+    assert abs(float(((ids[..., 1] >= 0) & (ids[..., 2] >= 0)).double().mean()) - 0.27) < 0.02
+    assert bool(((ids == torch.arange(4)) | (ids == -1)).all())
+
+
+def test_by_chance_never_takes_what_is_ruled_out():
+    kind = catalogue.get("choose", "by_chance")
+    ops = kind_ops.PlainRouterOps(torch.zeros(1, 50, dtype=torch.int64), 2)
+    selection = torch.tensor([-INF, NAN]).expand(1, 50, 2)
+    assert (kind.choose(kind.Params(), kind.draw(kind.Params(), selection, ops)) == -1).all()
+
+
+def test_channel_is_the_first_of_the_stream_with_a_gradient_to_it():
+    view = torch.tensor([[[0.5, 9.0], [-1.0, 9.0]]], requires_grad=True)
+    found = score("channel", view, 1, scale=10.0, shift=30.0)
+    assert found.tolist() == [[[-25.0], [-40.0]]]
+    found.sum().backward()
+    assert view.grad.tolist() == [[[10.0, 0.0], [10.0, 0.0]]]
+
+
+def test_a_channel_cannot_tell_candidates_apart():
+    kind = catalogue.get("score", "channel")
+    assert [bool([*kind.check(kind.Params(), size)]) for size in (1, 2)] == [False, True]
