@@ -145,6 +145,8 @@ class GateKind(Kind):
     """Whether a gate can be exactly zero. Such a candidate is never chosen."""
     starts: Callable[[Any], Iterable[Fault]] = lambda params: ()
     """What is wrong with the gates that scores around 0 give."""
+    at_zero: Callable[[Any, int], float] = lambda params, size: 0.0
+    """(params, candidates) to the gate of scores of 0: where gates start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +171,8 @@ class ChooseKind(Kind):
     """(params, gates + bias [B, T, M], ops) to what `choose` is given, where the choice is drawn."""
     may_pass: bool = False
     """Whether a token chooses as many candidates as it likes, none too: k is only the most."""
+    over: Callable[[Any], float | None] = lambda params: None
+    """What a gate must exceed for its candidate to run, where the choice has such a line."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     is_causal: bool = True
     is_row_independent: bool | Callable[[Any], bool] = True
@@ -179,8 +183,7 @@ class ChooseKind(Kind):
     fits: Callable[[Any, RouteFacts], Iterable[Fault]] = lambda params, facts: ()
     """(params as written, facts) to faults, before `resolve`."""
     shares: Callable[[Any, int, int], tuple[float, ...] | None] = lambda params, size, tokens: None
-    """(params, candidates, T) to the part of all tokens that each slot takes, where modules choose their
-    tokens and not tokens their modules. Then every number of choices from none to all k is possible."""
+    """(params, candidates, T) to the part of all tokens that each slot takes, where modules choose their tokens."""
     is_share_of_all: Callable[[Any], bool] = lambda params: False
     """Whether `shares` count tokens that have left too."""
     of_taken: Callable[[Any, Tensor], Tensor] | None = None
@@ -276,6 +279,8 @@ class BalanceKind(Kind):
     """Whether `valid` is, for its loss, the chance [B, T, M] of each candidate to be chosen under the noise."""
     over_steps: bool = False
     """Whether its loss is over all steps of a halting router: then the tensors have a first axis, the steps."""
+    is_pull: bool = False
+    """Whether it lowers what gates cost without a target."""
     update: Callable[[Any, BalanceContext], Tensor] | None = None
     target: Callable[[Any], float | None] = lambda params: None
     member: Callable[[Any], str | None] = lambda params: None

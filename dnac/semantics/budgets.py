@@ -84,7 +84,19 @@ def settled(graph: Graph, draft: Draft) -> Graph:
         for fault in _faults(use, budget, covered, graph, draft):
             draft.bag.add(fault)
         graph = replace(graph, budgets=(*graph.budgets, budget))
+    for fault in _without_target(graph, draft):
+        draft.bag.add(fault)
     return graph
+
+
+def _without_target(graph: Graph, draft: Draft) -> Iterator[Diagnostic]:
+    """Terms that pull at gates which no budget holds to a target."""
+    held = {router for budget in graph.budgets for router in budget.routers}
+    for route in draft.routes:
+        for number, term in enumerate(route.fields.balance or ()):
+            if words.kind("balance", term.name).is_pull and route.router not in held:
+                held.add(route.router)
+                yield errors.no_target(term.name, route.bound.at_item("balance", number, route.span))
 
 
 def _kind(call: ast.Call) -> BudgetKind:

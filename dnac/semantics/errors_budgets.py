@@ -59,3 +59,13 @@ def two_controllers(name: str, other: str, span: Span, first: Span) -> Diagnosti
         help="keep one of them, or give the budget a loss: `by = loss(quadratic, 1)`",
         labels=(Label(first, "moved here"),), severity="warning",
     )  # fmt: skip
+
+
+def no_target(term: str, span: Span) -> Diagnostic:
+    """A cost that is only ever pulled down."""
+    return Diagnostic(
+        "DNA548", f"`{term}` lowers gates without a target, and what it charges is the gate and not what runs", span,
+        "all or nothing, on an easy task",
+        help="say how much may run: `budget compute = flops(40%, per = batch, by = loss(quadratic, 4))`",
+        severity="warning",
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from dnac.semantics.errors_names import did_you_mean, listed
@@ -273,6 +274,25 @@ def decode_without_need(word: str, choice: str, span: Span) -> Diagnostic:
 def gate_starts_closed(gate: str, message: str, help_: str, span: Span) -> Diagnostic:
     """A gate with a true zero that is closed from the start."""
     return Diagnostic("DNA540", f"`{gate}`: {message}", span, "starts closed", help=help_, severity="warning")
+
+
+def starts_below(choice: str, over: float, start: float, span: Span) -> Diagnostic:
+    """Gates that start below the line that they must exceed."""
+    lower = f"lower it, `{choice}({start / 2:.2g})`" if start > 0 else ""
+    bias = f"start above it, `gate = sigmoid(bias = {math.log(over / (1 - over)) + 1.5:.1f})`" if 0 < over < 1 else ""
+    return Diagnostic(
+        "DNA540", f"`{choice}`: with scores around 0 the gates start at {start:.2g}, and none exceeds {over:g}", span,
+        "nothing runs, so nothing learns", help=", or ".join(filter(None, (lower, bias))) or "lower it",
+        severity="warning",
+    )  # fmt: skip
+
+
+def rows_depend(words: str, span: Span) -> Diagnostic:
+    """What a sequence gets depends on the others of its batch."""
+    return Diagnostic(
+        "DNA533", f"a sequence's output depends on the others of its batch: {words}", span, "reads the whole batch",
+        help="say `per = sequence`; `assert row_independent` makes this an error", severity="warning",
+    )  # fmt: skip
 
 
 def exit_as_step(span: Span) -> Diagnostic:

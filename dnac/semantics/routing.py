@@ -109,6 +109,21 @@ def _gate_faults(choice: Choice) -> Iterator[Diagnostic]:
     span = choice.bound.at("gate", choice.text.span)
     for fault in kind.starts(params_of(kind, form)):
         yield errors.gate_starts_closed(form.name, fault.message, fault.help, span)
+    yield from _below_line(choice, kind)
+
+
+def _below_line(choice: Choice, gate: GateKind) -> Iterator[Diagnostic]:
+    """Gates that start below the line that they must pass to run: nothing runs, so nothing learns."""
+    params = choice.params
+    over = choice.choose.over(params_of(choice.choose, params.choose))
+    score: ScoreKind = words.kind("score", params.score.name)
+    scored = params_of(score, params.score)
+    moved = any(words.kind("balance", term.name).update is not None for term in params.balance or ())
+    if over is None or choice.is_halt or moved or not score.learns(scored) or score.written(scored) is not None:
+        return
+    start = gate.at_zero(params_of(gate, params.gate), choice.size)
+    if start <= over:
+        yield errors.starts_below(choice.choose.name, over, start, choice.bound.at("choose", choice.text.span))
 
 
 def _decode_faults(choice: Choice) -> Iterator[Diagnostic]:

@@ -66,6 +66,9 @@ def check_claims(draft: Draft) -> None:
             draft.bag.add(errors.claim_fails(fact, found[0].words, claimed[fact], found[0].span))
     if "causal" in claimed and not is_text and draft.source is not None:
         draft.bag.add(errors.claim_fails("causal", "images have no order of tokens", claimed["causal"], None))
+    if "row_independent" not in claimed:
+        for broken in (b for b in rows if "generate" in b.programs):
+            draft.bag.add(errors.rows_depend(broken.words, broken.span))
     labels = [label for b in breaks for label in b.labels]
     for label, span in admitted.items():
         if label not in labels:

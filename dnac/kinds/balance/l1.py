@@ -41,4 +41,5 @@ KIND = BalanceKind(
     Params=L1Params,
     loss=loss,
     check=check,
+    is_pull=True,
 )

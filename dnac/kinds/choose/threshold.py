@@ -35,4 +35,5 @@ KIND = ChooseKind(
     Params=ThresholdParams,
     choose=choose,
     may_pass=True,
+    over=lambda params: params.over,
 )

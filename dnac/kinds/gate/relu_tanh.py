@@ -6,6 +6,7 @@ the start: scores begin near 0, and relu(tanh(1.5)) = 0.905.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -47,4 +48,5 @@ KIND = GateKind(
     openness=openness,
     closes=True,
     starts=starts,
+    at_zero=lambda params, size: max(0.0, math.tanh(params.bias)),
 )

@@ -6,6 +6,7 @@ chances of about 0.12 to leave. Graves' halting unit has a learned one (arXiv 16
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from dnac.kinds.base import GateKind, Params
@@ -31,4 +32,5 @@ KIND = GateKind(
     summary="1 / (1 + exp(-z_i - bias)), each candidate by itself (DeepSeek-V3, arXiv 2412.19437).",
     Params=SigmoidParams,
     gate=gate,
+    at_zero=lambda params, size: 1 / (1 + math.exp(-params.bias)),
 )

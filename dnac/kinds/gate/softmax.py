@@ -21,4 +21,5 @@ KIND = GateKind(
     name="softmax",
     summary="exp(z_i) / sum_j exp(z_j) over all candidates, identities included (arXiv 2506.22389).",
     gate=gate,
+    at_zero=lambda params, size: 1 / size,
 )
