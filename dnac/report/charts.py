@@ -50,9 +50,12 @@ def lines(series: Sequence[Line], x: Axis, y: Axis, *, width: int = 560, height:
 def bars(
     values: Sequence[float], labels: Sequence[str], y: str, *, target: float | None = None, width: int = 560
 ) -> str:
-    """One bar per value in [0, 1], with a dashed line at `target`."""
+    """One bar per value from 0 on, with a dashed line at `target`. A few bars of several names are named in whole,
+    others by their number alone.
+    """
     height = 200
-    top = max([*values, target or 0.0, 1e-9]) * 1.12
+    top = max([*values, target or 0.0]) * 1.12 or 1.0
+    is_whole = len(values) <= 10 and len({label.split("[")[0] for label in labels}) > 1
     step = (width - LEFT - RIGHT) / max(len(values), 1)
     scale = _Scale(0.0, top, height - BOTTOM, TOP, log=False)
     body = _y_axis(scale, Axis(y), width, height)
@@ -63,7 +66,8 @@ def bars(
             f'height="{height - BOTTOM - up:.1f}" fill="{SERIES[0]}"><title>{escape(label)}: {value:.3f}</title></rect>'
         )
         if len(values) <= 26:
-            body.append(_text(at + step / 2, height - BOTTOM + 14, label.rsplit("[")[-1].rstrip("]"), "middle"))
+            short = label if is_whole else label.rsplit("[")[-1].rstrip("]")
+            body.append(_text(at + step / 2, height - BOTTOM + 14, short, "middle"))
     if target is not None:
         at = scale.place(target)
         body.append(f'<path d="M{LEFT} {at:.1f}H{width - RIGHT}" stroke="{SERIES[1]}" stroke-dasharray="6 4"/>')

@@ -141,7 +141,7 @@ class _Drawing:
         self.drawn.add(name)
         entry = self.graph.module[nodes[0].module.set]
         note = () if own or sets == len(nodes) // count else (f"{len(nodes)} uses, {sets} set{'s' * (sets > 1)}",)
-        lines = (*words.module(entry), *note)
+        lines = (*words.module(entry, self.graph.width), *note)
         return [Box(id, "identity" if entry.is_identity else "module", name, lines, count if own else 1)], id
 
     # --- routing ------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class _Drawing:
             return Box(id, "reference", short, (), taken, self._module_loads(name, nodes))
         self.drawn.add(stem(name))
         role = "identity" if entry.is_identity else "module"
-        return Box(id, role, short, words.module(entry), whole, self._module_loads(name, nodes))
+        return Box(id, role, short, words.module(entry, self.graph.width), whole, self._module_loads(name, nodes))
 
     # --- measured -----------------------------------------------------------------------------
 

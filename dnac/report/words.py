@@ -26,22 +26,24 @@ def percent(share: float) -> str:
     return f"{100 * share:.{0 if share >= 0.0995 or share == 0 else 1}f} %"
 
 
-def module(entry: ModuleSet) -> tuple[str, ...]:
-    """One phrase per part of a module; one word for what has no work."""
+def module(entry: ModuleSet, width: int) -> tuple[str, ...]:
+    """One phrase per part of a module; one word for what has no work. width: that of the stream."""
     if turns_of(entry.parts, None) is not None:
         after = entry.parts[0].kind["after"]
         return (f"exit after {'1, 2, ...' if after == 'place' else after} turns",)
     if entry.exits:
         return ("exit of the loop" if entry.exits == "loop" else "exit of the net",)
-    return tuple(part(p) for p in entry.parts) or ("identity",)
+    return tuple(part(p, width) for p in entry.parts) or ("identity",)
 
 
-def part(entry: Part) -> str:
-    """`attention, 12 heads`, `mlp, gelu 3072`."""
+def part(entry: Part, width: int) -> str:
+    """`attention, 12 heads`, `mlp, gelu 3072`; attention of another width than the stream's says it."""
     kind = entry.kind
     match kind.name:
         case "attention":
             words = [f"{kind['heads']} heads"]
+            if kind.get("width") not in (None, width):
+                words.append(f"width {kind['width']}")
             if kind.get("kv_heads") not in (None, kind["heads"]):
                 words.append(f"{kind['kv_heads']} kv")
             positions = kind.get("positions")

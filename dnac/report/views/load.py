@@ -27,9 +27,10 @@ def _group(steps: Sequence[StepTrace]) -> str:
     totals = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
     idle = [name for name, total in zip(columns, totals, strict=True) if total == 0]
     most = max(range(len(totals)), key=totals.__getitem__)
-    text = f"Rows are routing steps, columns the {len(columns)} candidates; darker took more. "
-    text += f"The busiest, {columns[most]}, took {percent(totals[most])} of all choices; an even load is "
-    text += f"{percent(1 / len(columns))}. "
+    shown = f"columns the {len(columns)} candidates" if len(columns) > 1 else "the column is the one candidate"
+    text = f"Rows are routing steps, {shown}; darker took more. "
+    text += f"The busiest, {columns[most]}, took {percent(totals[most])} of all choices"
+    text += f"; an even load is {percent(1 / len(columns))}. " if len(columns) > 1 else ". "
     text += f"Never chosen: {len(idle)}{' (' + ', '.join(idle[:12]) + ')' if idle else ''}."
     return f"<p>{escape(text)}</p>{heat(rows, [step.site for step in steps], columns)}"
 

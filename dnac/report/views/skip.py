@@ -16,10 +16,11 @@ def _render(material: Material) -> str | None:
         return None
     names = [step.site for step in record.steps]
     charts: list[str] = []
-    if any(step.skips for step in record.steps):
-        shares = [step.skip_share for step in record.steps]
+    skipping = [step for step in record.steps if step.skips]
+    if skipping:
+        shares, sites = [step.skip_share for step in skipping], [step.site for step in skipping]
         text = f"Skipped on average: {percent(sum(shares) / len(shares))} of the choices."
-        charts.append(f"<figure>{bars(shares, names, 'skip share', target=_target(material), width=430)}"
+        charts.append(f"<figure>{bars(shares, sites, 'skip share', target=_target(material), width=430)}"
                       f"<figcaption>{escape(text)}</figcaption></figure>")  # fmt: skip
     entropies = [step.entropy for step in record.steps]
     text = "Entropy of a token's gates: 0 is a sure choice, the logarithm of the pool's size none at all."

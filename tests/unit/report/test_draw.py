@@ -145,7 +145,15 @@ def test_a_part_and_a_lone_way_out_are_told_by_what_matters_of_them():
     def conv(depthwise: bool) -> Part:
         return Part("c", form("conv", size=3, depthwise=depthwise, grid=0))
 
-    assert [words.part(conv(deep)) for deep in (True, False)] == ["conv 3 depthwise", "conv 3"]
+    assert [words.part(conv(deep), 16) for deep in (True, False)] == ["conv 3 depthwise", "conv 3"]
     assert words.part(Part("p", form("position", turn=7))) == "position"
     assert words.choice(form("threshold", over=0.9), 1) == "threshold 0.9"
     assert words.choice(form("threshold", over=0.9), 3) == "threshold of 3"
+
+
+def test_attention_says_its_width_where_it_is_not_that_of_the_stream():
+    (attention, _) = transformer()
+    assert attention.kind["width"] == 16
+    assert [words.part(attention, width) for width in (16, 32)] == [
+        "attention, 2 heads", "attention, 2 heads, width 16",
+    ]  # fmt: skip

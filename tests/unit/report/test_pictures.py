@@ -10,11 +10,12 @@ import pytest
 
 from checking import checked, image_net
 from dnac.ir.form import form
-from dnac.report import dot, html, mermaid
+from dnac.report import charts, dot, html, mermaid
 from dnac.report.base import Material
 from dnac.report.draw import draw
 from dnac.report.record import Record, StepTrace, load, save
 from dnac.report.sketch import sketch
+from dnac.report.views.load import _group
 from dnac.report.write import caption, diagram_of, write
 from dnac.schedule.plan import plan
 from graphs import tiny_text
@@ -213,3 +214,14 @@ def test_a_page_says_what_a_budget_allows():
     page = html.page(material, diagram_of(material))
     assert "<th>budget b</th><td>40% of the dearest choices (1.64k of 4.1k FLOPs per token)" in page
     assert "per token, by hard</td>" in page
+
+
+def test_bars_of_several_names_are_named_in_whole_and_nothing_is_drawn_for_zeros():
+    assert ">hop[1]<" not in charts.bars([0.1, 0.2], ["hop[0]", "hop[1]"], "share")
+    several = charts.bars([0.0, 0.0], ["moe[0]", "mod[0]"], "share")
+    assert ">moe[0]<" in several and ">mod[0]<" in several and ">1<" in several and "e-" not in several
+
+
+def test_a_pool_of_one_is_told_in_the_singular():
+    text = _group([replace(_wide(3)[0], candidates=("p.block",), skips=(), ids=np.zeros((16, 1024, 1), np.int16))])
+    assert "the column is the one candidate" in text and "even load" not in text
