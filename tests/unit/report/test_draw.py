@@ -146,7 +146,7 @@ def test_a_part_and_a_lone_way_out_are_told_by_what_matters_of_them():
         return Part("c", form("conv", size=3, depthwise=depthwise, grid=0))
 
     assert [words.part(conv(deep), 16) for deep in (True, False)] == ["conv 3 depthwise", "conv 3"]
-    assert words.part(Part("p", form("position", turn=7))) == "position"
+    assert words.part(Part("p", form("position", turn=7)), 16) == "position"
     assert words.choice(form("threshold", over=0.9), 1) == "threshold 0.9"
     assert words.choice(form("threshold", over=0.9), 3) == "threshold of 3"
 
