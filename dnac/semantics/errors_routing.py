@@ -69,11 +69,16 @@ def few_identities(member: str, found: int, k: int, span: Span) -> Diagnostic:
 
 
 def bias_out_of_reach(rate: float, steps: int, span: Span, is_target: bool) -> Diagnostic:
-    """Rate times steps is too little for the bias to matter."""
+    """Rate times steps is too little for the bias to matter. A rate that would do in a very short run is no advice:
+    it carries all tokens of a batch over at once.
+    """
+    enough = max(1.5 / steps, 1e-3)
+    longer = f"train about {1.5 / rate:,.0f} steps" if rate else "train longer"
     return Diagnostic(
         "DNA508", f"a rate of {rate:.4g} over {steps:,} train steps moves a bias by at most {rate * steps:.2g}", span,
         "may not reach its share" if is_target else "may not level the load",
-        help=f"use a rate of about {max(1.5 / steps, 1e-3):.1g}, or train longer", severity="warning",
+        help=f"use a rate of about {enough:.1g}, or train longer" if enough <= 1e-2
+        else f"{longer}; a rate above 0.01 moves all tokens at once", severity="warning",
     )  # fmt: skip
 
 
