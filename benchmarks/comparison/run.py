@@ -1,6 +1,7 @@
 """One comparison at equal measured work, in phases, each resumable; see README.md.
 
-    python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips attempts] [--only ARM ...]
+    python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips attempts]
+        [--only ARM ...]
         [--gpus 1] [--jobs 8] [--minutes 8] [--out runs/comparison]
 
 PHASE is tune, variance, report, time or summary; or `all`, the first three at once: an arm's later runs begin as soon

@@ -13,7 +13,7 @@ import arms as chosen
 from claims import spread
 from frontier import on_frontier as on_frontier
 
-from dnac.report.charts import Axis, Line, lines
+from dnac.report.charts import Axis, Line, lines, standing
 from dnac.train.intervals import Estimate, estimate, t_quantile
 
 Result = Mapping[str, Any]
@@ -206,12 +206,17 @@ def controls(results: list[dict[str, Any]]) -> list[str]:
 
 
 def picture(results: list[dict[str, Any]], cost: str, title: str) -> str:
-    """Mean loss against a cost: the dense frontier as a line, every other net as a dot."""
-    points: dict[str, tuple[float, float]] = {}
+    """Mean loss and its interval against a cost: the dense frontier as a line, every other net as a dot."""
+    points, reach = dict[str, tuple[float, float]](), dict[str, tuple[float, float]]()
     for arm in chosen.ARMS:
         own = [r["figures"] for r in results if r["arm"] == arm and r["figures"].get(cost)]
         if own:
-            points[arm] = tuple(statistics.fmean(f[k] for f in own) for k in (cost, "loss"))  # type: ignore[assignment]
-    dense = sorted(points.pop(a.name) for a in chosen.FRONTIER if a.name in points)
-    series = [Line("dense", dense), *(Line(name, [point], dots=True) for name, point in points.items())]
-    return lines(series, Axis(title, log=cost == "params_total"), Axis("held-out loss, nats"))
+            found = estimate([f["loss"] for f in own])
+            points[arm] = statistics.fmean(f[cost] for f in own), found.mean
+            reach[arm] = (found.low or found.mean, found.high or found.mean)
+    dense = sorted((points.pop(a.name), reach[a.name]) for a in chosen.FRONTIER if a.name in points)
+    frontier = Line("dense, by depth", [at for at, _ in dense], reach=[ends for _, ends in dense])
+    others = [Line(name, [at], dots=True, reach=[reach[name]], is_named=True) for name, at in points.items()]
+    size = {"width": 760, "height": 420}
+    axes = Axis(title, log=cost == "params_total"), Axis("held-out loss, nats")
+    return standing(*size.values(), lines([frontier, *others], *axes, **size))

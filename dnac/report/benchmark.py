@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dnac.report.charts import Bar, across
-from dnac.report.palette import BLUE, PAPER, SKY, SOFT
+from dnac.report.charts import Bar, across, standing
+from dnac.report.palette import BLUE, SKY, SOFT
 
 WIDTH = 760
 
@@ -21,11 +21,7 @@ def draw(nets: Sequence[Mapping[str, Any]]) -> str:
             f'<g transform="translate(0 {down})">{_title(net)}<g transform="translate(0 {TITLE})">{chart}</g></g>'
         )
         down += height
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {down}" width="{WIDTH}" height="{down}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="{PAPER}"/>{"".join(body)}</svg>\n'
-    )
+    return standing(WIDTH, down, "".join(body))
 
 
 TITLE = 26

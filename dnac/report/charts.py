@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 from dnac.report.palette import INK, LINE, PAPER, SERIES, SOFT, ramp
@@ -21,6 +21,10 @@ class Line:
     points: Sequence[tuple[float, float]]
     dashed: bool = False
     dots: bool = False
+    reach: Sequence[tuple[float, float]] = ()
+    """For each point the lowest and highest y that it may have: a thin upright line."""
+    is_named: bool = False
+    """Its name stands beside its last point, not in the legend."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,27 @@ class Axis:
 
 def lines(series: Sequence[Line], x: Axis, y: Axis, *, width: int = 560, height: int = 260) -> str:
     """A chart of lines with axes, ticks and a legend. Points that are not finite are left out."""
-    series = [Line(s.name, [p for p in s.points if _fits(p, x, y)], s.dashed, s.dots) for s in series]
-    points = [p for s in series for p in s.points]
+    series = [_fitting(s, x, y) for s in series]
+    points = [p for s in series for p in (*s.points, *_ends(s))]
     if not points:
         return ""
     to_x = _scale([p[0] for p in points], x, LEFT, width - RIGHT)
     to_y = _scale([p[1] for p in points], y, height - BOTTOM, TOP)
     body = [*_x_axis(to_x, x, width, height), *_y_axis(to_y, y, width, height)]
     body += [_line(s, to_x.place, to_y.place, SERIES[i % len(SERIES)]) for i, s in enumerate(series)]
-    body += _legend([s.name for s in series], width) if len(series) > 1 else []
+    body += _names_beside(series, to_x.place, to_y.place, width)
+    colors = {s.name: SERIES[i % len(SERIES)] for i, s in enumerate(series) if not s.is_named}
+    body += _legend(colors, width) if len(series) > 1 else []
     return _svg(width, height, body)
+
+
+def standing(width: int, height: int, body: str) -> str:
+    """A picture that is a file of its own: charts bring neither name space nor font, which a page gives them."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'font-family="Helvetica, Arial, sans-serif" font-size="11">'
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>{body}</svg>\n'
+    )
 
 
 def bars(
@@ -155,6 +170,18 @@ class _Scale:
         return self.start + (at - low) / ((high - low) or 1.0) * (self.end - self.start)
 
 
+def _fitting(line: Line, x: Axis, y: Axis) -> Line:
+    """The line without points that the axes cannot hold."""
+    kept = [n for n, point in enumerate(line.points) if _fits(point, x, y)]
+    reach = [line.reach[n] for n in kept] if line.reach else ()
+    return replace(line, points=[line.points[n] for n in kept], reach=reach)
+
+
+def _ends(line: Line) -> list[tuple[float, float]]:
+    """What the upright lines of points need of the picture."""
+    return [(x, end) for (x, _), ends in zip(line.points, line.reach, strict=False) for end in ends]
+
+
 def _fits(point: tuple[float, float], x: Axis, y: Axis) -> bool:
     return all(math.isfinite(v) and (v > 0 or not axis.log) for v, axis in zip(point, (x, y), strict=True))
 
@@ -171,8 +198,13 @@ def _scale(values: Sequence[float], axis: Axis, start: float, end: float) -> _Sc
 
 def _ticks(scale: _Scale) -> list[float]:
     if scale.log:
-        powers = range(math.ceil(math.log10(scale.low) - 1e-9), math.floor(math.log10(scale.high) + 1e-9) + 1)
-        return [10.0**p for p in powers] or [scale.low, scale.high]
+        first, last = math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high))
+        for parts in ((1,), (1, 2, 5), range(1, 10)):  # a range of less than ten takes ticks between the powers
+            found = [m * 10.0**p for p in range(first, last + 1) for m in parts]
+            found = [t for t in found if scale.low * (1 - 1e-9) <= t <= scale.high * (1 + 1e-9)]
+            if len(found) > 2:
+                return found
+        return found if len(found) > 1 else [scale.low, scale.high]
     rough = (scale.high - scale.low) / 5
     size = 10.0 ** math.floor(math.log10(rough))
     step = size * next(m for m in (1, 2, 2.5, 5, 10) if size * m >= rough)
@@ -205,20 +237,40 @@ def _y_axis(scale: _Scale, axis: Axis, width: int, height: int) -> list[str]:
 
 def _line(line: Line, to_x: Callable[[float], float], to_y: Callable[[float], float], color: str) -> str:
     places = [(to_x(a), to_y(b)) for a, b in line.points]
+    upright = "".join(
+        f'<path d="M{a:.1f} {to_y(low):.1f}V{to_y(high):.1f}" stroke="{color}"/>'
+        for (a, _), (low, high) in zip(places, line.reach, strict=False)
+    )
     if line.dots or len(places) == 1:
-        return "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2" fill="{color}"/>' for a, b in places)
+        return upright + "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2" fill="{color}"/>' for a, b in places)
     dash = ' stroke-dasharray="6 4"' if line.dashed else ""
     path = "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
-    return f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="1.8"{dash}/>'
+    return f'{upright}<path d="M{path}" fill="none" stroke="{color}" stroke-width="1.8"{dash}/>'
 
 
-def _legend(names: Sequence[str], width: int) -> list[str]:
+def _names_beside(
+    series: Sequence[Line], to_x: Callable[[float], float], to_y: Callable[[float], float], width: int
+) -> list[str]:
+    """Names at their last points, from above downwards, each moved down as far as one above it asks for."""
+    drawn, taken = [], list[tuple[float, float, float]]()
+    named = [(to_y(s.points[-1][1]), to_x(s.points[-1][0]), s.name) for s in series if s.is_named and s.points]
+    for down, across_, name in sorted(named):
+        wide = 6.2 * len(name)
+        left = across_ + 6 if across_ + 6 + wide < width - RIGHT else across_ - 6 - wide
+        while any(abs(y - down) < 11 and left < end and left + wide > begin for y, begin, end in taken):
+            down += 1
+        taken.append((down, left, left + wide))
+        drawn.append(_text(left, down + 4, name, "start", INK))
+    return drawn
+
+
+def _legend(colors: Mapping[str, str], width: int) -> list[str]:
     drawn: list[str] = []
-    for i, name in enumerate(names):
+    for i, (name, color) in enumerate(colors.items()):
         at = TOP + 8 + 16 * i
         edge = width - RIGHT - 4
         drawn.append(_text(edge - 22, at + 4, name, "end", INK))
-        drawn.append(f'<path d="M{edge - 16} {at}h16" stroke="{SERIES[i % len(SERIES)]}" stroke-width="2.4"/>')
+        drawn.append(f'<path d="M{edge - 16} {at}h16" stroke="{color}" stroke-width="2.4"/>')
     return drawn
 
 

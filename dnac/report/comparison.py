@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dnac.report.charts import Axis, Line, lines
-from dnac.report.palette import PAPER
+from dnac.report.charts import Axis, Line, lines, standing
 
 WIDTH, HEIGHT = 560, 260
 _ACROSS = (("step", "train steps"), ("flops", "training FLOPs"), ("seconds", "seconds of training"))
@@ -26,8 +25,4 @@ def draw(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     ]
     body = "".join(f'<g transform="translate(0 {i * HEIGHT})">{chart}</g>' for i, chart in enumerate(charts))
     whole = HEIGHT * len(charts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {whole}" width="{WIDTH}" height="{whole}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="{PAPER}"/>{body}</svg>\n'
-    )
+    return standing(WIDTH, whole, body)
