@@ -254,7 +254,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """While training, a head on a value inside the net, whose loss is added `weight` times.
+    """While training, a head on a value inside the net, whose loss is added `weight` times (a number or a schedule).
 
     With a `tally` each token's loss counts as likely as the token leaves there, and so much less at the end.
     """
@@ -263,7 +263,7 @@ class Tap:
     x: str
     weights: str
     table: str | None = None
-    weight: float = 1.0
+    weight: float | Form = 1.0
     tally: str = ""
     origin: Origin | None = field(default=None, compare=False)
 

@@ -90,6 +90,11 @@ def print_value(value: Value) -> str:
             assert_never(value)
 
 
+def print_factor(number: float | Form) -> str:
+    """A number in few digits, or the schedule that it follows."""
+    return print_form(number) if isinstance(number, Form) else f"{number:g}"
+
+
 def type_of(graph: Graph, node: Node) -> str:
     """The type of a node's value: `f[B,T,D]` for a stream or view, with `ids[B,T,K]` for a route."""
     stream = f"f[B,T,{graph.width}]"
@@ -229,7 +234,7 @@ def _beside(node: Presence | Tally | Settle | Tap) -> str:
             return f"settle({node.x}) tally {node.tally}"
         case Tap():
             table, tally = (f" {word} {v}" if v else "" for word, v in (("table", node.table), ("tally", node.tally)))
-            return f"tap({node.x}) by {node.weights}{table} times {node.weight!r}{tally}"
+            return f"tap({node.x}) by {node.weights}{table} times {print_value(node.weight)}{tally}"
 
 
 def _presence(node: Presence) -> str:

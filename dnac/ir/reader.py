@@ -41,6 +41,7 @@ _BUDGET = re.compile(r"budget (\S+) over \(([^)]*)\) = (.*)")
 _OF = re.compile(r" of (\S+) (\S+)")
 _PART = re.compile(r"(?: \+ )?(\w[\w.\[\]]*): ")
 _ARGUMENT = re.compile(r"(\w+)\s+(\([^)]*\)|\S+)")
+_NUMBER = re.compile(r"[\d.e+-]+")
 _NODE = re.compile(r"(\S+)\s+=\s(\w+)\(([^)]*)\)(.*?)(?:\s+:\s(.*))?")
 _CARRIED = re.compile(r"(\S+)\s+=> (\S+) as (\S+)")
 _SLICE = re.compile(r"(.+)\[(\d+)(?::(\d+))?\]")
@@ -133,7 +134,9 @@ class _Reader:
             gate = (more["gate"][0], int(more["gate"][1])) if "gate" in more else None
             (module,) = self._members(more["by"])
             return Apply(name, reads[0], reads[-1], module, gate, site, more.get("away", [""])[0], "copied" in more)
-        if word in ("presence", "tally", "settle", "tap"):
+        if word == "tap":
+            return _tap(name, reads[0], rest, more)
+        if word in ("presence", "tally", "settle"):
             return _beside(name, word, reads[0], more)
         if word == "route":
             return self._route(Route(name, reads[0], reads[-1], site, int(more["step"][0]), more["by"][0], ()), more)
@@ -202,9 +205,14 @@ def _beside(name: str, word: str, read: str, more: dict[str, list[str]]) -> Node
         return Presence(name, read, one("route"), pairs, int(one("back") or 0))
     if word == "tally":
         return Tally(name, read, one("route"), one("x"))
-    if word == "settle":
-        return Settle(name, read, one("tally"))
-    return Tap(name, read, one("by"), one("table") or None, float(one("times")), one("tally"))
+    return Settle(name, read, one("tally"))
+
+
+def _tap(name: str, read: str, rest: str, more: dict[str, list[str]]) -> Tap:
+    """The weight may be a form, with blanks in it."""
+    weight, _, tally = rest.partition(" times ")[2].partition(" tally ")
+    times = float(weight) if _NUMBER.fullmatch(weight) else read_form(weight)
+    return Tap(name, read, more["by"][0], more.get("table", [None])[0], times, tally)
 
 
 def _slots(text: str) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from dnac.lowering import carried, halting, survey
 from dnac.lowering.base import Call, Options, Output, Program, TapLoss
 from dnac.lowering.budgets import Budgets, Ran
 from dnac.lowering.frame import frame_of
-from dnac.lowering.knobs import knobs, margins, own_numbers, present_terms, scheduled_terms
+from dnac.lowering.knobs import knobs, margins, own_numbers, present, present_terms, scheduled_terms
 from dnac.lowering.modules import PartPlan, asked, increment, plans_by_set, watching
 from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routers import now
@@ -326,7 +326,7 @@ class Interpreter(ABC):
         def act(values: Values, turn: Turn) -> None:
             if turn.frame.training:
                 share = values[i.tally].now if i.tally else None
-                turn.results.taps.append(TapLoss(head(values[i.x], turn), i.weight, share))
+                turn.results.taps.append(TapLoss(head(values[i.x], turn), present(i.weight, None, None), share))
 
         return act
 

@@ -31,7 +31,7 @@ from dnac.ir.graph import (
     Tap,
 )
 from dnac.ir.names import join_names
-from dnac.ir.printer import print_members, print_value
+from dnac.ir.printer import print_factor, print_members, print_value
 from dnac.passes.pipeline import optimize
 from dnac.schedule.cost import Costs
 from dnac.schedule.paths import as_json, paths
@@ -159,7 +159,7 @@ def _beside(node: Presence | Tally | Settle | Tap) -> str:
         case Settle():
             return "take the mean over the steps"
         case Tap(weights=name, weight=weight, tally=tally):
-            return f"tap {name} times {weight:g}" + (" by the chance to leave" if tally else "")
+            return f"tap {name} times {print_factor(weight)}" + (" by the chance to leave" if tally else "")
 
 
 def _edits(a: list[str], b: list[str]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dnac.ir.form import Form
 from dnac.ir.graph import Bank, Member, Origin
 
 
@@ -109,7 +110,7 @@ class Tap(Instruction):
     x: str
     weights: str
     table: str | None
-    weight: float
+    weight: float | Form
     tally: str
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from dnac.ir.graph import Member
 from dnac.ir.names import join_names
-from dnac.ir.printer import print_members, print_slots
+from dnac.ir.printer import print_factor, print_members, print_slots
 from dnac.schedule.instructions import (
     Add,
     AnyInstruction,
@@ -103,7 +103,7 @@ def _beside(i: Presence | Tally | Settle | Tap) -> str:
         case Tally() | Settle():
             return f"{type(i).__name__.lower()}({', '.join(reads(i))})"
         case Tap():
-            return f"tap({', '.join(reads(i))}) by {i.weights} times {i.weight:g}" + (
+            return f"tap({', '.join(reads(i))}) by {i.weights} times {print_factor(i.weight)}" + (
                 f" table {i.table}" if i.table else ""
             )
 

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dnac.ir.form import form
+from dnac.ir.form import Form, form
 from dnac.ir.graph import EXIT, Member, Part, Presence, Route, Settle, Tally, Tap
-from dnac.kinds.params import Params
+from dnac.kinds.params import Params, Scheduled, values_of
 from dnac.semantics import errors_halting as errors
-from dnac.semantics import errors_routing
+from dnac.semantics import errors_routing, errors_values
 from dnac.semantics.bind import Owner, bind, given
 from dnac.semantics.candidates import Candidate
 from dnac.semantics.draft import Draft, Halting, origin
@@ -69,8 +69,9 @@ def settle(step: ast.Step, draft: Draft) -> None:
 class TapParams(Params):
     """Arguments of `tap`."""
 
-    loss: Annotated[float, Field(gt=0)] | Literal["halting"]
-    """What its loss counts beside the task's own; `halting`: for each token the chance that it leaves here."""
+    loss: Annotated[Annotated[float, Field(gt=0)] | Form, Scheduled()] | Literal["halting"]
+    """What its loss counts beside the task's own, which may be a schedule; `halting`: for each token the chance that it
+    leaves here."""
 
 
 def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
@@ -94,8 +95,14 @@ def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
         if draft.halting is None:
             raise Wrong(errors.tap_without_halt(bound.at("loss", ref.span)))
         weight, tally = 1.0, draft.halting.now
+    if isinstance(weight, Form):
+        span = bound.at("loss", ref.span)
+        if (least := min(values_of(weight))) < 0:
+            raise Wrong(errors_values.out_of_range("tap", "loss", f"{least:g}", "at least 0", span))
+        draft.tap_schedules.append((weight, span))
     head, table, _ = draft.heads[0]
-    node = Tap(draft.fresh("tap"), draft.x, head.name, table, float(weight), tally, origin(_head(step)))
+    times = weight if isinstance(weight, Form) else float(weight)
+    node = Tap(draft.fresh("tap"), draft.x, head.name, table, times, tally, origin(_head(step)))
     draft.add_node(node, step.span)
 
 

@@ -46,6 +46,8 @@ class Training:
     """What multiplies the task's loss: the sum of these."""
     teachers: tuple[Teacher, ...] = ()
     """Networks whose outputs the net shall come near."""
+    taps: tuple[float | Form, ...] = ()
+    """What the losses of taps count."""
     summed: Summed = summed_loss
     """The task loss of a micro-batch before division; compiled where the network is."""
 
@@ -157,13 +159,14 @@ def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output
     """Outputs, the task's loss, and the weighted distance from all teachers."""
     inputs, words = _given(run, batch, step)
     targets = sent(batch.targets, run.device)
+    number = partial(run.settings.value, step=step)
     with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
         output = run.network(inputs, record=any(each.needs_record for each in run.teachers), **words)
         given = {name: words[name] for name in ("seeds", "samples")}
-        number = partial(run.settings.value, step=step)
         found = [each.loss(inputs, output, targets, whole, number, **given) for each in run.teachers]
     smoothing = run.settings.train.label_smoothing
-    loss = whole_loss(output, targets, label_smoothing=smoothing, count=whole, summed=run.summed)
+    weights = [number(weight) for weight in run.taps] or None
+    loss = whole_loss(output, targets, label_smoothing=smoothing, count=whole, summed=run.summed, weights=weights)
     return output, loss, sum(found[1:], found[0]) if found else None
 
 

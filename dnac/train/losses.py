@@ -5,13 +5,16 @@ Shapes: B sequences, T tokens, V outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from dnac.data.base import IGNORED
+from dnac.ir.form import Form
+from dnac.ir.graph import Graph, Tap
+from dnac.ir.traits import unrolled
 from dnac.lowering.base import Output
 
 
@@ -48,23 +51,35 @@ def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tens
     )
 
 
+def tap_weights(graph: Graph) -> tuple[float | Form, ...]:
+    """What the loss of each tap counts, in the order of `Output.taps`."""
+    return tuple(node.weight for node in unrolled(graph.nodes) if isinstance(node, Tap))
+
+
 def whole_loss(
-    output: Output, targets: Tensor, *, label_smoothing: float, count: int, summed: Summed | None = None
+    output: Output,
+    targets: Tensor,
+    *,
+    label_smoothing: float,
+    count: int,
+    summed: Summed | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Tensor:
     """`task_loss` of a network's outputs, with the losses of its taps. A tap that takes a share of each token's loss
-    leaves so much less of it to the outputs of the net.
+    leaves so much less of it to the outputs of the net. `weights`: what the taps count at present, where schedules say
+    so; else as at the start.
     """
     shares = [tap.share for tap in output.taps if tap.share is not None]
     if not shares:
         total = task_loss(output.logits, targets, label_smoothing=label_smoothing, count=count, summed=summed)
     else:
         total = _shared(output.logits, targets, 1 - sum(shares[1:], shares[0]), label_smoothing) / max(count, 1)
-    for tap in output.taps:
+    for tap, weight in zip(output.taps, weights or [tap.weight for tap in output.taps], strict=True):
         if tap.share is None:
             loss = (summed or summed_loss)(tap.logits, targets, label_smoothing)
         else:
             loss = _shared(tap.logits, targets, tap.share, label_smoothing)
-        total = total + tap.weight * loss / max(count, 1)
+        total = total + weight * loss / max(count, 1)
     return total
 
 

@@ -30,7 +30,7 @@ from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
 from dnac.train.files import publish
 from dnac.train.loop import Training, knob_values
-from dnac.train.losses import compiled_loss, summed_loss
+from dnac.train.losses import compiled_loss, summed_loss, tap_weights
 from dnac.train.metrics import MetricsFile, cut_back
 from dnac.train.optim import build_optimizer
 from dnac.train.prepare import Prepared
@@ -99,6 +99,7 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         device=device,
         task_weight=weight_of_task(settings.train),
         teachers=teachers(settings.train, graph, _place(prepared), listener.warn, device=device, dtype=dtype),
+        taps=tap_weights(graph),
         # a loss of its own graph would hold the logits in float32 too
         summed=compiled_loss() if network.is_compiled else summed_loss,
     )
