@@ -39,6 +39,7 @@ CATALOGUES: dict[str, tuple[str, str]] = {
             "by",
             "decode",
             "grad",
+            "scope",
             "positions",
             "activation",
             "norm",

@@ -108,8 +108,7 @@ class ReadKind(Kind):
 
 @dataclass(frozen=True, eq=False)
 class ScoreKind(Kind):
-    """How a router scores: `scores(params, weights, view, ops) -> [B, T, M]` in the gate's dtype,
-    which is the wider of float32 and the view's.
+    """How a router scores: `scores(params, weights, view, ops) -> [B, T, M]`, in the wider of float32 and the view's.
 
     `learns(params)`: whether training can change what it says, by its weights (unless `frozen`) or the stream.
     """
@@ -119,6 +118,8 @@ class ScoreKind(Kind):
     scores: Callable[[Any, Any, Tensor, RouterOps], Tensor] | None = None
     flops: Callable[[Any, int, int], float] = lambda params, width, size: 0.0
     learns: Callable[[Any], bool] = lambda params: True
+    is_blind: bool = False
+    """Whether it is the same for every token of every input."""
     is_chance: bool = False
     """Whether a score is a chance already, so that a halting step needs no gate."""
     head: Callable[[Any], str | None] = lambda params: None
@@ -251,8 +252,7 @@ class BalanceContext:
     member: Tensor
     """[M] bool: candidates of the member that the term names (none where it names none)."""
     network: Tensor
-    """[2] int64: choices on `member`, and all choices (empty ones too), over all routers with an
-    equal term."""
+    """[2] int64: choices on `member`, and all choices (empty too), over all routers with an equal term."""
     value: Callable[[float | Form], float]
     """The present value of a number that may be a schedule."""
     skips: Tensor | None = None

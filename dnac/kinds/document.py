@@ -60,6 +60,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "combine": ("Router: `combine`", "How outputs join the stream."),
     "grad": ("Router: `grad`", "How the choice is trained."),
     "balance": ("Router: `balance`", "A list of terms. No default where fewer than all are chosen; `[]` for none."),
+    "scope": ("Router: `scope`", "For whom one decision is made."),
     "sees": ("Router: `sees`", "Which keys a routed attention sees."),
     "start": ("Router: `start`", "Routes with which training begins."),
     "amount": ("Amounts", "`batch`, `length`, `eval_every`, `save_every`, and `until` of a schedule."),

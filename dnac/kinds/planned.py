@@ -15,10 +15,7 @@ PLANNED: dict[tuple[str, str], str] = {
     ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
     ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",
     # for whom one decision is made
-    ("scope", "sequence"): "one decision for a whole sequence",
     ("scope", "chunk"): "one decision for every chunk of tokens",
-    ("scope", "batch"): "one decision for a whole batch",
-    ("scope", "network"): "one decision for all inputs, as in architecture search",
     # which candidates run
     ("limit", "purse"): "a purse that each token carries and modules charge",
     ("limit", "budget"): "a budget declared in the net",

@@ -17,3 +17,13 @@ def mean_over_present(of: Tensor, ids: Tensor) -> Tensor:
 
     here = ids[..., 0] != AWAY
     return torch.where(here, of, 0).sum() / here.sum().clamp(min=1)
+
+
+def mean_scores(scores: Tensor, here: Tensor | None, axes: tuple[int, ...]) -> Tensor:
+    """The mean over tokens that are here, for each of them; 0 where none is. A score of -inf or NaN stays one."""
+    import torch
+
+    if here is None:
+        return scores.mean(axes, keepdim=True).expand_as(scores).contiguous()
+    total = torch.where(here[..., None], scores, 0.0).sum(axes, keepdim=True)
+    return (total / here.sum(axes, keepdim=True).clamp(min=1)[..., None]).expand_as(scores).contiguous()

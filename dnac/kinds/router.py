@@ -31,7 +31,7 @@ class RouterParams(Params):
     """How it scores the candidates."""
     frozen: bool = False
     """Whether the score's weights stay as initialised."""
-    scope: Literal["token"] = "token"
+    scope: Annotated[Form, From("scope")] = form("token")
     """For whom one decision is made."""
     gate: Annotated[Form, From("gate")] = form("softmax")
     """How scores become probabilities, over all candidates, in float32 or wider."""

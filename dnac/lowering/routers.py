@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import RouterSet
@@ -43,6 +45,13 @@ class Router:
     """The views that are read, side by side."""
     start: Word | None = None
     """The routes with which training begins."""
+    scope: Word | None = None
+    """For whom one decision is made; None: each token."""
+
+    def shared(self, scores: Tensor, here: Tensor | None) -> Tensor:
+        """Scores [B, T, M], alike for tokens that share a decision."""
+        kind, params = self.scope or (None, None)
+        return scores if kind is None or kind.pool is None else kind.pool(params, scores, here)
 
     @property
     def has_loss(self) -> bool:
@@ -84,6 +93,7 @@ def router_of(entry: RouterSet) -> Router:
         sees=fields.sees.name,
         when=fields.when,
         reads=tuple(_word("read", view) for view in views(entry.fields)),
+        scope=_word("scope", fields.scope),
         start=None if (start := start_of(entry.fields)) is None else _word("start", start),
     )
 

@@ -148,9 +148,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
 
 
 def _of_nothing(router: Router, view_BTD: Tensor, given: Given) -> Routing:
-    """A halting step that lets none leave, and whose scores nobody reads: they are not computed (those of a head cost
-    as much as the head), gates are 0, and all slots are empty.
-    """
+    """A halting step that lets none leave and whose scores nobody reads: they are not computed, and gates are 0."""
     wide = torch.promote_types(view_BTD.dtype, torch.float32)
     gates_BTM = view_BTD.new_zeros((*view_BTD.shape[:2], router.size), dtype=wide)
     ids_BTK = torch.full((*view_BTD.shape[:2], 1), -1, device=view_BTD.device)
@@ -187,6 +185,7 @@ def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tup
         clean_BTM = scores_BTM
         scores_BTM, std = noise[0].shake(noise[1], own, view_BTD, clean_BTM, ops)
         noise_now = Noise(clean_BTM, std)
+    scores_BTM = router.shared(scores_BTM, given.here)
     known = torch.isfinite(scores_BTM)
     # one NaN would make the whole softmax NaN; the flag says that it was there
     return torch.where(known, scores_BTM, -torch.inf), known.all(), noise_now

@@ -296,8 +296,14 @@ def rows_depend(words: str, span: Span) -> Diagnostic:
     """What a sequence gets depends on the others of its batch."""
     return Diagnostic(
         "DNA533", f"a sequence's output depends on the others of its batch: {words}", span, "reads the whole batch",
-        help="say `per = sequence`; `assert row_independent` makes this an error", severity="warning",
+        help="let it look at one sequence, by `sequence` in place of `batch`; `assert row_independent` makes this an error", severity="warning",
     )  # fmt: skip
+
+
+def scope_misfit(scope: str, why: str, help_: str, span: Span) -> Diagnostic:
+    """One decision for several tokens, and something that is of each token."""
+    message = f"`scope = {scope}` makes one decision for many tokens, and {why}"
+    return Diagnostic("DNA534", message, span, "does not go with it", help=help_)
 
 
 def exit_as_step(span: Span) -> Diagnostic:

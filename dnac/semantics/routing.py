@@ -8,7 +8,9 @@ from dataclasses import replace
 from dnac.ir.form import Form
 from dnac.kinds.base import BalanceKind, Fault, GateKind, GradKind, ScoreKind, WeightKind, params_of
 from dnac.kinds.limits import LimitKind
+from dnac.kinds.noises import NoiseKind
 from dnac.kinds.params import values_of
+from dnac.kinds.scopes import ScopeKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import errors_values, words
 from dnac.semantics.bind import Bound
@@ -30,7 +32,13 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     faults = list(_choice_faults(choice)) or list(halting_faults(choice))
     faults = faults or [*_must_say(choice), *_score_faults(choice), *_gradient(choice)]
     faults += _balance_faults(choice)
-    faults += [*_limit_faults(choice), *_decode_faults(choice), *_gate_faults(choice), *start_faults(choice)]
+    faults += [
+        *_scope_faults(choice),
+        *_limit_faults(choice),
+        *_decode_faults(choice),
+        *_gate_faults(choice),
+        *start_faults(choice),
+    ]
     if not faults:
         faults += idle_faults(choice)
         draft.untaught += untaught(choice)
@@ -85,6 +93,28 @@ def _gradient(choice: Choice) -> Iterator[Diagnostic]:
     learns = score.learns(params_of(score, params.score)) and grad.needs_weight
     if learns and not weight.trains_router(choice.least_k):
         yield errors.no_gradient(params.weight.name, choice.least_k, choice.bound.at("weight", choice.text.span))
+
+
+def _scope_faults(choice: Choice) -> Iterator[Diagnostic]:
+    """One decision for several tokens can neither be drawn for each, nor be taken by modules or at a halting step."""
+    params = choice.params
+    scope: ScopeKind = words.kind("scope", params.scope.name)
+    score: ScoreKind = words.kind("score", params.score.name)
+    noise: NoiseKind = words.kind("noise", params.noise.name)
+    if scope.is_one and not score.is_blind:
+        why, help_ = f"`score = {score.name}` looks at each token", "use `score = constant`, which looks at none"
+        yield errors.scope_misfit(scope.name, why, help_, choice.bound.at("scope", choice.text.span))
+    if scope.pool is None:
+        return
+    of_each = {
+        "a halting step lets tokens leave one by one": choice.is_halt,
+        f"with `choose = {choice.choose.name}` modules choose tokens": bool(choice.takers),
+        f"`choose = {choice.choose.name}` draws for each token": bool(choice.choose.perturb or choice.choose.draw),
+        f"`noise = {noise.name}` is drawn for each token": noise.shake is not None,
+    }
+    for why in (why for why, is_so in of_each.items() if is_so):
+        help_ = "remove `scope`, or choose by `top(k)` without noise on the scores"
+        yield errors.scope_misfit(scope.name, why, help_, choice.bound.at("scope", choice.text.span))
 
 
 def _limit_faults(choice: Choice) -> Iterator[Diagnostic]:

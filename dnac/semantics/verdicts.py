@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dnac.kinds.base import ChooseKind, ModuleKind, params_of
 from dnac.kinds.limits import LimitKind
+from dnac.kinds.scopes import ScopeKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import words
 from dnac.semantics.bind import Bound
@@ -36,7 +37,9 @@ def note_router(label: str, name: str, bound: Bound, over: Span, draft: Draft) -
     # a `decode` word stands for the choice while generating, and looks at the token itself
     programs = ("train", "generate") if params.decode.name == "none" else ("train",)
     rows = choose.is_row_independent
+    scope: ScopeKind = words.kind("scope", params.scope.name)
     facts = (
+        ("scope", scope.name, scope.is_causal, scope.is_row_independent, ("train", "generate")),
         ("choose", choose.name, choose.is_causal, rows if isinstance(rows, bool) else rows(chosen), programs),
         ("limit", limit.name, limit.is_causal(limited), limit.is_row_independent(limited), ("train", "generate")),
     )

@@ -15,8 +15,8 @@ from dnac.syntax.words import KEYWORDS
 FIXED = ("true", "false", "none", "schedule")
 """Words that mean the same in every field."""
 
-_OPEN = ("dataset", "tokenizer", "rewrite", "lowering", "view", "command", "baseline", "budget", "by")
-"""Catalogues whose words may also be names: they grow with each data set, and no name competes with them."""
+_OPEN = ("dataset", "tokenizer", "rewrite", "lowering", "view", "command", "baseline", "budget", "by", "scope")
+"""Catalogues whose words may also be names: they grow with each data set, or no name competes with them."""
 
 
 def kind_catalogues() -> tuple[str, ...]:

@@ -49,6 +49,7 @@ KIND = ScoreKind(
     weights=weights,
     scores=scores,
     learns=lambda params: params.values is None,
+    is_blind=True,
     written=lambda params: params.values,
     check=check,
 )

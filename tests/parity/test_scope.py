@@ -1,0 +1,147 @@
+"""One decision for a sequence, a batch or the network: the mean of scores decides, and nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import dnac
+from checking import codes
+from dnac.ir.graph import Graph
+from dnac.text.diagnostic import Faults
+from lowered import network, require_equal
+
+SPEC = """dna 1
+net pictures {{
+  input image([6, 6], channels = 1, classes = 4)
+  embed patches(16, size = 2, positions = learned)
+  pool nodes {{ block[3] = transformer(heads = 2); skip = identity(); out = exit() }}
+  repeat 3 {{ hop: route nodes by {{ scope = {scope}; choose = top(2); weight = raw; balance = [aux(0.1)] }} }}
+  head cls = classify(pool = mean)
+}}
+net leaving {{
+  input image([6, 6], channels = 1, classes = 4)
+  embed patches(16, size = 2, positions = learned)
+  pool ways {{ go = mlp(gelu, 1x); out = exit() }}
+  way: route ways by {{ choose = top(1); weight = raw; balance = [] }}
+  pool nodes {{ block[3] = transformer(heads = 2); skip = identity() }}
+  hop: route nodes by {{ scope = {scope}; choose = top(2); weight = raw; balance = [] }}
+  head cls = classify(pool = mean)
+}}
+net words {{
+  input text(context = 12, vocabulary = 32, tokenizer = none)
+  embed tokens(16, positions = learned)
+  pool nodes {{ block[3] = mlp(gelu, 1x); out = exit() }}
+  head lm = unembed()
+  repeat 3 {{ hop: route nodes by {{ scope = {scope}; choose = top(1); weight = raw; balance = [] }} }}
+  {admits}
+}}
+"""
+
+
+def spec(folder: Path, scope: str) -> Path:
+    admits = "" if scope == "token" else "assert not_causal(hop)"
+    path = folder / f"{scope}.dna"
+    path.write_text(SPEC.format(scope=scope, admits=admits))
+    return path
+
+
+def graph(folder: Path, scope: str, net: str) -> Graph:
+    return dnac.load(spec(folder, scope), net).graph
+
+
+def patches(seed: int = 0) -> torch.Tensor:
+    return torch.rand(5, 6, 6, 1, generator=torch.Generator().manual_seed(seed)).double()
+
+
+@torch.no_grad()
+def recorded(folder: Path, scope: str, inputs: torch.Tensor):
+    """The routing record of the image net, with the same weights for every scope."""
+    return network(graph(folder, scope, "pictures")).eval()(inputs, record=True).record
+
+
+@pytest.mark.parametrize(("scope", "axes"), [("sequence", (1,)), ("batch", (0, 1))])
+def test_gates_are_those_of_the_mean_score(tmp_path: Path, scope: str, axes: tuple[int, ...]) -> None:
+    """A softmax forgets a constant, so the logarithm of a token's gates is its scores, for this purpose."""
+    own, shared = (recorded(tmp_path, word, patches())[0] for word in ("token", scope))
+    expected = own.gates.log().mean(axes, keepdim=True).softmax(-1).expand_as(own.gates)
+    assert torch.allclose(shared.gates, expected, atol=1e-12)
+    assert not torch.allclose(own.gates, expected, atol=1e-3)
+    for step in recorded(tmp_path, scope, patches()):
+        assert torch.equal(step.ids, step.ids[:, :1].expand_as(step.ids)), "all tokens of an image go one way"
+        if scope == "batch":
+            assert torch.equal(step.ids, step.ids[:1].expand_as(step.ids))
+
+
+def test_images_do_not_decide_for_each_other_unless_by_batch(tmp_path: Path) -> None:
+    inputs, other = patches(), patches(1)
+    other[0] = inputs[0]
+    for scope, alike in (("sequence", True), ("batch", False)):
+        first, second = (recorded(tmp_path, scope, x)[0].gates[0] for x in (inputs, other))
+        assert torch.equal(first, second) == alike
+
+
+def test_tokens_that_have_left_do_not_count() -> None:
+    from dnac.kinds.present import mean_scores
+
+    scores = torch.tensor([[[1.0, 0.0], [3.0, 2.0], [100.0, -50.0]], [[7.0, 7.0], [8.0, 8.0], [9.0, 9.0]]])
+    here = torch.tensor([[True, True, False], [False, False, False]])
+    assert mean_scores(scores, here, (1,))[:, 0].tolist() == [[2.0, 1.0], [0.0, 0.0]]
+    assert mean_scores(scores, here, (0, 1))[1, 2].tolist() == [2.0, 1.0]
+    assert mean_scores(scores, None, (1,))[1, 0].tolist() == [8.0, 8.0]
+
+
+@torch.no_grad()
+def test_a_step_behind_ways_out_asks_those_that_are_still_here(tmp_path: Path) -> None:
+    nets = [network(graph(tmp_path, word, "leaving")).eval() for word in ("token", "sequence")]
+    (way, own), (_, shared) = (net(patches(), record=True).record for net in nets)
+    here = way.ids[..., :1] == 0
+    assert here.any(1).all() and not here.all(1).any(), "of every image some have left"
+    scores = own.gates.log().where(here, 0)
+    expected = (scores.sum(1, keepdim=True) / here.sum(1, keepdim=True)).softmax(-1).expand_as(own.gates)
+    assert torch.allclose(shared.gates[here[..., 0]], expected[here[..., 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("scope", ["sequence", "batch"])
+@pytest.mark.parametrize("net", ["pictures", "words"])
+def test_every_lowering_agrees_in_values_and_gradients(tmp_path: Path, scope: str, net: str) -> None:
+    inputs = patches() if net == "pictures" else torch.randint(32, (3, 12), generator=torch.Generator().manual_seed(0))
+    require_equal(graph(tmp_path, scope, net), inputs=inputs)
+
+
+def test_the_mean_carries_the_gradient_of_every_token_to_the_router(tmp_path: Path) -> None:
+    """d loss / d W of a linear score is that of one row, the mean of all: rank 1 in what is read."""
+    net = network(graph(tmp_path, "sequence", "pictures")).train()
+    output = net(patches()[:1], record=True)
+    output.record[0].gates[..., 0].sum().backward()
+    weight = next(p for name, p in net.named_parameters() if name.startswith("hop") and "weight" in name)
+    assert weight.grad is not None and weight.grad.abs().sum() > 0
+    assert torch.linalg.matrix_rank(weight.grad.flatten(1), atol=1e-10) == 1
+
+
+def test_a_text_that_is_read_as_a_whole_cannot_be_generated(tmp_path: Path) -> None:
+    from dnac.serve.generate import require_causal
+
+    loaded = dnac.load(spec(tmp_path, "sequence"), "words")
+    verdict = loaded.net.verdicts["generate"]
+    assert not verdict.causal and verdict.row_independent
+    with pytest.raises(Faults, match="not causal"):
+        require_causal(loaded.build(), verdict)
+    assert not dnac.load(spec(tmp_path, "batch"), "words").net.verdicts["train"].row_independent
+
+
+def test_one_decision_for_the_network_needs_a_score_that_looks_at_no_token() -> None:
+    body = """dna 1
+net n {{
+  input text(context = 12, vocabulary = 32, tokenizer = none)
+  embed tokens(16, positions = learned)
+  pool nodes {{ block[3] = mlp(gelu, 1x) }}
+  hop: route nodes by {{ scope = network; {score}choose = top(1); weight = raw; balance = [] }}
+  head lm = unembed()
+}}
+"""
+    assert codes(body.format(score="score = constant; ")) == []
+    assert codes(body.format(score="")) == ["DNA534"]
+    assert codes(body.format(score="score = hash; ")) == ["DNA534"]
