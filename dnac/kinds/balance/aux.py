@@ -2,8 +2,9 @@
 
 f_i is the share of the filled choices that fall on candidate i (sum 1, no gradient), P_i the mean
 gate of i over the tokens that are here, each token's gates brought to sum 1 (softmax gates have it
-already; for sigmoid this is DeepSeek-V3's form, arXiv 2412.19437, eq. 17-20). Identities count. The
-least value is the weight.
+already; for sigmoid this is DeepSeek-V3's form, arXiv 2412.19437, eq. 17-20, but for f_i: choices
+count as they were made, biases and groups and all, where eq. 18 counts the K largest gates). Identities
+count. The least value is the weight.
 """
 
 from __future__ import annotations
