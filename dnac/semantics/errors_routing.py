@@ -296,7 +296,7 @@ def rows_depend(words: str, span: Span) -> Diagnostic:
     """What a sequence gets depends on the others of its batch."""
     return Diagnostic(
         "DNA533", f"a sequence's output depends on the others of its batch: {words}", span, "reads the whole batch",
-        help="let it look at one sequence, by `sequence` in place of `batch`; `assert row_independent` makes this an error",
+        help="say `sequence` in place of `batch`; `assert row_independent` makes this an error",
         severity="warning",
     )  # fmt: skip
 
