@@ -85,7 +85,9 @@ class Network(Names):
         self.decays = {entry.key: entry.spec.decays for entry in entries}
         self.router_parameters = frozenset(entry.key for entry in entries if entry.of_router)
         self.routers = tuple(key_of(router.name) for router in graph.routers)
-        self.steps = tuple(n.site for n in traits.unrolled(graph.nodes) if isinstance(n, Route))
+        routes = [n for n in traits.unrolled(graph.nodes) if isinstance(n, Route)]
+        self.steps = tuple(node.site for node in routes)
+        self._slots = tuple(_slots(graph, node) for node in routes)
         self.decodes = any(facts.decodes(router) for router in graph.routers)
         self._biases = frozenset(key for key, _ in biases(graph))
         self._starts, self._ends = starts(graph), ends(graph)
@@ -169,12 +171,37 @@ class Network(Names):
         masks: Sequence[Tensor] | None,
         gates: Sequence[Tensor] | None,
     ) -> None:
-        if self.graph.is_text and (inputs.dim() != 2 or not 0 < inputs.shape[1] <= self.graph.tokens):
-            raise ValueError(f"inputs must be [B, T] with T from 1 to {self.graph.tokens}, not {list(inputs.shape)}")
+        self._require_inputs(inputs)
         steps = len(self.steps)
         for name, given in (("routes", routes), ("route_masks", masks), ("module_gates", gates)):
             if given is not None and len(given) != steps:
                 raise ValueError(f"{name} must hold one tensor per routing step, {steps} of them, not {len(given)}")
+        tokens = inputs.shape[1] if self.graph.is_text else self.graph.tokens
+        for site, slots, given in zip(self.steps, self._slots, routes or (), strict=routes is not None):
+            wanted = [inputs.shape[0], tokens, slots]
+            if slots and list(given.shape) != wanted:
+                raise ValueError(f"routes at {site} must be [B, T, K] = {wanted}, not {list(given.shape)}")
+
+    def _require_inputs(self, inputs: Tensor) -> None:
+        if self.graph.is_text:
+            if inputs.dim() != 2 or not 0 < inputs.shape[1] <= self.graph.tokens:
+                wanted = f"[B, T] with T from 1 to {self.graph.tokens}"
+                raise ValueError(f"inputs must be {wanted}, not {list(inputs.shape)}")
+            if inputs.is_floating_point():
+                raise ValueError(f"inputs must be token ids, whole numbers, not {inputs.dtype}")
+            return
+        size, channels = self.graph.input["size"], self.graph.input["channels"]
+        wanted = [*size, channels]  # type: ignore[misc]
+        if list(inputs.shape[1:]) != wanted:
+            raise ValueError(
+                f"inputs must be [B, height, width, channels], each image {wanted}, not {list(inputs.shape)}"
+            )
+
+
+def _slots(graph: Graph, node: Route) -> int:
+    """K of a routing step whose choice can be forced; 0 where it is fixed."""
+    router = graph.router[node.router]
+    return 0 if facts.fixed_choice(router) is not None else facts.chosen_per_token(router)
 
 
 def _apart(tensors: Sequence[Tensor] | None) -> tuple[Tensor, ...] | None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import graphs
+from checking import checked, image_net
 from dnac.ir.form import form
 from dnac.ir.graph import Origin
 from dnac.lowering.network import Network
@@ -54,6 +55,26 @@ def test_too_few_routes_are_refused() -> None:
     ids = torch.zeros(1, 12, 1, dtype=torch.int64)
     with pytest.raises(ValueError, match="routes must hold one tensor per routing step, 3 of them, not 1"):
         Network(graphs.tiny_text())(ids[..., 0], routes=(ids,))
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 2), (1, 12), (2, 12, 1), (1, 11, 1)])
+def test_routes_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    ids, routes = torch.zeros(1, 12, dtype=torch.int64), (torch.zeros(shape, dtype=torch.int64),) * 3
+    with pytest.raises(ValueError, match=r"routes at hop\[0\] must be \[B, T, K\] = \[1, 12, 1\], not"):
+        Network(graphs.tiny_text())(ids, routes=routes)
+
+
+def test_what_is_no_token_id_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"whole numbers, not torch.float32"):
+        Network(graphs.tiny_text())(torch.zeros(1, 12))
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (2, 1, 8, 8), (2, 8, 8, 3), (2, 10, 10, 1)])
+def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    network = Network(checked(image_net("mlp(gelu, 2x)")).nets[0].graph)
+    assert network(torch.zeros(2, 8, 8, 1)).logits.shape[0] == 2
+    with pytest.raises(ValueError, match=r"each image \[8, 8, 1\], not"):
+        network(torch.zeros(shape))
 
 
 def test_steps_are_named_by_their_sites() -> None:
