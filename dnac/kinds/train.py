@@ -29,6 +29,8 @@ class TrainParams(Params):
     """What is minimised: a sum such as `task + 0.5 * distill(teacher = "runs/dense")`. Balance terms come on top."""
     router_lr: Annotated[Annotated[float, Field(gt=0)] | Form, Scheduled()] = 1.0
     """Learning rate of routers, as a factor on `lr`: `schedule(1, step(0, 50%))` freezes what they learned by half."""
+    body_lr: Annotated[Annotated[float, Field(ge=0)] | Form, Scheduled()] = 1.0
+    """Learning rate of all but routers, as a factor on `lr`: `schedule(0, step(1, 20%))` trains routers alone first."""
     clip: float | None = Field(default=1.0, gt=0)
     """Largest gradient norm; `none` for no clipping."""
     accumulate: int = Field(default=1, ge=1)

@@ -92,7 +92,7 @@ def train_step(run: Training, batch: Batch) -> Update:
     if options.clip is not None:
         clip_grads_with_norm_(run.network.parameters(), options.clip, norm)
     lr = run.settings.value(options.lr, step)
-    set_lr(run.optimizer, lr, run.settings.value(options.router_lr, step))
+    set_lr(run.optimizer, lr, *(run.settings.value(factor, step) for factor in (options.router_lr, options.body_lr)))
     with _rest(run, read.counts):
         run.optimizer.step()
     balance.update(run.network, run.graph, read.counts, lambda number: run.settings.value(number, step))

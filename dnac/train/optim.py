@@ -32,10 +32,10 @@ def build_optimizer(network: nn.Module, graph: Graph, train: TrainParams) -> Opt
     return kind.make(params_of(kind, train.optimizer), list(_groups(network, graph, train)))
 
 
-def set_lr(optimizer: Optimizer, lr: float, router_factor: float = 1.0) -> None:
-    """Give each group its learning rate: `lr`, for routers times their factor. At 0 a weight stays as it is."""
+def set_lr(optimizer: Optimizer, lr: float, router_factor: float = 1.0, body_factor: float = 1.0) -> None:
+    """Give each group its rate: `lr` times the factor of routers, or of all else. At 0 a weight stays as it is."""
     for group in optimizer.param_groups:
-        group["lr"] = lr * router_factor if group["of_router"] else lr
+        group["lr"] = lr * (router_factor if group["of_router"] else body_factor)
 
 
 def idle_modules(graph: Graph, counts: Iterable[Tensor]) -> dict[str, Tensor]:

@@ -138,6 +138,22 @@ def test_routers_whose_rate_is_scheduled_to_nothing_stay_as_they_are_while_the_r
     assert "nodes.block.mlp.up" in same(seen[3], seen[4])
 
 
+def test_all_but_routers_can_stay_as_they_are_while_routers_learn() -> None:
+    until = form("step", target=0.5, until=form("steps", n=2))
+    run = training(body_lr=form("schedule", start=0.0, pieces=(until,)), length=form("steps", n=4))
+    seen = [state(run)]
+    for n in range(4):
+        train_step(run, batch(n))
+        seen.append(state(run))
+    weights = [name for name, p in run.network.named_parameters() if p.requires_grad]
+    body = [name for name in weights if name not in run.network.router_parameters]
+    moved = [[key for key in weights if not torch.equal(a[key], b[key])] for a, b in pairwise(seen)]
+    assert moved[0] and not set(moved[0]) & set(body)
+    assert "nodes.block.mlp.up" in moved[3] and "hop.0.weight" in moved[3]
+    rates = {group["of_router"]: group["lr"] for group in run.optimizer.param_groups}
+    assert rates[False] == rates[True] / 2
+
+
 def starve(run: Training, slot: int) -> None:
     """Make one module unattractive to every router."""
     for name, buffer in run.network.named_buffers():
