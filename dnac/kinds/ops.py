@@ -98,7 +98,7 @@ class Ops(Protocol):
         """Drop features while training; drawn per (seed, step, site, module, sample, position)."""
         ...
 
-    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+    def drop_layer(self, x: Tensor, rate: float | Form) -> Tensor:
         """Nothing for a share `rate` of the sequences while training; drawn per (seed, step, site, module, sample),
         so that all parts of a module agree.
         """

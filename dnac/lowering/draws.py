@@ -51,10 +51,11 @@ def uniform(*words: Tensor | int) -> Tensor:
     return ((high << 20 | low >> 12).to(torch.float64) + 0.5) * 2.0**-52
 
 
-def keep(rate: float, *words: Tensor | int) -> Tensor:
+def keep(rate: float | Tensor, *words: Tensor | int) -> Tensor:
     """Bool, false with probability `rate`: which features dropout leaves alone."""
     a, b = _lanes(words)
-    return _mix(a ^ _mix(b)) >= round(rate * 2**32)
+    below = (rate * 2**32).round() if isinstance(rate, Tensor) else round(rate * 2**32)
+    return _mix(a ^ _mix(b)) >= below
 
 
 def _lanes(words: tuple[Tensor | int, ...]) -> tuple[Tensor, Tensor]:

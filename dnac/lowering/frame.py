@@ -15,6 +15,7 @@ from dnac.ir.form import Form
 from dnac.lowering import draws
 from dnac.lowering.attention import Table, rotary_table
 from dnac.lowering.base import Call, Watch
+from dnac.lowering.knobs import AtKnob
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Frame:
     history: list[Any] = field(default_factory=list)
     """Keys of all attention that ran so far at routing steps with `sees = history`, in order."""
     watch: Watch | None = None
+    """See `Call`."""
+    knobs: Tensor | None = None
     """See `Call`."""
     made: dict[Any, Any] = field(default_factory=dict)
     """What is made once per call and used in many places."""
@@ -75,8 +78,10 @@ class Frame:
         kept = draws.keep(rate, self.seed, self.step, *wide, feature)
         return torch.where(kept, x / (1 - rate), 0)
 
-    def kept_layers(self, rate: float, *words: Tensor | int) -> Tensor:
+    def kept_layers(self, rate: float | AtKnob, *words: Tensor | int) -> Tensor:
         """Whether each row runs, bool; `words` name site, module and sample."""
+        if isinstance(rate, AtKnob):
+            rate = rate.start if self.knobs is None else self.knobs[rate.place]
         return draws.keep(rate, self.seed, self.step, *words)
 
     def earlier(self, modules: tuple[int, ...], part: str) -> list[Any]:
@@ -101,4 +106,5 @@ def frame_of(call: Call, *, tokens: int, is_text: bool, training: bool, record: 
         step=step if training else 0,
         samples=samples,
         watch=call.watch,
+        knobs=call.knobs,
     )

@@ -58,7 +58,7 @@ class Interpreter(ABC):
         self.graph = graph
         self.options = options or Options()
         self.site = site_of(graph)
-        self.plans = plans_by_set(graph.modules, self.site)
+        self.plans = plans_by_set(graph, self.site)
         self.routers = {entry.name: router_of(entry) for entry in graph.routers}
         self.biased = {entry.name for entry in graph.routers if has_bias(entry)} | moved_routers(graph)
         self.carries = any(router.sees in ("module", "history") for router in self.routers.values())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, RouterSet
 from dnac.kinds.base import BalanceKind, ChooseKind, params_of
 from dnac.kinds.budgets import end_of, kinds_of
+from dnac.kinds.rates import LAYER_DROPOUT
 from dnac.kinds.starts import start_of
 
 MARGIN = "start.margin"
@@ -24,13 +25,20 @@ FILLED = "choose.k"
 OWN = ("tau", "scale")
 """Numbers of a router itself that may be scheduled."""
 Knob = tuple[str, str, Form]
-"""(router or budget, path of the number such as `balance[0].weight`, the schedule)"""
+"""(router, budget or module, path of the number such as `balance[0].weight`, the schedule)"""
+
+
+class AtKnob(NamedTuple):
+    """A number that stands among the knobs."""
+
+    place: int
+    start: float
 
 
 def knobs(graph: Graph) -> tuple[Knob, ...]:
     """All scheduled numbers that a forward pass reads, in the order of `Call.knobs`."""
     routers = (knob for router in graph.routers for knob in _of_router(router))
-    return (*routers, *(knob for budget in graph.budgets for knob in _of_budget(budget)))
+    return (*routers, *(knob for budget in graph.budgets for knob in _of_budget(budget)), *_of_modules(graph))
 
 
 def starts(graph: Graph) -> Tensor:
@@ -61,9 +69,15 @@ def budget_knobs(graph: Graph) -> dict[str, dict[str, int]]:
     """Of each budget, where its scheduled numbers (`target`, `by.weight`) stand among the knobs."""
     first = sum(1 for router in graph.routers for _ in _of_router(router))
     found: dict[str, dict[str, int]] = {}
-    for place, (budget, path, _) in enumerate(knobs(graph)[first:], first):
+    all_of_budgets = (knob for budget in graph.budgets for knob in _of_budget(budget))
+    for place, (budget, path, _) in enumerate(all_of_budgets, first):
         found.setdefault(budget, {})[path] = place
     return found
+
+
+def rates(graph: Graph) -> dict[Form, int]:
+    """Of each schedule of a layer dropout, where it stands among the knobs."""
+    return {form: place for place, (_, path, form) in enumerate(knobs(graph)) if path == LAYER_DROPOUT}
 
 
 def present(number: Any, place: int | None, values: Tensor | None) -> Any:
@@ -145,6 +159,16 @@ def _of_budget(budget: BudgetSet) -> Iterator[Knob]:
         return
     numbers = {"target": params.target, **{f"by.{name}": value for name, value in means}}
     yield from ((budget.name, path, value) for path, value in numbers.items() if _is_schedule(value))
+
+
+def _of_modules(graph: Graph) -> Iterator[Knob]:
+    """Each schedule once, however many layers follow it: turns of a region ask for that of the first one."""
+    found: dict[Form, str] = {}
+    for entry in graph.modules:
+        for part in entry.parts:
+            if isinstance(rate := part.kind.get(LAYER_DROPOUT), Form):
+                found.setdefault(rate, entry.name)
+    yield from ((name, LAYER_DROPOUT, rate) for rate, name in found.items())
 
 
 def _is_schedule(value: object) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from dnac import catalogue
-from dnac.ir.graph import ModuleSet, Part
+from dnac.ir.form import Form
+from dnac.ir.graph import Graph, Part
 from dnac.kinds.base import ModuleKind, Ops, Site, params_of
+from dnac.kinds.rates import LAYER_DROPOUT
+from dnac.lowering.knobs import AtKnob, rates
 
 if TYPE_CHECKING:
     from dnac.lowering.frame import Frame
@@ -37,9 +40,21 @@ def part_plans(parts: tuple[Part, ...], site: Site) -> tuple[PartPlan, ...]:
     return tuple(_part_plan(part, site) for part in parts)
 
 
-def plans_by_set(modules: tuple[ModuleSet, ...], site: Site) -> dict[str, tuple[PartPlan, ...]]:
-    """The parts of every set of modules, by its name."""
-    return {entry.name: part_plans(entry.parts, site) for entry in modules}
+def plans_by_set(graph: Graph, site: Site) -> dict[str, tuple[PartPlan, ...]]:
+    """The parts of every set of modules, by its name; scheduled numbers as places among the knobs."""
+    places = rates(graph)
+    return {
+        entry.name: tuple(_at_knob(plan, places) for plan in part_plans(entry.parts, site)) for entry in graph.modules
+    }
+
+
+def _at_knob(plan: PartPlan, places: Mapping[Form, int]) -> PartPlan:
+    """The part whose layer dropout is found among the knobs, where it is scheduled."""
+    rate = getattr(plan.params, LAYER_DROPOUT, None)
+    if not isinstance(rate, Form):
+        return plan
+    at = AtKnob(places[rate], float(str(rate["start"])))
+    return replace(plan, params=plan.params.model_copy(update={LAYER_DROPOUT: at}))
 
 
 def increment(  # noqa: PLR0913 - each is a thing of its own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -105,7 +106,7 @@ class DenseOps(ComposedOps):
         where = self.frame.samples[:, None], self.positions()
         return self.frame.dropout(x, rate, self.site, *who, *where)
 
-    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+    def drop_layer(self, x: Tensor, rate: Any) -> Tensor:
         """Nothing for some of the sequences while training, drawn per (site, module, sample)."""
         if not self.training or rate == 0:
             return x

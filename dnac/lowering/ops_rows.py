@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -162,7 +163,7 @@ class RowOps(ComposedOps):
         sample = self.frame.samples[rows.order // (self.set.K * self.frame.tokens)]
         return self.frame.dropout(x, rate, self.site, *who, sample, self.positions())
 
-    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+    def drop_layer(self, x: Tensor, rate: Any) -> Tensor:
         """Nothing for rows of some of the sequences while training, drawn per (site, module, sample)."""
         if not self.training or rate == 0:
             return x

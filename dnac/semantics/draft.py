@@ -122,8 +122,8 @@ class Draft:
     routes: list[RouteUse] = field(default_factory=list[RouteUse])
     routed: dict[str, tuple[tuple[str, ...], Span]] = field(default_factory=dict[str, tuple[tuple[str, ...], Span]])
     """Members that each router has chosen among so far, and where first."""
-    tap_schedules: list[tuple[Form, Span]] = field(default_factory=list[tuple[Form, Span]])
-    """Schedules of the losses of taps, and where they were written."""
+    schedules: list[tuple[str, Form, Span]] = field(default_factory=list[tuple[str, Form, Span]])
+    """Schedules of taps and modules: what they are of, and where they were written."""
     budgets: list[object] = field(default_factory=list[object])
     """Budgets as written (`budgets.BudgetUse`)."""
     breaks: list[Break] = field(default_factory=list[Break])

@@ -99,7 +99,7 @@ def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
         span = bound.at("loss", ref.span)
         if (least := min(values_of(weight))) < 0:
             raise Wrong(errors_values.out_of_range("tap", "loss", f"{least:g}", "at least 0", span))
-        draft.tap_schedules.append((weight, span))
+        draft.schedules.append(("loss", weight, span))
     head, table, _ = draft.heads[0]
     times = weight if isinstance(weight, Form) else float(weight)
     node = Tap(draft.fresh("tap"), draft.x, head.name, table, times, tally, origin(_head(step)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dnac.ir.form import Form
 from dnac.ir.graph import EXIT, Part
 from dnac.kinds.base import Fault, ModuleKind, params_of
+from dnac.kinds.rates import LAYER_DROPOUT
 from dnac.semantics import errors_names, errors_routing, errors_shapes, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
@@ -199,6 +200,8 @@ def _kind_parts(word: str, wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
     bound = bind(owner, kind.Params, arguments, draft.bag, defaults)
     if bound is None or draft.site is None:
         raise Wrong()
+    if isinstance(rate := getattr(bound.params, LAYER_DROPOUT, None), Form):
+        draft.schedules.append((LAYER_DROPOUT, rate, bound.at(LAYER_DROPOUT, wanted.value.span)))
     params = kind.resolve(bound.params, draft.site)
     _complain(word, kind.check(params, draft.site), bound, wanted.value.span, draft)
     if kind.expand is None:

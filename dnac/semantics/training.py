@@ -70,8 +70,8 @@ def train_form(block: ast.Train, draft: Draft, scope: Scope) -> Form | None:
         for key in ("lr", "router_lr", "body_lr"):
             faults += _schedule(getattr(bound.params, key), key, bound.spans.get(key, block.net.span), run)
         faults += [*_rare(bound.params, bound.spans, run), *_balance(draft.routes, run), *_budgets(draft, run)]
-        for schedule, span in dict.fromkeys(draft.tap_schedules):
-            faults += _schedule(schedule, "loss", span, run)
+        for key, schedule, span in dict.fromkeys(draft.schedules):
+            faults += _schedule(schedule, key, span, run)
     for fault in faults:
         draft.bag.add(fault)
     return bound.params.form("train")

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from dnac import catalogue
 from dnac.ir.graph import Graph
 from dnac.kinds.base import ScoreKind
+from dnac.lowering.knobs import starts
 from dnac.lowering.network import Network
 from dnac.semantics.check import check
 from dnac.text.source import Source
@@ -182,3 +183,41 @@ def test_confidence_is_computed_where_it_weighs_a_loss() -> None:
     shares = [tap.share for tap in untold.taps]
     assert all(torch.equal(a.share, share) for a, share in zip(told.taps, shares, strict=True))
     assert 0 < float(shares[0].mean()) < 1
+
+
+RATE = "schedule(0%, linear(60%, 100%))"
+RISES = TEXT.replace("40% * i", RATE)
+POOL_RISES = POOL.replace("50%", RATE)
+
+
+@pytest.mark.parametrize("text", [RISES, POOL_RISES])
+@pytest.mark.parametrize("way", ["reference", "portable", "by steps"])
+def test_scheduled_layer_dropout_is_that_of_the_number_it_is_at_present(text: str, way: str) -> None:
+    net = network(text, "portable" if way == "by steps" else way).train()
+    if way == "by steps":
+        assert net.stepped is not None
+        net.run = net.stepped.program(lambda piece: piece)
+    fixed = {rate: network(text.replace(RATE, f"{rate}%"), "portable").train() for rate in (0, 30, 60)}
+    ids, seeds = inputs(16), torch.tensor([5, 3])
+    assert torch.equal(starts(net.graph), torch.zeros(1, dtype=torch.float64))
+    for rate, wanted in fixed.items():
+        found = net(ids, seeds=seeds, knobs=torch.tensor([rate / 100], dtype=torch.float64))
+        assert error(found.logits, wanted(ids, seeds=seeds).logits) < 1e-9
+    assert error(fixed[60](ids, seeds=seeds).logits, fixed[0](ids, seeds=seeds).logits) > 1e-3
+    assert torch.equal(net.eval()(ids, seeds=seeds).logits, net(ids).logits)
+
+
+def faults(rate: str, train: str = "") -> list[str]:
+    checked = check(Source("t.dna", TEXT.replace("40% * i", rate).replace("MEASURE", "top") + train))
+    return [each.code for each in checked.bag.items]
+
+
+def test_a_layer_dropout_that_is_no_share_is_refused() -> None:
+    train = """train early {
+  data = stdlib_text(split = train); valid = stdlib_text(split = valid)
+  batch = sequences(2); length = steps(9); lr = 1e-3
+}
+"""
+    assert faults("schedule(0, linear(120%, 50%))") == ["DNA401"]
+    assert "DNA602" in faults("schedule(0, linear(20%, steps(20)))", train)
+    assert "DNA602" not in faults("schedule(0, linear(20%, steps(8)))", train)

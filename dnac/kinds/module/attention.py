@@ -18,6 +18,7 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Fault, From, ModuleKind, Ops, Params, Site, Weights, WeightSpec
 from dnac.kinds.ops import Heads
 from dnac.kinds.params import INHERIT, NORMAL, ONES, ZEROS, ShareUnit, SizeUnit
+from dnac.kinds.rates import Rate, rate_faults
 from dnac.kinds.words import word
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class AttentionParams(Params):
     """Share of the result's features that is dropped while training."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the projections."""
-    layer_dropout: Annotated[float, ShareUnit("the sequences"), Field(ge=0, lt=1)] = 0.0
+    layer_dropout: Rate = 0.0
     """Share of the sequences that pass by while training; nothing is scaled (LayerSkip, arXiv 2404.16710)."""
 
 
@@ -65,6 +66,7 @@ def resolve(params: AttentionParams, site: Site) -> AttentionParams:
 
 def check(params: AttentionParams, site: Site) -> Iterator[Fault]:
     """Faults between fields, after `resolve`."""
+    yield from rate_faults(params.layer_dropout)
     width, kv_heads = params.width or site.width, params.kv_heads or params.heads
     positions = _positions(params, site)
     if width % params.heads:

@@ -15,6 +15,7 @@ from pydantic import Field
 from dnac.ir.form import Form
 from dnac.kinds.base import Fault, From, ModuleKind, Ops, Params, Site, Weights, WeightSpec
 from dnac.kinds.params import NORMAL, ONES, ZEROS, ShareUnit, SizeUnit
+from dnac.kinds.rates import Rate, rate_faults
 from dnac.kinds.words import word
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class MlpParams(Params):
     """Share of the result's features that is dropped while training."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the projections."""
-    layer_dropout: Annotated[float, ShareUnit("the sequences"), Field(ge=0, lt=1)] = 0.0
+    layer_dropout: Rate = 0.0
     """Share of the sequences that pass by while training; nothing is scaled (LayerSkip, arXiv 2404.16710)."""
 
 
@@ -52,6 +53,7 @@ def resolve(params: MlpParams, site: Site) -> MlpParams:
 
 def check(params: MlpParams, site: Site) -> Iterator[Fault]:
     """Faults between fields, after `resolve`."""
+    yield from rate_faults(params.layer_dropout)
     within = params.activation.get("hidden")
     if within is not None:
         message = f"hidden is {within} in `{params.activation.name}` and {params.hidden} here"

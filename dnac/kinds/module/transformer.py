@@ -14,6 +14,7 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Fault, From, ModuleKind, Params, Site
 from dnac.kinds.module import attention, mlp
 from dnac.kinds.params import INHERIT, NORMAL, ShareUnit, SizeUnit
+from dnac.kinds.rates import Rate
 
 
 class TransformerParams(Params):
@@ -41,7 +42,7 @@ class TransformerParams(Params):
     """H * E, width inside the attention. Unsaid: the width of the stream."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the projections."""
-    layer_dropout: Annotated[float, ShareUnit("the sequences"), Field(ge=0, lt=1)] = 0.0
+    layer_dropout: Rate = 0.0
     """Share of the sequences that pass the block by while training (LayerSkip, arXiv 2404.16710)."""
 
 
