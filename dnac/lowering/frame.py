@@ -80,9 +80,10 @@ class Frame:
 
     def kept_layers(self, rate: float | AtKnob, *words: Tensor | int) -> Tensor:
         """Whether each row runs, bool; `words` name site, module and sample."""
-        if isinstance(rate, AtKnob):
-            rate = rate.start if self.knobs is None else self.knobs[rate.place]
-        return draws.keep(rate, self.seed, self.step, *words)
+        if not isinstance(rate, AtKnob):
+            return draws.keep(rate, self.seed, self.step, *words)
+        present = rate.start if self.knobs is None else self.knobs[rate.place]
+        return draws.keep(present, self.seed, self.step, *words)
 
     def earlier(self, modules: tuple[int, ...], part: str) -> list[Any]:
         """What any of these modules left in earlier routing steps, in order."""
