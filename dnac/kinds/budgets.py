@@ -55,6 +55,10 @@ class BudgetKind(Kind):
     """What is counted: `cost(flops of one token, whether the member does any work)`."""
 
     cost: Callable[[float, bool], float] = lambda flops, works: flops
+    written: Callable[[Any], tuple[float, ...] | None] = lambda params: None
+    """The cost of each member of a pool in order of declaration, where the file says it."""
+    unit: str = "modules"
+    """What is counted, for people."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +137,11 @@ def prices(graph: Graph, budget: BudgetSet) -> Prices:
             known[member.set] = kind.cost(work(made.parts, _site(graph)), not made.is_identity)
         return known[member.set]
 
-    costs = {route.step: tuple(map(cost, route.candidates)) for route in routes}
+    said = kind.written(params_of(kind, budget.kind))
+    if said is None:
+        costs = {route.step: tuple(map(cost, route.candidates)) for route in routes}
+    else:
+        costs = {route.step: tuple(said[members(route).index(m.set)] for m in route.candidates) for route in routes}
     keeps_k = kinds_of(budget)[1].refuses
     ranges = {route.step: _range(graph, route, costs[route.step], keeps_k=keeps_k) for route in routes}
     whole = sum(most for _, most in ranges.values())
@@ -145,6 +153,11 @@ def prices(graph: Graph, budget: BudgetSet) -> Prices:
         steps[step] = StepPrice(shares, least, most, after)
         after += least
     return Prices(whole, dict(sorted(steps.items())))
+
+
+def members(route: Route) -> list[str]:
+    """The sets that a route chooses among, in order of declaration."""
+    return list(dict.fromkeys(member.set for member in route.candidates))
 
 
 def work(parts: Iterable[Part], site: Site) -> float:

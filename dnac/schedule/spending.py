@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, Route
 from dnac.kinds.budgets import StepPrice, end_of, kinds_of, prices
@@ -51,15 +52,17 @@ def _json(graph: Graph, budget: BudgetSet) -> dict[str, Any]:
         "per": params.per,
         "by": by.name + (f"({', '.join(arguments)})" if arguments else ""),
         "routers": list(budget.routers),
-        "whole": round(found.whole),
+        "whole": round(found.whole) if float(found.whole).is_integer() else round(found.whole, 6),
     }
 
 
 def _words(each: dict[str, Any]) -> str:
-    unit = "FLOPs per token" if each["counts"] == "flops" else "modules per token"
+    unit = f"{catalogue.get('budget', each['counts']).unit} per token"
+    allowed = each["target"] * each["whole"]
+    shown = f"{round(allowed):,}" if isinstance(each["whole"], int) else f"{allowed:,.4g}"
     ramp = "" if each["starts"] == each["target"] else f", from {each['starts']:.3g} on"
     return (
-        f"{each['target']:.1%} of {each['whole']:,} {unit} ({round(each['target'] * each['whole']):,}){ramp}; "
+        f"{each['target']:.1%} of {each['whole']:,} {unit} ({shown}){ramp}; "
         f"the cheapest choices take {each['least']:.1%}; per {each['per']}, by {each['by']}"
     )
 

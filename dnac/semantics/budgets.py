@@ -12,7 +12,7 @@ from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, Route
 from dnac.ir.traits import unrolled
 from dnac.kinds.base import BalanceKind, ScoreKind, params_of
-from dnac.kinds.budgets import BudgetKind, BudgetParams, ByKind, Prices, prices
+from dnac.kinds.budgets import BudgetKind, BudgetParams, ByKind, Prices, members, prices
 from dnac.kinds.params import values_of
 from dnac.semantics import errors_budgets as errors
 from dnac.semantics import errors_names, errors_values, words
@@ -139,6 +139,11 @@ def _faults(use: BudgetUse, budget: BudgetSet, covered: Covered, graph: Graph, d
             use.kind.name, "target", f"{strange[0]:g}", "above 0 and at most 1", use.at("target")
         )
         return
+    said = use.kind.written(use.params)
+    for node, route in covered if said is not None else ():
+        if len(members(node)) != len(said or ()):
+            yield errors.costs_misfit(use.name, len(said or ()), members(node), use.at("costs"), route.span)
+            return
     found = prices(graph, budget)
     yield from _reachable(use, found, covered)
     yield from _idle(use, covered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dnac.semantics.errors_names import listed
 from dnac.text.diagnostic import Diagnostic, Label
 from dnac.text.source import Span
 
@@ -58,6 +59,16 @@ def two_controllers(name: str, other: str, span: Span, first: Span) -> Diagnosti
         "DNA546", f"the budget `{name}` and {other} move the same biases", span, "moves biases too",
         help="keep one of them, or give the budget a loss: `by = loss(quadratic, 1)`",
         labels=(Label(first, "moved here"),), severity="warning",
+    )  # fmt: skip
+
+
+def costs_misfit(name: str, said: int, members: Sequence[str], span: Span, route: Span) -> Diagnostic:
+    """Costs that are not as many as the members of a pool."""
+    names = [member.rpartition(".")[2] for member in members]
+    return Diagnostic(
+        "DNA549", f"the budget `{name}` has {said} costs, and {len(names)} members are chosen among", span,
+        f"{len(names)} are wanted", help=f"give one each, in this order: {listed(names)}",
+        labels=(Label(route, "chooses among them here"),),
     )  # fmt: skip
 
 

@@ -84,6 +84,21 @@ def test_choices_of_tokens_and_capacities_meet_purses_too() -> None:
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("by", [loss(), HARD], ids=["loss", "hard"])
+def test_prices_of_the_file_are_what_is_charged(by: Form, lowering: str) -> None:
+    """Members a, m (two modules) and an identity, at 1, 4 and 0: by the choices that were made."""
+    graph = routed(UNLIKE, steps=3, **TOP1)
+    kind = form("price", target=0.5, per="token", by=by, of=(), costs=(1.0, 4.0, 0.0))
+    graph = replace(graph, budgets=(BudgetSet("b", kind, tuple(r.name for r in graph.routers)),))
+    output = network(graph, lowering)(inputs_for(graph), record=True)
+    paid = torch.tensor([1.0, 4.0, 4.0, 0.0, 0.0], dtype=torch.float64)  # the last: an empty slot
+    by_hand = sum(paid[step.ids[..., 0]] for step in output.record) / (3 * 4)
+    assert output.budgets[0].executed.item() == pytest.approx(by_hand.mean().item())
+    assert by_hand.unique().numel() > 2 and ((by_hand <= 0.5 + 1e-9).all() or by is not HARD)
+    require_equal(graph)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
 @pytest.mark.parametrize("router", [GATES, TOP1, TOP2], ids=["gates", "top1", "top2"])
 def test_what_is_charged_is_what_ran(router: dict, lowering: str) -> None:
     graph = limited(routed(UNLIKE, **router), loss())

@@ -19,4 +19,5 @@ KIND = BudgetKind(
     summary="Forward FLOPs of the members that a token runs through, as the plan counts them.",
     Params=BudgetParams,
     cost=cost,
+    unit="FLOPs",
 )

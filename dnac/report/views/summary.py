@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from dnac import catalogue
 from dnac.report.base import Material, View
 from dnac.report.words import count, paths
 
@@ -43,7 +44,7 @@ def _range(numbers: Mapping[str, Any], low: str, middle: str, high: str) -> str:
 
 def _budget(each: Mapping[str, Any]) -> str:
     """`40% of the dearest choices (136k of 341k FLOPs per token), per token, by hard`"""
-    unit = "FLOPs" if each["counts"] == "flops" else "modules"
+    unit = catalogue.get("budget", each["counts"]).unit
     allowed = f"{count(round(each['target'] * each['whole']))} of {count(each['whole'])} {unit} per token"
     return f"{each['target']:.0%} of the dearest choices ({allowed}), per {each['per']}, by {each['by']}"
 

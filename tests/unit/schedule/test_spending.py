@@ -73,6 +73,28 @@ def test_shares_count_modules_alike() -> None:
     assert prices(graph, graph.budgets[0]).steps[0].costs == pytest.approx((1 / 3, 1 / 3, 1 / 3, 0.0))
 
 
+@pytest.mark.parametrize(("router", "most"), [(TOP, 5), (TOP.replace("top(1)", "top(2)"), 10), (GATES, 12)])
+def test_prices_are_those_of_the_file(router: str, most: float) -> None:
+    """By member in order of declaration, two modules of one member alike; the plan says of what."""
+    found = net(router, "50%, costs = [5, 2, 0]", counts="price")
+    made = prices(found.graph, found.graph.budgets[0])
+    assert made.whole == 3 * most
+    assert made.steps[2].costs == pytest.approx((5 / made.whole, 5 / made.whole, 2 / made.whole, 0.0))
+    assert expected_share(found.graph) == pytest.approx(0.5)
+    assert f"50.0% of {3 * most:,} units per token" in render_plan(found)
+
+
+def test_prices_may_be_fractions() -> None:
+    found = net(TOP, "50%, costs = [0.25, 0.1, 0]", counts="price")
+    assert "50.0% of 0.75 units per token (0.375)" in render_plan(found)
+
+
+@pytest.mark.parametrize("costs", ["[5, 2]", "[5, 5, 2, 0]"])
+def test_there_is_a_price_for_each_member(costs: str) -> None:
+    body = f"{POOL}  hop: route nodes by {{ {TOP} }}\n  budget b = price(40%, costs = {costs}, per = token, by = hard)"
+    assert [d.code for d in checked(image_net(body)).bag] == ["DNA549"]
+
+
 def test_choices_that_do_not_vary_are_not_covered() -> None:
     body = POOL + "  route nodes by { frozen = true; choose = fixed(0); weight = one; balance = [] }\n"
     body += f"  hop: route nodes by {{ {TOP} }}\n  budget b = flops(40%, per = token, by = hard)"
