@@ -86,7 +86,9 @@ CASES = {
   tap lm(loss = 0.25)
   halt by { score = confidence(lm, top_gap); choose = threshold(0.3); when = eval; sees = copied }
 }""",
-    "scheduled layer dropout": said("""pool go { a[3] = transformer(heads = 2, layer_dropout = schedule(50%, linear(0, 100%))); s = identity() }
+    "scheduled layer dropout": said("""pool go {
+  a[3] = transformer(heads = 2, layer_dropout = schedule(50%, linear(0, 100%))); s = identity()
+}
 TURN""", TURN=TURN, K="2"),
     "layer dropout": said("""pool go { a[3] = transformer(heads = 2, layer_dropout = 50%); s = identity() }
 TURN""", TURN=TURN, K="2"),
