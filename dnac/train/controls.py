@@ -205,11 +205,13 @@ def _places(wanted: Tensor, samples: Tensor) -> list[Tensor]:
 
 
 def _opened(wanted: Tensor, step: int, learned: Tensor, keys: Sequence[Tensor]) -> Tensor:
-    """[B, T, K] each candidate for as many tokens as learned choices [N, K] give it, drawn for each key by itself."""
-    slots = learned.max(0).values.to(wanted.device)
-    share = (learned >= 0).double().mean(0).to(wanted.device)
-    draws = uniform(_SEED, step, *(key[..., None] for key in keys), torch.arange(len(slots), device=wanted.device))
-    return torch.where(draws < share, slots, EMPTY).expand_as(wanted).contiguous()
+    """[B, T, K] what stands in a slot as often as in learned choices [N, K], drawn for each key and slot by itself."""
+    known = learned[(learned >= EMPTY).all(-1)] - EMPTY  # 0: empty; those that have left are not asked
+    often = torch.nn.functional.one_hot(known, int(known.max()) + 1).double().mean(0)
+    upto = often.cumsum(-1).to(wanted.device)
+    draws = uniform(_SEED, step, *(key[..., None] for key in keys), torch.arange(len(upto), device=wanted.device))
+    drawn = (draws[..., None] >= upto[..., :-1]).sum(-1)
+    return (drawn + EMPTY).expand_as(wanted).contiguous()
 
 
 def _drawn(wanted: Tensor, step: int, candidates: int, keys: Sequence[Tensor]) -> Tensor:
