@@ -34,7 +34,8 @@ An experiment is a folder `examples/experiments/NAME/` with a `run.py` like this
 OUT/results/ARM-sSEED.json, run folders in OUT/runs, what a run printed in OUT/logs, the table in OUT/table.md. A
 run that has its file is not repeated; one that was stopped goes on from its checkpoint; a file that another
 spec text or other settings made is refused. `--seeds 1 --set n=5` is for trying. Each run has one thread;
-`--jobs` runs go side by side in processes of their own. Reported results are kept beside the script: copy OUT/results
+`--jobs` runs go side by side in processes of their own. `--rows` leaves out the arms of `beside`, which carry no row of
+`docs/systems.md` (`make experiments`, see `all.py`). Reported results are kept beside the script: copy OUT/results
 there, and `run.py --table --out examples/experiments/NAME` prints their table again.
 
 `controlled=("skip30",)` adds what other choices than the learned ones would give to that arm's result files and to
@@ -200,6 +201,8 @@ class Series:
     table: Callable[[list[Figures]], str] | None = None
     fixed: tuple[str, ...] = FIXED
     """Arguments of every `dnac train`: by default on a CPU, not compiled, portable."""
+    beside: tuple[str, ...] = ()
+    """Arms that carry no row of `docs/systems.md`: shown in the README alone, left out with `--rows`."""
     controlled: tuple[str, ...] = ()
     """Arms that claim to have learned to route: `dnac controls` of `CONTROLLED` batches is in their files too."""
 
@@ -217,6 +220,7 @@ class Series:
         parser.add_argument(
             "--only", "--nets", nargs="+", choices=names, default=names, metavar="ARM", help=", ".join(names)
         )
+        parser.add_argument("--rows", action="store_true", help="only arms that carry a row of docs/systems.md")
         parser.add_argument("--set", action="append", default=[], metavar="NAME=V", help="for trying: another setting")
         parser.add_argument(
             "--table", action="store_true", help="no runs: the table of the result files that are there"
@@ -225,6 +229,8 @@ class Series:
 
     def run(self, args: Namespace) -> int:
         """Run what is missing, then print and write the table; 1 where a run failed."""
+        if args.rows:
+            return self.with_rows().run(Namespace(**{**vars(args), "rows": False}))
         results: Path = args.out / "results"
         results.mkdir(parents=True, exist_ok=True)
         failed = 0 if args.table else self._run_missing(args)
@@ -234,6 +240,12 @@ class Series:
             (args.out / "table.md").write_text(text, encoding="utf-8")
         print(text)
         return 1 if failed else 0
+
+    def with_rows(self) -> Series:
+        """The series without arms that carry no row, and without claims about them."""
+        arms = tuple(arm for arm in self.arms if arm.name not in self.beside)
+        claims = tuple(claim for claim in self.claims if not {*claim.arms} & {*self.beside})
+        return replace(self, arms=arms, claims=claims, beside=())
 
     def results(self, folder: Path) -> list[Figures]:
         """What the result files of a folder hold."""

@@ -47,3 +47,39 @@ def test_arms_are_nets_and_claims_are_about_arms(experiment: ModuleType) -> None
 def test_a_series_trains_and_measures_or_does_work_of_its_own(experiment: ModuleType) -> None:
     assert (experiment.SERIES.measure is None) != (experiment.SERIES.work is None)
     assert (Path(experiment.__file__ or "").parent / "README.md").is_file(), "pass lines are written down before"
+
+
+def test_arms_without_a_row_are_arms_and_leave_what_the_others_are_held_against(experiment: ModuleType) -> None:
+    series = experiment.SERIES
+    rows, names = series.with_rows(), {arm.name for arm in series.arms}
+    assert {*series.beside} <= names and {arm.name for arm in rows.arms} == names - {*series.beside}
+    assert series.table or rows.claims, "an experiment has a row"
+    left = [claim for claim in series.claims if claim not in rows.claims]
+    assert all({*claim.arms} & {*series.beside} for claim in left)
+    assert not [claim for claim in rows.claims if {*claim.arms} & {*series.beside}]
+
+
+def test_all_runs_every_script_the_longest_first(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    spec = importlib.util.spec_from_file_location("all_experiments", HOME / "all.py")
+    assert spec is not None and spec.loader is not None
+    every = importlib.util.module_from_spec(spec)
+    sys.modules["all_experiments"] = every
+    spec.loader.exec_module(every)
+    found = every.scripts()
+    assert {script.experiment for script in found} == {path.parent.name for path in RUNS}
+    assert [script.words for script in found if script.suffix] == [("--norms",)]
+    assert [script.seconds for script in found] == sorted((script.seconds for script in found), reverse=True)
+    assert found[-1].seconds > 0
+    for name, code in (("longer", 3), ("shorter", 0)):
+        (tmp_path / name / "results").mkdir(parents=True)
+        (tmp_path / name / "results" / "a-s1.json").write_text(f'{{"seconds": {9 if code else 2}}}')
+        (tmp_path / name / "run.py").write_text(f"import sys\nprint('{name}', sys.argv[1:])\nsys.exit({code})\n")
+    (tmp_path / "sparsity_moves").mkdir()
+    (tmp_path / "sparsity_moves" / "run.py").write_text("print('norms')\n")
+    every.HERE = tmp_path
+    assert every.main(["--jobs", "7", "--out", "o", "--", "--seeds", "1"]) == 1
+    printed = capfd.readouterr().out
+    assert (
+        "== longer: FAILED, exit 3\n\nlonger ['--out', 'o/longer', '--jobs', '2', '--rows', '--seeds', '1']" in printed
+    )
+    assert "== shorter\n\nshorter" in printed and "== sparsity_moves_norms" in printed

@@ -101,7 +101,8 @@ def work(task):
     return {{"x": task.seed + len(task.arm.name)}}
 
 ARMS = (Arm("one"), Arm("three"), Arm("bad", settings=("broken",)))
-SERIES = Series("toy", ARMS, work=work, shown=("x",), claims=(Claim("three", "one", "x", at_least=1.5),))
+CLAIMS = (Claim("three", "one", "x", at_least=1.5),)
+SERIES = Series("toy", ARMS, work=work, shown=("x",), claims=CLAIMS, beside=("three",))
 if __name__ == "__main__":
     sys.exit(SERIES.main())
 """
@@ -136,6 +137,11 @@ def test_runs_side_by_side_are_written_once_and_a_failure_leaves_the_others(seri
     again = subprocess.run([*words, "--only", "one", "three"], capture_output=True, text=True, check=False, env=env)
     assert (again.returncode, again.stderr, again.stdout) == (0, "", first.stdout)
     assert {f.read_text() for f in (tmp_path / "o" / "runs").glob("*/ran")} == {"x"}
+    rows = subprocess.run([*words, "--rows", "--table"], capture_output=True, text=True, check=False, env=env)
+    assert rows.returncode == 0 and "| three |" not in rows.stdout and "| one | 5 |" in rows.stdout
+    assert "pass line" in rows.stdout and "at least" not in rows.stdout, (
+        "nor what is claimed of an arm that is left out"
+    )
     other = subprocess.run([*words, "--set", "n=1"], capture_output=True, text=True, check=False, env=env)
     assert other.returncode == 1 and "made with other settings (settings)" in other.stderr
 

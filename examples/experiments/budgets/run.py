@@ -86,6 +86,7 @@ SERIES = Series(
     measure=measure,
     shown=("accuracy", "executed", "soft", "violations", "dead", "flops"),
     claims=CLAIMS,
+    beside=("no_budget",),
     controlled=("by_loss",),
 )
 

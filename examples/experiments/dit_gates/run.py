@@ -68,6 +68,7 @@ SERIES = Series(
     measure=measure,
     shown=("accuracy", "executed", "soft", "depth_std", "image_std", "flops"),
     claims=CLAIMS,
+    beside=("mu10",),
     controlled=("mu30",),
 )
 

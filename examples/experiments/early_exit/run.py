@@ -61,6 +61,7 @@ SERIES = Series(
     spec=Path(__file__).parent / "exits.dna",
     arms=(Arm("plain"), Arm("taps"), Arm("dropped")),
     measure=measure,
+    beside=("dropped",),
     shown=("loss", "half_by_confidence", "half_for_all"),
     claims=(
         Claim("taps", "plain", "half_by_confidence", at_most=-0.1, text="taps make the net good at half its layers"),

@@ -63,6 +63,7 @@ SERIES = Series(
     measure=measure,
     shown=("loss", "entropy", "flops"),
     claims=CLAIMS,
+    beside=("unbalanced", "held"),
     controlled=("switch", "deepseek"),
 )
 

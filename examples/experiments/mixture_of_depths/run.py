@@ -60,6 +60,7 @@ SERIES = Series(
     measure=measure,
     claims=CLAIMS,
     table=table,
+    beside=("held",),
     controlled=("mod",),
 )
 

@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 STORIES = DATA / "stories260K"
 WEIGHTS = f'weights="{STORIES / "stories260K.bin"}"'
 BATCHES = 16
+BESIDE = ("exit4", "straight4", "history4", "shared4", "alone4", "felt4", "chance4", "static4_long", "apiece4_long")
+"""Arms without a row in `docs/systems.md`."""
 TOLD = ("apiece", "alone", "shared", "felt", "chance")
 """Nets of `told.dna`."""
 
@@ -114,6 +116,7 @@ SERIES = Series(
     arms=ARMS,
     measure=measure,
     shown=("loss", "cost", "kl", "depth", "kflops", "start"),
+    beside=BESIDE,
     controlled=("skip4", "apiece4"),
     claims=(
         Claim("skip4", None, "start", within=1e-4, text="it starts as the dense net (each step its layer or a skip)"),

@@ -54,6 +54,7 @@ SERIES = Series(
     arms=(Arm("full"), Arm("five"), Arm("decides"), Arm("drawn")),
     measure=measure,
     shown=("accuracy", "loss", "kflops", "turns", "correlation"),
+    beside=("full", "five", "drawn"),
     controlled=("decides",),
     claims=(
         Claim("decides", None, "correlation", at_least=0.8, text="turns rise with the number of bits"),

@@ -68,6 +68,7 @@ SERIES = Series(
     spec=HERE / "upcycling.dna",
     arms=ARMS,
     work=work,
+    beside=("scratch",),
     shown=("loss",),
     claims=(
         Claim("top1", None, "start", within=1e-4, text="copies under one start as the dense net"),
