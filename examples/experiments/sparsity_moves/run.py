@@ -31,7 +31,9 @@ NORMS = ("attention.norm=rms", "lm.norm=rms")
 TASKS = ("modular", "histogram")
 """The two other tasks, each with a file of its own here; with norms."""
 FEW = ("dense", "narrow", "moe", "frozen")
-BESIDE = ("glu", "moe_glu", "top2", "as_published")
+GATED = ("glu", "moe_glu")
+"""Of modular addition in a file of its own."""
+BESIDE = ("glu", "moe_glu", "top2", "as_published", *(f"modular_{net}" for net in GATED))
 """Without a row in `docs/systems.md`."""
 KEPT = ("loss", "accuracy", "exact_match", "accuracy_by_place")
 
@@ -56,6 +58,12 @@ OTHER = {
                 f"modular_{net}", "modular_dense", "ffn.accuracy", direction="up", text=f"without mlp: `{net}` higher"
             )
             for net in ("moe", "frozen", "narrow")
+        ),
+        *(
+            Claim(
+                f"modular_{net}", "modular_dense", "ffn.accuracy", direction="up", text=f"without mlp: `{net}` higher"
+            )
+            for net in GATED
         ),
         *(
             Claim(f"modular_{net}", 1 / 31, "attn.accuracy", within=0.05, text=f"without attention: `{net}` at chance")
@@ -129,7 +137,7 @@ def table(results: list[dict[str, Any]]) -> str:
 def of_task(task: str, results: list[dict[str, Any]]) -> str:
     """Shares of the held-out targets that are right, as for all experiments."""
     shown = ("intact.accuracy", "attn.accuracy", "ffn.accuracy")
-    return judging.table(results, [f"{task}_{net}" for net in FEW], shown, OTHER[task])
+    return judging.table(results, [f"{task}_{net}" for net in (*FEW, *GATED)], shown, OTHER[task])
 
 
 def of_add7(results: list[dict[str, Any]]) -> str:
@@ -182,7 +190,11 @@ def judged(claim: Claim, results: Sequence[dict[str, Any]]) -> str:
 
 
 ADD7 = tuple(map(Arm, NETS))
-ARMS = (*ADD7, *(Arm(f"{task}_{net}", net, spec=HERE / f"{task}.dna") for task in TASKS for net in FEW))
+ARMS = (
+    *ADD7,
+    *(Arm(f"{task}_{net}", net, spec=HERE / f"{task}.dna") for task in TASKS for net in FEW),
+    *(Arm(f"modular_{net}", net, spec=HERE / "modular_glu.dna") for net in GATED),
+)
 SERIES = Series(
     name="sparsity_moves",
     spec=SPEC,
