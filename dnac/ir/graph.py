@@ -310,15 +310,17 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """Weights of one set that start as those of a checkpoint.
+    """Weights of one set that start as those of a checkpoint, or of a run of dnac.
 
-    `layers` names the checkpoint's layer of each module of the set, in order; it is empty for an embed or a head.
+    `layers` names the checkpoint's layer of each module of the set, in order; it is empty for an embed or a head. Of a
+    run, `of` names weights there, and `layers` the places of the set's modules among all that start from them.
     """
 
     set: str
     file: str
     """As the spec writes it, relative to the spec."""
     layers: tuple[int, ...] = ()
+    of: str = ""
     origin: Origin | None = field(default=None, compare=False)
 
 

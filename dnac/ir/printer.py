@@ -25,6 +25,7 @@ from dnac.ir.graph import (
     Norm,
     Part,
     Presence,
+    Pretrained,
     Region,
     Route,
     Settle,
@@ -42,7 +43,7 @@ def print_graph(graph: Graph) -> str:
     head = [f"net {graph.name} width={graph.width} tokens={graph.tokens}", f"input {print_form(graph.input)}"]
     head += [f"budget {b.name} over ({join_names(b.routers)}) = {print_form(b.kind)}" for b in graph.budgets]
     head += [f"assert {json.dumps(text, ensure_ascii=False)}" for text in graph.asserts]
-    head += [f"start {json.dumps([p.set, p.file, *p.layers], ensure_ascii=False)}" for p in graph.pretrained]
+    head += [f"start {json.dumps(_start(p), ensure_ascii=False)}" for p in graph.pretrained]
     tables = _aligned(
         [
             *((s.role, s.name, print_form(s.kind)) for s in graph.shared),
@@ -51,6 +52,10 @@ def print_graph(graph: Graph) -> str:
         ]
     )
     return "\n".join([*head, "", *tables, "", *print_nodes(graph)]) + "\n"
+
+
+def _start(start: Pretrained) -> list[str | int]:
+    return [start.set, start.file, *([start.of] if start.of else []), *start.layers]
 
 
 def print_nodes(graph: Graph) -> list[str]:

@@ -86,7 +86,8 @@ class _Reader:
             self.net = replace(self.net, asserts=(*self.net.asserts, str(json.loads(rest))))
         elif word == "start":
             name, file, *layers = json.loads(rest)
-            made = Pretrained(str(name), str(file), tuple(map(int, layers)))
+            of = layers.pop(0) if layers and isinstance(layers[0], str) else ""
+            made = Pretrained(str(name), str(file), tuple(map(int, layers)), of)
             self.net = replace(self.net, pretrained=(*self.net.pretrained, made))
         elif found := _BUDGET.fullmatch(line):
             made = BudgetSet(found[1], read_form(found[3]), tuple(split_names(found[2])))

@@ -71,7 +71,11 @@ def diff(a: Graph, b: Graph) -> dict[str, Any]:
 def _begun(graph: Graph, name: str) -> Facts:
     """The checkpoint that a set starts from, if it starts from one."""
     found = next((p for p in graph.pretrained if p.set == name), None)
-    return {} if found is None else {"start": " ".join([found.file, *map(str, found.layers)])}
+    return (
+        {}
+        if found is None
+        else {"start": " ".join([found.file, *([found.of] if found.of else []), *map(str, found.layers)])}
+    )
 
 
 def tables(a: Mapping[str, Facts], b: Mapping[str, Facts]) -> dict[str, Any]:

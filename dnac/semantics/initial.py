@@ -1,4 +1,4 @@
-"""`init NAME = checkpoint(...)`: which sets of weights start as those of a model that was trained elsewhere.
+"""`init NAME = checkpoint(...)` or `run(...)`: which sets of weights start as those of a model that was trained before.
 
 Here the names and counts are settled; what the file holds is compared later (`semantics.weight_files`), since a run
 folder is opened without it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dnac.ir.form import Form
 from dnac.ir.graph import ModuleSet, Pretrained, SharedSet
 from dnac.kinds.base import Kind
-from dnac.kinds.source.checkpoint import CheckpointParams
+from dnac.kinds.source.run import RunParams
 from dnac.semantics import errors_names, errors_shapes, words
 from dnac.semantics import errors_radial as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
@@ -52,6 +52,9 @@ def _settle(each: Wish, draft: Draft) -> None:
     for entry in found:
         if any(known.set == entry.name for known in draft.pretrained):
             raise Wrong(errors.started_twice(plain(entry.name), each.statement.target.span))
+    if isinstance(bound.params, RunParams):
+        _of_run(bound.params, name, found, call.span, draft)
+        return
     layers = _layers(bound.params.layers)
     modules = [entry for entry in found if isinstance(entry, ModuleSet)]
     span = bound.at("layers", call.span)
@@ -63,8 +66,21 @@ def _settle(each: Wish, draft: Draft) -> None:
         return
     for entry, own in zip(found, _shared_out(modules, layers, span) or [()] * len(found), strict=True):
         file = bound.params.file
-        draft.pretrained.append(Pretrained(entry.name, file, own, origin(call.span)))
+        draft.pretrained.append(Pretrained(entry.name, file, own, origin=origin(call.span)))
         draft.places[f"start {entry.name}"] = call.span
+
+
+def _of_run(params: RunParams, name: str, found: list[ModuleSet | SharedSet], span: Span, draft: Draft) -> None:
+    """Sets that start from a run: what it holds is seen later, so modules are only counted here, in order."""
+    if not params.folder:
+        return
+    place = 0
+    for entry in found:
+        count = (entry.count or 1) if isinstance(entry, ModuleSet) else 0
+        own = tuple(range(place, place + count))
+        draft.pretrained.append(Pretrained(entry.name, params.folder, own, params.of or name, origin(span)))
+        draft.places[f"start {entry.name}"] = span
+        place += count
 
 
 def _bound(each: Wish, draft: Draft) -> Bound:
@@ -74,7 +90,7 @@ def _bound(each: Wish, draft: Draft) -> Bound:
         raise Wrong(errors_names.unknown_name(call.callee.head, words.names("source")))
     kind: Kind = words.kind("source", word)
     owner = Owner(word, call.span, each.scope, draft.width)
-    arguments = given(owner, tuple(CheckpointParams.model_fields), call.args, draft.bag)
+    arguments = given(owner, tuple(kind.Params.model_fields), call.args, draft.bag)
     bound = bind(owner, kind.Params, arguments, draft.bag)
     if bound is None:
         raise Wrong()

@@ -9,7 +9,9 @@ from dnac.ir.graph import Graph, Pretrained
 from dnac.kinds.llama import unfit, wanted
 from dnac.semantics import errors_weights as errors
 from dnac.semantics.result import CheckedNet
-from dnac.text.diagnostic import Bag
+from dnac.semantics.run_files import RunHeader, is_run, misfits, read_run
+from dnac.text.diagnostic import Bag, Diagnostic
+from dnac.text.source import Span
 from dnac.text.weight_files import Header, Unreadable, read_header
 
 _SHOWN = 6
@@ -18,25 +20,54 @@ _SHOWN = 6
 def check_weights(net: CheckedNet, folder: Path, bag: Bag) -> None:
     """Add a fault for each checkpoint that is not there, or is of another model. `folder`: that of the spec."""
     known: dict[str, Header | str] = {}
-    for start in net.graph.pretrained:
-        span = net.places.get(f"start {start.set}", net.places["net"])
+    for start in (each for each in net.graph.pretrained if not each.of):
+        span = _place(net, start)
         if start.file not in known:
             known[start.file] = _read(folder / start.file)
         header = known[start.file]
         if isinstance(header, str):
-            fault = errors.weights_unreadable(start.file, header, span)
-        else:
-            found = list(_misfits(net.graph, start, header))
-            if not found:
-                continue
-            fault = errors.weights_differ(start.file, found[0], span, found[1:_SHOWN])
-        if all((fault.message, fault.span) != (told.message, told.span) for told in bag):
-            bag.add(fault)
+            _tell(errors.weights_unreadable(start.file, header, span, is_run=is_run(folder / start.file)), bag)
+        elif found := list(_misfits(net.graph, start, header)):
+            _tell(errors.weights_differ(start.file, found[0], span, found[1:_SHOWN]), bag)
+    _check_runs(net, folder, bag)
+
+
+def _check_runs(net: CheckedNet, folder: Path, bag: Bag) -> None:
+    """The same of runs of dnac, one `init` after the other."""
+    known: dict[str, RunHeader | str] = {}
+    wishes: dict[Span, list[Pretrained]] = {}
+    for start in (each for each in net.graph.pretrained if each.of):
+        wishes.setdefault(_place(net, start), []).append(start)
+    for span, starts in wishes.items():
+        file = starts[0].file
+        if file not in known:
+            known[file] = _read_run(folder / file)
+        run = known[file]
+        if isinstance(run, str):
+            _tell(errors.run_unreadable(file, run, span), bag)
+        elif found := list(misfits(net.graph, starts, run.graph)):
+            _tell(errors.weights_differ(file, found[0], span, found[1:_SHOWN]), bag)
+
+
+def _place(net: CheckedNet, start: Pretrained) -> Span:
+    return net.places.get(f"start {start.set}", net.places["net"])
+
+
+def _tell(fault: Diagnostic, bag: Bag) -> None:
+    if all((fault.message, fault.span) != (told.message, told.span) for told in bag):
+        bag.add(fault)
 
 
 def _read(path: Path) -> Header | str:
     try:
         return read_header(path)
+    except Unreadable as why:
+        return str(why)
+
+
+def _read_run(path: Path) -> RunHeader | str:
+    try:
+        return read_run(path)
     except Unreadable as why:
         return str(why)
 

@@ -20,6 +20,7 @@ import dnac
 from dnac import catalogue
 from dnac.ir.form import Form
 from dnac.schedule.errors import computed_otherwise
+from dnac.semantics.run_files import CHECKPOINTS, RESOLVED, SPEC
 from dnac.text.diagnostic import Faults
 from dnac.text.source import Source
 from dnac.train import checkpoint, errors
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from dnac.lowering.network import Network
 
 FORMAT = 1
-SPEC, RESOLVED, PLAN, CHECKPOINTS = "spec.dna", "resolved.json", "plan.json", "checkpoints"
+PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
