@@ -19,6 +19,7 @@ from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
 from dnac.lowering import draws, peers
 from dnac.lowering.attention import by_sdpa, heads_of, in_reach
+from dnac.lowering.device import is_at_hand
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
 from dnac.lowering.ops_composed import ComposedOps
@@ -118,7 +119,7 @@ class RowOps(ComposedOps):
         if self.set.sees in ("everyone", "copied"):
             seen = [self._everyone(project, heads, positions)]
         elif self.set.sees == "module":
-            seen = [*self.frame.earlier(self.set.numbers, self.part), own]
+            seen = [*self._met(self.frame.earlier(self.set.numbers, self.part)), own]
         if self.set.carries:
             self.frame.carried.append((self.set.numbers, self.part, own))
         mask = torch.cat([self._visible(keys, keys is own, causal, window) for keys in seen], dim=-1)
@@ -224,6 +225,13 @@ class RowOps(ComposedOps):
         if is_own:
             return seen
         return seen | dead if self.set.sees in ("everyone", "copied") else seen & ~dead
+
+    def _met(self, earlier: list[Keys]) -> list[Keys]:
+        """Of keys of earlier routing steps, those that some row here sees: where no module is the same, none does."""
+        if not earlier or not is_at_hand(self.set.module_BR):
+            return earlier
+        own = {*self.set.module_BR.unique().tolist()} - {-1}
+        return [keys for keys in earlier if not own.isdisjoint(keys.module.unique().tolist())]
 
     def _history(self, q: Tensor, own: Keys, causal: bool, window: int | None) -> Tensor:
         """Attention among all pairs so far, whichever modules made their keys; [N, H, E]."""

@@ -8,7 +8,8 @@ import torch
 import graphs
 from dnac.ir.form import form
 from dnac.ir.graph import Part
-from lowered import ATTENTION, BATCH, BLOCK, MLP, SKIP, TOKENS, inputs_for, network, require_equal, routed
+from dnac.lowering import ops_rows
+from lowered import ATTENTION, BATCH, BLOCK, INTERPRETED, MLP, SKIP, TOKENS, inputs_for, network, require_equal, routed
 
 TOP2 = form("top", k=2)
 NO_NORM = form("none")
@@ -201,6 +202,18 @@ def test_unforced_choices_agree_where_the_margin_is_clear() -> None:
         clear = (best[..., :2] - best[..., 1:3]).amin(-1) > 1e-9
         assert clear.double().mean() > 0.99
         assert torch.equal(here.ids[clear], there.ids[clear])
+
+
+def test_keys_of_earlier_steps_that_nobody_sees_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    sdpa = ops_rows.by_sdpa
+    monkeypatch.setattr(ops_rows, "by_sdpa", lambda q, k, v, mask: (made.append(k.shape[1]), sdpa(q, k, v, mask))[1])
+    graph = routed([("a", 3, ATTENTION), SKIP], steps=5, sees=form("module"))
+    modules = [torch.full((BATCH, TOKENS, 1), m) for m in (0, 1, 2, 0, 1)]
+    modules[2][:, :2], modules[3][0], modules[4][0] = 3, 3, 2  # skips; and whoever goes to another module
+    require_equal(graph, routes=tuple(modules))
+    if not INTERPRETED:
+        assert made == [TOKENS * n for n in (1, 1, 1, 2, 3)]
 
 
 def test_dropout_runs_alike() -> None:
