@@ -94,7 +94,7 @@ async def test_hover_definition_completion_and_formatting(client: Any, tmp_path:
     assert (target.uri, lines[target.range.start.line].split()[:2]) == (uri, ["pool", "nodes"])
     word = lsp.Position(row, lines[row].index("top("))
     offered = await client.text_document_completion_async(lsp.CompletionParams(here, word))
-    assert [item.label for item in offered][:3] == ["accumulate", "all", "fixed"]
+    assert [item.label for item in offered][:3] == ["accumulate", "all", "by_chance"]
     options = lsp.FormattingOptions(tab_size=2, insert_spaces=True)
     (edit,) = await client.text_document_formatting_async(lsp.DocumentFormattingParams(here, options))
     assert edit.new_text.endswith("param late = 1\n")
