@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +35,8 @@ def test_arms_are_nets_and_claims_are_about_arms(experiment: ModuleType) -> None
     names = [arm.name for arm in series.arms]
     assert len(set(names)) == len(names)
     assert series.seeds == (42, 137, 256, 512, 1024)
+    assert {*series.controlled, *series.beside} <= {*names}
+    assert not {*series.controlled} & {*series.beside}, "what is claimed to route by learning is always controlled"
     if series.table is None:  # a table of its own may make arms of its own, such as a sweep over one run
         assert not [claim for claim in series.claims if not {*claim.arms} <= {*names}]
     for path in {arm.spec or series.spec for arm in series.arms} - {None}:
@@ -83,3 +86,17 @@ def test_all_runs_every_script_the_longest_first(tmp_path: Path, capfd: pytest.C
         "== longer: FAILED, exit 3\n\nlonger ['--out', 'o/longer', '--jobs', '2', '--rows', '--seeds', '1']" in printed
     )
     assert "== shorter\n\nshorter" in printed and "== sparsity_moves_norms" in printed
+
+
+def test_the_picture_of_quality_against_depth_is_that_of_the_results() -> None:
+    home = HOME / "radial_pretrained"
+    spec = importlib.util.spec_from_file_location("radial_picture", home / "picture.py")
+    assert spec is not None and spec.loader is not None
+    picture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(picture)
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((home / "results").glob("*.json"))]
+    drawn = picture.drawn(results)
+    assert (home / "quality.svg").read_text(encoding="utf-8") == drawn + "\n"
+    assert all(name in drawn for name in picture.SHOWN)
+    half = [r for r in results if r["seed"] in (42, 137)]
+    assert picture.drawn(half) != drawn
