@@ -124,6 +124,8 @@ class ScoreKind(Kind):
     """Whether a score is a chance already, so that a halting step needs no gate."""
     head: Callable[[Any], str | None] = lambda params: None
     """The head whose logits it asks for (`ops.logits`)."""
+    sees_before: bool = False
+    """Whether it asks for the stream at the halting step before (`ops.before`)."""
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     """(params, candidates) to faults."""
     carries: Callable[[Any], tuple[str, ...]] = lambda params: ()

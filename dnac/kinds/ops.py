@@ -142,6 +142,10 @@ class RouterOps(Protocol):
         """[B, T] int64: the candidate that the token has just left; the number of candidates: none yet."""
         ...
 
+    def before(self) -> Tensor | None:
+        """[B, T, D] the stream at the halting step before this one, without gradient; None at the first."""
+        ...
+
     def logits(self, x: Tensor) -> Tensor:
         """[B, T, D] to the logits of the head that the score names, in the gates' dtype, without gradient."""
         ...

@@ -20,6 +20,8 @@ class Given(NamedTuple):
     """[B, T] the chance that it leaves at the last of them."""
     mean: Tensor | None
     """[B, T, D] the streams at these steps, each times the chance to leave there."""
+    stream: Tensor | None = None
+    """[B, T, D] the stream at the last of them, where a score asks for it; no gradient."""
 
 
 def nothing(batch: int, tokens: int, device: torch.device) -> Given:
@@ -47,7 +49,8 @@ def given_out(before: Given | None, router: Router, routing: Routing, x_BTD: Ten
     if x_BTD is not None:
         part = now[..., None].to(x_BTD.dtype) * x_BTD
         mean = part if mean is None else mean + part
-    return Given(before.total + now, now, mean)
+    stream = routing.view.detach() if router.score[0].sees_before else None
+    return Given(before.total + now, now, mean, stream)
 
 
 def settled(x_BTD: Tensor, given: Given) -> Tensor:

@@ -252,7 +252,7 @@ class Interpreter(ABC):
             if i.away:
                 given = given._replace(here=values[i.away] == 0)
             if i.tally:
-                given = given._replace(given_out=values[i.tally].total)
+                given = given._replace(given_out=values[i.tally].total, before=values[i.tally].stream)
             if head is not None:
                 given = given._replace(logits=lambda x, head=head: asked(head, x, values[i.x], turn))
             given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))

@@ -10,7 +10,7 @@ outside autocast, without TF32. B sequences, T tokens, M candidates, K choices.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -30,13 +30,12 @@ from dnac.kinds.limits import LimitKind, Room
 from dnac.kinds.noises import NoiseKind
 from dnac.kinds.present import AWAY
 from dnac.kinds.router import DECODE, NOISE
-from dnac.lowering import draws
 from dnac.lowering.base import StepRecord, StepStats
-from dnac.lowering.exact import exact_product, narrow_product
 from dnac.lowering.frame import Frame
 from dnac.lowering.loads import Load as Load
 from dnac.lowering.loads import balance_loss as balance_loss
 from dnac.lowering.purses import Purse
+from dnac.lowering.router_ops import StepOps
 from dnac.lowering.routers import Router as Router
 from dnac.lowering.routers import Word, now
 from dnac.lowering.routers import router_of as router_of
@@ -76,6 +75,8 @@ class Given(NamedTuple):
     """[B, T] bool: the tokens that have not left; None: all are here. The others choose nothing."""
     given_out: Tensor | None = None
     """[B, T] of a halting step: what those before it gave out."""
+    before: Tensor | None = None
+    """[B, T, D] of a halting step: the stream at the one before it, for a score that asks."""
     logits: Callable[[Tensor], Tensor] | None = None
     """Of a score that asks a head: [B, T, D] to [B, T, V]."""
     gates_are_read: bool = True
@@ -103,6 +104,8 @@ class Routing(NamedTuple):
     load: Load
     stats: StepStats
     record: StepRecord
+    view: Tensor
+    """[B, T, D] what the router was given."""
 
 
 def decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Routing:
@@ -144,6 +147,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here, noise),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
         StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(wanted_BTK, given.here)),
+        view_BTD,
     )
 
 
@@ -161,11 +165,12 @@ def _of_nothing(router: Router, view_BTD: Tensor, given: Given) -> Routing:
         _load(router, gates_BTM, gates_BTM, ids_BTK, None, given.here, None),
         step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
         StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(ids_BTK, given.here)),
+        view_BTD,
     )
 
 
 def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor, Noise | None]:
-    ops = _Ops(frame, given, router.size)
+    ops = StepOps(frame, given, router.size)
     given_BTD, view_BTD = view_BTD, view_BTD.to(torch.promote_types(view_BTD.dtype, torch.float32))
     noise: tuple[NoiseKind, Any] = router.noise
     if noise[0].perturb is not None and frame.training:
@@ -191,7 +196,7 @@ def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tup
     return torch.where(known, scores_BTM, -torch.inf), known.all(), noise_now
 
 
-def _preferred(start: Word, given: Given, ops: _Ops, scores_BTM: Tensor) -> Tensor:
+def _preferred(start: Word, given: Given, ops: StepOps, scores_BTM: Tensor) -> Tensor:
     """The margin on the candidate with which each token begins, 0 elsewhere."""
     wanted = start[0].prefers(start[1], ops)
     margin = _first(start[1].margin) if given.margin is None else given.margin.to(scores_BTM.dtype)
@@ -204,7 +209,7 @@ def _first(number: float | Form) -> float:
     return float(str(number["start"])) if isinstance(number, Form) else number
 
 
-def _joined(router: Router, stream_BTD: Tensor, ops: _Ops) -> Tensor:
+def _joined(router: Router, stream_BTD: Tensor, ops: StepOps) -> Tensor:
     """All views that the router reads side by side, in the type of the stream (a one-hot is exact in any)."""
     if len(router.reads) == 1 and router.reads[0][0].is_stream:
         return stream_BTD
@@ -221,7 +226,7 @@ def _sharpened(router: Router, scores_BTM: Tensor, given: Given, frame: Frame) -
     """Scores as the gate wants them: with the noise of a choice that has some, over the temperature."""
     choose: tuple[ChooseKind, Any] = router.choose
     if choose[0].perturb is not None:
-        scores_BTM = choose[0].perturb(choose[1], scores_BTM, _Ops(frame, given, router.size))
+        scores_BTM = choose[0].perturb(choose[1], scores_BTM, StepOps(frame, given, router.size))
     tau = now(router.tau, given.tau)
     return scores_BTM if isinstance(tau, float) and tau == 1 else scores_BTM / tau
 
@@ -243,7 +248,7 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given,
         leaves_BT = choose[0].leaves(choose[1], selection[..., 0], given.given_out.detach())
         return torch.where(leaves_BT, 0, -1)[..., None]
     if choose[0].draw is not None:
-        selection = choose[0].draw(choose[1], selection, _Ops(frame, given, router.size))
+        selection = choose[0].draw(choose[1], selection, StepOps(frame, given, router.size))
     return choose[0].choose(choose[1], selection)  # type: ignore[misc]
 
 
@@ -269,7 +274,7 @@ def _foreseen(router: Router, view_BTD: Tensor, scores_BTM: Tensor, given: Given
     if router.foresee is None:
         return None
     score: tuple[ScoreKind, Any] = router.foresee
-    ops = _Ops(frame, given, router.size)
+    ops = StepOps(frame, given, router.size)
     view_BTD = _joined(router, view_BTD.detach().to(torch.promote_types(view_BTD.dtype, torch.float32)), ops)
     own = {name.removeprefix(f"{DECODE}."): w for name, w in given.weights.items() if name.startswith(f"{DECODE}.")}
     scores_BTM = score[0].scores(score[1], own, view_BTD, ops)  # type: ignore[misc]
@@ -340,54 +345,6 @@ def _weights(router: Router, gates_BTK: Tensor, valid_BTK: Tensor, given: Given)
     weights_BTK = grad.through(weights_BTK, gates_BTK, valid_BTK)  # type: ignore[misc]
     scale = now(router.scale, given.scale)
     return weights_BTK if isinstance(scale, float) and scale == 1 else weights_BTK * scale
-
-
-@dataclass(frozen=True)
-class _Ops:
-    """`RouterOps` of one routing step."""
-
-    frame: Frame
-    given: Given
-    candidates: int
-    wide: Tensor | None = None
-    """The view, where `narrow` holds the same values in bfloat16."""
-    narrow: Tensor | None = None
-
-    @property
-    def training(self) -> bool:
-        return self.frame.training
-
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
-        if self.narrow is not None and x is self.wide:
-            return narrow_product(self.narrow, weight)
-        return exact_product(x, weight)
-
-    def linear_by(self, x: Tensor, weights: Tensor, which: Tensor) -> Tensor:
-        # every matrix on every token, then each token's own: one product, static shapes, the same on every machine
-        of_all = self.linear(x, weights.permute(1, 0, 2).flatten(1)).unflatten(-1, (weights.shape[0], -1))
-        own = which[..., None, None].expand(*which.shape, 1, weights.shape[-1])
-        return torch.gather(of_all, -2, own)[..., 0, :]
-
-    def turn(self) -> Tensor | int:
-        return self.given.turn
-
-    def last(self) -> Tensor:
-        if self.given.last is None:
-            raise ValueError("nothing is carried here")
-        return torch.where(self.given.last < 0, self.candidates, self.given.last)
-
-    def logits(self, x: Tensor) -> Tensor:
-        if self.given.logits is None:
-            raise ValueError("no head is given here")
-        return self.given.logits(x)
-
-    def token_ids(self) -> Tensor:
-        return self.frame.token_ids()
-
-    def uniform(self, last: int, purpose: str) -> Tensor:
-        where = self.frame.samples[:, None, None], self.frame.positions()[:, None]
-        index = torch.arange(last, device=self.frame.inputs.device)
-        return self.frame.uniform(self.given.site, draws.name_word(purpose), *where, index)
 
 
 def slot_scales(routing: Routing, slot: int) -> tuple[Tensor | None, Tensor]:

@@ -54,6 +54,7 @@ def _of_routes(choice: Choice) -> Iterator[Diagnostic]:
     params, span = choice.params, choice.text.span
     said = [("choose", params.choose.name, choice.choose.leaves is not None)]
     said.append(("when", params.when, params.when != "both"))
+    said.append(("score", params.score.name, words.kind("score", params.score.name).sees_before))
     if params.weight is not None:
         said.append(("weight", params.weight.name, _weight(choice).of_halting))
     for field, word, is_halting in said:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -39,6 +41,20 @@ net pondering {
   }
 }
 """
+SATURATES = """dna 1
+net settles {
+  input text(context = 8, vocabulary = 11)
+  embed tokens(16, positions = learned)
+  head lm = unembed(tied = true)
+  repeat 4 {
+    transformer(heads = 2)
+    halt by { score = saturation; choose = threshold(0.7); sees = copied }
+  }
+}
+"""
+SHARED = SATURATES.replace(
+    "repeat 4 {\n    transformer(heads = 2)", "module body = transformer(heads = 2)\n  repeat 4 {\n    body"
+)
 
 
 def network(text: str, lowering: str = "portable") -> Network:
@@ -57,7 +73,7 @@ def inputs(text: str, rows: int = 6) -> torch.Tensor:
     return torch.arange(rows * 8).reshape(rows, 8) * 7 % 11
 
 
-@pytest.mark.parametrize("text", [A_VIT, DRAWN])
+@pytest.mark.parametrize("text", [A_VIT, DRAWN, SATURATES, SHARED])
 @pytest.mark.parametrize("training", [False, True])
 def test_the_lowerings_agree(text: str, training: bool) -> None:
     reference, portable = (network(text, name).train(training) for name in ("reference", "portable"))
@@ -105,3 +121,40 @@ def test_at_evaluation_a_token_leaves_with_the_chance_that_its_gate_says() -> No
 
 def test_nobody_is_drawn_while_training_where_the_file_says_eval() -> None:
     assert all(int(s.left) == 0 for s in network(DRAWN).train()(inputs(DRAWN)).stats)
+
+
+@pytest.mark.parametrize("text", [SATURATES, SHARED])
+@pytest.mark.parametrize("way", ["reference", "portable", "by steps"])
+def test_a_token_leaves_where_its_stream_no_longer_turns(text: str, way: str) -> None:
+    """The same net, from which nobody leaves, says what the streams are behind each layer."""
+    net = network(text, "portable" if way == "by steps" else way).eval()
+    if way == "by steps":
+        assert net.stepped is not None
+        net.run = net.stepped.program(lambda piece: piece)
+    staying = network(text, "reference").eval()
+    nobody = [torch.full((6, 8, 1), -1)] * 4
+    streams: list[torch.Tensor] = []
+    staying(inputs(text), routes=nobody, watch=lambda site, m, part, x, d, rows: streams.append(x + d))
+    streams = streams[1::2]  # behind each mlp
+    cosine = torch.nn.functional.cosine_similarity
+    wanted = [cosine(a, b, dim=-1).clamp(min=0) for a, b in pairwise(streams)]
+    found = net(inputs(text), record=True).record
+    assert float(found[0].gates.abs().max()) == 0
+    assert error(found[1].gates[..., 0], wanted[0]) < 1e-10
+    left = wanted[0] > 0.7
+    assert torch.equal(found[1].ids[..., 0] == 0, left) and 0 < int(left.sum()) < left.numel()
+    here = ~left
+    assert error(found[2].gates[..., 0][here], wanted[1][here]) < 1e-10
+
+
+def test_saturation_is_for_halting_steps_alone() -> None:
+    text = """dna 1
+net routed {
+  input text(context = 8, vocabulary = 11)
+  embed tokens(16, positions = learned)
+  pool nodes { a[2] = mlp(gelu, 2x) }
+  route nodes by { score = saturation; choose = top(1); weight = one; balance = [] }
+  head lm = unembed(tied = true)
+}
+"""
+    assert "DNA553" in [each.code for each in check(Source("t.dna", text)).bag.items]
