@@ -124,12 +124,10 @@ class ScoreKind(Kind):
     """Whether a score is a chance already, so that a halting step needs no gate."""
     head: Callable[[Any], str | None] = lambda params: None
     """The head whose logits it asks for (`ops.logits`)."""
-    sees_before: bool = False
-    """Whether it asks for the stream at the halting step before (`ops.before`)."""
+    sees_before: bool = False  # whether it asks for the stream at the halting step before (`ops.before`)
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     """(params, candidates) to faults."""
-    carries: Callable[[Any], tuple[str, ...]] = lambda params: ()
-    """What it needs to know that goes along with each token from step to step: `last`."""
+    carries: Callable[[Any], tuple[str, ...]] = lambda params: ()  # what goes along with each token: `last`
     written: Callable[[Any], tuple[float, ...] | None] = lambda params: None
     """The scores, where the file itself says them, so that they never vary."""
 
