@@ -270,6 +270,8 @@ def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) ->
     if named is not None:
         return _either(slot, options, *named)
     rest = [o for o in options if not isinstance(o, NoneSlot)]
+    if WordSlot("amount") in rest and isinstance(expr, ast.Number) and not expr.unit and expr.value > 1:
+        raise _wrong_type(slot, f"`{expr.span.text}`", expr, at, near=f"steps({expr.span.text})")
     faults = list[Wrong]()
     for option in rest:
         try:

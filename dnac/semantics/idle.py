@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from dnac.ir.graph import ModuleSet, turns_of
 from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, WeightKind, params_of
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import words
+from dnac.semantics.candidates import Candidate
 from dnac.semantics.choice import Choice
 from dnac.text.diagnostic import Diagnostic
 
@@ -40,15 +42,32 @@ def _frozen(choice: Choice) -> Iterator[Diagnostic]:
         yield errors.untrainable(f"`score = {word}` has nothing that could be frozen", span, "remove `frozen`")
 
 
-def untaught(choice: Choice) -> Iterator[Diagnostic]:
-    """`grad = none` without a loss of its own. The train block may have one: it is judged behind it."""
+def untaught(choice: Choice, modules: Mapping[str, ModuleSet]) -> Iterator[Diagnostic]:
+    """A router that no loss reaches: `grad = none`, or weights of modules that give nothing. The train block may have
+    a loss of its own: it is judged behind it.
+    """
+    if not _learns(choice) or choice.params.frozen or any(kind.loss is not None for kind in _kinds(choice)):
+        return
     grad: GradKind = words.kind("grad", choice.params.grad.name)
-    taught = grad.teaches_router or any(kind.loss is not None for kind in _kinds(choice))
-    if _learns(choice) and not choice.params.frozen and not taught:
+    if not grad.teaches_router:
         span = choice.bound.at("grad", choice.text.span)
         message = "the router has weights to learn, and neither the task nor a balance loss reaches them"
         help_ = "say `frozen = true` if that is meant, or add a loss such as `aux(0.01)` or `distill(on = residuals)`"
         yield errors.untrainable(message, span, help_)
+    elif grad.name in _BY_OUTPUT and not choice.is_halt and all(_gives_nothing(c, modules) for c in choice.scored):
+        message = "the router chooses among ways out and identities alone, whose weights multiply nothing"
+        help_ = "let tokens leave by `halt by`, put the exit beside modules, or add a loss such as `aux(0.01)`"
+        if any(each.is_exit for each in choice.scored):  # identities alone have a warning of their own
+            yield errors.untrainable(message, choice.over, help_)
+
+
+_BY_OUTPUT = ("soft", "ste")
+"""Words for `grad` by which a router learns through what its modules give."""
+
+
+def _gives_nothing(candidate: Candidate, modules: Mapping[str, ModuleSet]) -> bool:
+    """An identity, or an exit that stands for no turns."""
+    return candidate.is_identity and turns_of(modules[candidate.member.set].parts, candidate.member.index) is None
 
 
 def _untrained_scale(choice: Choice) -> Iterator[Diagnostic]:

@@ -41,7 +41,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     ]
     if not faults:
         faults += idle_faults(choice)
-        draft.untaught += untaught(choice)
+        draft.untaught += untaught(choice, draft.modules)
     errors_found = [f for f in faults if f.severity == "error"]
     for fault in faults:
         draft.bag.add(fault)
