@@ -19,7 +19,6 @@ PLANNED: dict[tuple[str, str], str] = {
     # which candidates run
     ("limit", "purse"): "a purse that each token carries and modules charge",
     ("limit", "budget"): "a budget declared in the net",
-    ("grad", "reinforce"): "a score-function gradient for the choice",
     # what shapes the load
     ("balance", "agree"): "two views of one input shall choose alike",
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",

@@ -307,6 +307,14 @@ def scope_misfit(scope: str, why: str, help_: str, span: Span) -> Diagnostic:
     return Diagnostic("DNA534", message, span, "does not go with it", help=help_)
 
 
+def nothing_earned(grad: str, why: str, span: Span) -> Diagnostic:
+    """A gradient by what draws earn, where nothing is drawn by its gate alone."""
+    return Diagnostic(
+        "DNA535", f"`grad = {grad}` learns from one drawn choice for each token, and {why}", span, "nothing is earned",
+        help="use `choose = sample(1, eval = largest)` without biases, or `grad = ste`",
+    )  # fmt: skip
+
+
 def exit_as_step(span: Span) -> Diagnostic:
     """A way out that no router chooses: every token would take it."""
     return Diagnostic(

@@ -10,6 +10,7 @@ from dnac.kinds.base import BalanceKind, Fault, GateKind, GradKind, ScoreKind, W
 from dnac.kinds.limits import LimitKind
 from dnac.kinds.noises import NoiseKind
 from dnac.kinds.params import values_of
+from dnac.kinds.rewards import RewardKind
 from dnac.kinds.scopes import ScopeKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import errors_values, words
@@ -34,6 +35,7 @@ def complete_router(choice: Choice, draft: Draft) -> Bound:
     faults += _balance_faults(choice)
     faults += [
         *_scope_faults(choice),
+        *_reward_faults(choice),
         *_limit_faults(choice),
         *_decode_faults(choice),
         *_gate_faults(choice),
@@ -115,6 +117,19 @@ def _scope_faults(choice: Choice) -> Iterator[Diagnostic]:
     for why in (why for why, is_so in of_each.items() if is_so):
         help_ = "remove `scope`, or choose by `top(k)` without noise on the scores"
         yield errors.scope_misfit(scope.name, why, help_, choice.bound.at("scope", choice.text.span))
+
+
+def _reward_faults(choice: Choice) -> Iterator[Diagnostic]:
+    """What a choice earned says something of its chance only where it is drawn by its chance, one for each token."""
+    params = choice.params
+    if not isinstance(words.kind("grad", params.grad.name), RewardKind):
+        return
+    moved = [term.name for term in params.balance or () if words.kind("balance", term.name).update is not None]
+    why = "" if choice.choose.draw is not None and choice.k == 1 else f"`choose = {choice.choose.name}` draws none"
+    why = why or (f"`{moved[0]}` moves what is drawn by a bias" if moved else "")
+    why = "a halting step takes no part in it" if choice.is_halt else why
+    if why:
+        yield errors.nothing_earned(params.grad.name, why, choice.bound.at("grad", choice.text.span))
 
 
 def _limit_faults(choice: Choice) -> Iterator[Diagnostic]:

@@ -25,6 +25,7 @@ from dnac.train.distill import Teacher
 from dnac.train.guard import Readings, require_finite
 from dnac.train.losses import Summed, counted, summed_loss, whole_loss
 from dnac.train.optim import held, idle_modules, set_lr
+from dnac.train.reward import Reward
 from dnac.train.settings import Settings
 
 
@@ -46,6 +47,8 @@ class Training:
     """What multiplies the task's loss: the sum of these."""
     teachers: tuple[Teacher, ...] = ()
     """Networks whose outputs the net shall come near."""
+    reward: Reward | None = None
+    """What drawn choices earn, where routers learn from that."""
     taps: tuple[float | Form, ...] = ()
     """What the losses of taps count."""
     summed: Summed = summed_loss
@@ -161,11 +164,14 @@ def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output
     targets = sent(batch.targets, run.device)
     number = partial(run.settings.value, step=step)
     with torch.autocast(run.device.type, run.autocast, enabled=run.autocast is not None):
-        output = run.network(inputs, record=any(each.needs_record for each in run.teachers), **words)
+        is_read = run.reward is not None or any(each.needs_record for each in run.teachers)
+        output = run.network(inputs, record=is_read, **words)
         given = {name: words[name] for name in ("seeds", "samples")}
         found = [each.loss(inputs, output, targets, whole, number, **given) for each in run.teachers]
     smoothing = run.settings.train.label_smoothing
     weights = [number(weight) for weight in run.taps] or None
+    if run.reward is not None:
+        found.append(run.reward.loss(output, targets, whole))
     loss = whole_loss(output, targets, label_smoothing=smoothing, count=whole, summed=run.summed, weights=weights)
     return output, loss, sum(found[1:], found[0]) if found else None
 

@@ -35,6 +35,7 @@ from dnac.train.metrics import MetricsFile, cut_back
 from dnac.train.optim import build_optimizer
 from dnac.train.prepare import Prepared
 from dnac.train.provenance import provenance
+from dnac.train.reward import reward
 from dnac.train.run import CHECKPOINTS, FORMAT, Run, write_folder
 from dnac.train.session import Evaluate, Session
 from dnac.train.settings import Settings
@@ -99,6 +100,7 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         device=device,
         task_weight=weight_of_task(settings.train),
         teachers=teachers(settings.train, graph, _place(prepared), listener.warn, device=device, dtype=dtype),
+        reward=reward(graph, settings.train.label_smoothing),
         taps=tap_weights(graph),
         # a loss of its own graph would hold the logits in float32 too
         summed=compiled_loss() if network.is_compiled else summed_loss,
