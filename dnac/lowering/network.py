@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
+from dnac.kinds.declared import biases, declared, key_of
 from dnac.lowering import errors
 from dnac.lowering.base import Call, Lowering, Options, Output, Watch
 from dnac.lowering.bind import Names, bind
@@ -19,7 +20,6 @@ from dnac.lowering.knobs import ends, starts
 from dnac.lowering.served import require_served
 from dnac.lowering.suits import require_suited
 from dnac.lowering.unread import Anchor, without_gradient
-from dnac.lowering.weights import biases, declared, key_of
 from dnac.passes import facts
 from dnac.passes.pipeline import optimize
 from dnac.schedule.build import build_schedule
@@ -40,6 +40,8 @@ class Network(Names):
 
     graph: Graph
     """The graph as it was given; `level` changes only what runs."""
+    optimized: Graph
+    """What runs."""
     lowering: str
     notes: tuple[str, ...]
     """What could not be done as asked, each with its spec line."""
@@ -76,7 +78,7 @@ class Network(Names):
         strategy = _strategy(lowering, device, number)
         require_served(graph, lowering)
         optimized = optimize(graph, level)
-        self.schedule = build_schedule(optimized)
+        self.optimized, self.schedule = optimized, build_schedule(optimized)
         options = Options(_dtype(stream) if stream else None, dict(choices or {}))
         program = strategy.lower(optimized, self.schedule, options)
         suits = require_suited(optimized, self.schedule, lowering, device, options.choices)
@@ -136,7 +138,7 @@ class Network(Names):
             knobs = (self._starts if self.training else self._ends).to(inputs.device)
         forced, masks, gates = (_apart(each) for each in (routes, route_masks, module_gates))
         call = Call(inputs, forced, masks, gates, seeds, samples, knobs, decode, watch)
-        weights = dict(self.named_parameters()) | dict(self.named_buffers())
+        weights = self.weights()
         output = self.run(weights, call, self.training, record)
         if self._folded:
             tokens = inputs.shape[1] if self.graph.is_text else self.graph.tokens
@@ -144,6 +146,15 @@ class Network(Names):
         if self.still and torch.is_grad_enabled():
             output = output._replace(logits=Anchor.apply(output.logits, *(weights[key] for key in self.still)))
         return output
+
+    def weights(self) -> dict[str, Tensor]:
+        """Parameters and buffers by their names, as programs take them."""
+        return dict(self.named_parameters()) | dict(self.named_buffers())
+
+    @property
+    def final_knobs(self) -> Tensor:
+        """Scheduled numbers as they are when training has ended: [n] float64, on the CPU."""
+        return self._ends
 
     @property
     def compiler(self) -> dict[str, Any]:

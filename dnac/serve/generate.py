@@ -1,22 +1,24 @@
 """Text from a trained network, one token at a time.
 
-Each token is computed from one static window [1, context]: the tokens so far, padded on the right.
-In a causal net the padding changes nothing to its left; a net that is not proven causal is refused.
-A text longer than the context goes on from its last `context` tokens. Nothing is cached yet.
+A net that is not proven causal is refused. Each token is computed from what earlier ones left, or, where that is not
+possible or not wanted, from one static window [1, context]: the tokens so far, padded on the right, which in a causal
+net changes nothing to its left. A text longer than the context goes on from its last `context` tokens, by windows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from dnac.data.base import Tokenizer
+from dnac.lowering.decode.serves import why_not
 from dnac.lowering.network import Network
 from dnac.semantics.result import Verdict
 from dnac.serve import errors
+from dnac.serve.readers import Cached, Reader, Windows
 from dnac.serve.sampling import Sampling, draw
 from dnac.text.diagnostic import Faults
 
@@ -51,9 +53,15 @@ def require_causal(network: Network, verdict: Verdict) -> None:
         raise Faults(errors.not_causal(graph.name, verdict.breaks))
 
 
-@torch.no_grad()
-def generate(network: Network, prompt: Sequence[int], wish: Wish, **given: Any) -> Iterator[int]:
-    """New token ids after a prompt of at least one token. `given` goes to forward (`knobs`, `seeds`).
+def reader(network: Network, *, cached: bool = True, seeds: Tensor | None = None) -> tuple[Reader, tuple[str, ...]]:
+    """How to read the network, and what keeps it from being read by a cache where one was wanted."""
+    reasons = why_not(network.graph) if cached else ()
+    make = Cached if cached and not reasons else Windows
+    return make(network, seeds=seeds, decode=network.decodes), reasons
+
+
+def generate(network: Network, prompt: Sequence[int], wish: Wish, by: Reader | None = None) -> Iterator[int]:
+    """New token ids after a prompt of at least one token, read `by` a cache where the network can be.
 
     The network is put into evaluation mode. Check it with `require_causal` first.
 
@@ -62,16 +70,11 @@ def generate(network: Network, prompt: Sequence[int], wish: Wish, **given: Any) 
     """
     network.eval()
     context = network.graph.tokens
-    device = next(network.parameters()).device
+    by = reader(network)[0] if by is None else by
     random = torch.Generator().manual_seed(wish.seed)
     ids = list(prompt)[-context:]
-    if network.decodes:
-        given = {**given, "decode": True}
     for _ in range(wish.tokens):
-        window = torch.zeros((1, context), dtype=torch.int64, device=device)
-        window[0, : len(ids)] = torch.tensor(ids, device=device)
-        logits = network(window, samples=torch.zeros(1, dtype=torch.int64, device=device), **given).logits
-        last_V = logits[0, len(ids) - 1]
+        last_V = by.logits(ids)
         if not last_V.isfinite().any() or last_V.isnan().any():
             raise Faults(errors.logits_not_finite(network.graph.name))
         chosen = draw(last_V, wish.sampling, random)

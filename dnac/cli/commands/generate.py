@@ -29,6 +29,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top-k", metavar="K", type=int, help="only the K likeliest tokens")
     parser.add_argument("--top-p", metavar="P", type=float, help="only the likeliest tokens that sum to P")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="equal seeds give equal texts (default 0)")
+    parser.add_argument(
+        "--no-cache", dest="cached", action="store_false", help="compute the whole window anew for every token"
+    )
     parser.add_argument("--past-end", action="store_true", help="go on after an end-of-document token")
 
 
@@ -40,7 +43,7 @@ def _run(args: Namespace) -> int:
 
 def _generate(args: Namespace) -> int:
     from dnac.data import load_tokenizer
-    from dnac.serve.generate import Wish, generate, pieces, prompt_ids, require_causal
+    from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal
     from dnac.train.assess import changed, seeds_of
     from dnac.train.run import Run
     from dnac.train.start import pick_device
@@ -54,10 +57,10 @@ def _generate(args: Namespace) -> int:
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     stop = None if args.past_end else tokenizer.end
     ids: list[int] = []
-    made = generate(
-        network, prompt_ids(tokenizer, prompt), Wish(args.tokens, sampling, args.seed, stop),
-        seeds=seeds_of(run, device),
-    )  # fmt: skip
+    by, reasons = reader(network, cached=args.cached, seeds=seeds_of(run, device))
+    for reason in reasons:
+        status(f"no cache, so every token takes a whole window: {reason}")
+    made = generate(network, prompt_ids(tokenizer, prompt), Wish(args.tokens, sampling, args.seed, stop), by)
     begun = time.perf_counter()
     text = _show(prompt, pieces(tokenizer, _kept(made, ids)), is_shown=not wants_json(args))
     seconds = time.perf_counter() - begun
@@ -65,7 +68,18 @@ def _generate(args: Namespace) -> int:
         rate = len(ids) / seconds
         found = {"prompt": prompt, "text": text, "tokens": len(ids), "ids": ids, "tokens_per_s": round(rate, 2)}
         ended = "end" if len(ids) < args.tokens else "count"
-        print(json.dumps({"version": 1, "run": str(run.path), **found, "stopped_by": ended, "seed": args.seed}))
+        print(
+            json.dumps(
+                {
+                    "version": 1,
+                    "run": str(run.path),
+                    **found,
+                    "stopped_by": ended,
+                    "seed": args.seed,
+                    "cached": args.cached and not reasons,
+                }
+            )
+        )
     else:
         status(f"{len(ids)} tokens in {seconds:.1f} s")
     return 0

@@ -13,7 +13,8 @@ from dnac.ir.form import form
 from dnac.ir.graph import Graph
 from dnac.lowering.network import Network
 from dnac.semantics.result import Verdict
-from dnac.serve.generate import Wish, generate, pieces, prompt_ids, require_causal
+from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal
+from dnac.serve.readers import Cached, Windows
 from dnac.serve.sampling import Sampling
 from dnac.text.diagnostic import Faults
 from graphs import tiny_text
@@ -133,3 +134,26 @@ def test_a_predictor_chooses_while_generating() -> None:
         ids.append(token)
     leaky = net(torch.tensor([ids])).logits
     assert not torch.equal(leaky, net(torch.tensor([ids]), decode=True).logits)
+
+
+def test_a_cache_gives_the_text_that_windows_give_and_computes_each_token_once(network: Network) -> None:
+    by, reasons = reader(network)
+    assert isinstance(by, Cached) and not reasons
+    windows, _ = reader(network, cached=False)
+    assert isinstance(windows, Windows)
+
+    texts = [list(generate(network, [65, 66, 67], Wish(7, GREEDY), each)) for each in (by, windows)]
+    assert texts[0] == texts[1]
+    assert by.cache.tokens == 9, "the prompt and all new tokens but the last"
+
+
+def test_a_text_that_does_not_go_on_from_the_one_before_is_read_as_a_window(network: Network) -> None:
+    by, windows = (reader(network, cached=which)[0] for which in (True, False))
+    for ids in ([1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [1, 2, 3, 4, 6]):
+        assert torch.allclose(by.logits(ids), windows.logits(ids), atol=1e-9)
+
+
+def test_a_net_that_counts_tokens_says_why_it_has_no_cache() -> None:
+    net = Network(tiny_text(limit=form("capacity", factor=1.0)), dtype=torch.float64)
+    by, reasons = reader(net)
+    assert isinstance(by, Windows) and "limit = capacity" in reasons[0]

@@ -1,0 +1,69 @@
+"""Two ways to the logits behind a text: from a whole window each time, or from what earlier tokens left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from dnac.lowering.base import Call
+from dnac.lowering.decode.cache import Cache
+from dnac.lowering.decode.decoder import Decoder
+from dnac.lowering.network import Network
+
+
+class Reader(Protocol):
+    """Gives logits for texts, each of which mostly is the one before and a token more."""
+
+    def logits(self, ids: Sequence[int]) -> Tensor:
+        """[V] behind the last of 1 to `context` tokens."""
+        ...
+
+
+class Windows:
+    """The definition: one static window [1, context], the text padded on the right, whatever was computed before."""
+
+    def __init__(self, network: Network, **given: Any) -> None:
+        """`given` goes to forward."""
+        self.network, self.given = network, given
+
+    @torch.no_grad()
+    def logits(self, ids: Sequence[int]) -> Tensor:
+        """[V] behind the last token."""
+        window = torch.zeros((1, self.network.graph.tokens), dtype=torch.int64)
+        window[0, : len(ids)] = torch.tensor(ids)
+        output = self.network(window.to(_device(self.network)), samples=_one(self.network), **self.given)
+        return output.logits[0, len(ids) - 1]
+
+
+class Cached:
+    """The newest tokens alone, as long as the text goes on from the one before; a window that slid begins anew: its
+    tokens stand at other positions, so it is left to `Windows`.
+    """
+
+    def __init__(self, network: Network, *, seeds: Tensor | None = None, decode: bool = False) -> None:
+        self.network, self.cache, self.read = network, Cache(), list[int]()
+        self.decoder = Decoder(network.optimized, network.schedule)
+        self.windows = Windows(network, seeds=seeds, decode=decode)
+        self.weights = network.weights()
+        knobs = network.final_knobs.to(_device(network))
+        self.call = Call(torch.empty(0), seeds=seeds, samples=_one(network), knobs=knobs, decode=decode)
+
+    def logits(self, ids: Sequence[int]) -> Tensor:
+        """[V] behind the last token."""
+        known = len(self.read)
+        if list(ids[:known]) != self.read or len(ids) == known:
+            return self.windows.logits(ids)
+        new = torch.tensor([ids[known:]], device=_device(self.network))
+        self.read = list(ids)
+        return self.decoder.read(self.weights, self.call._replace(inputs=new), self.cache)[0]
+
+
+def _device(network: Network) -> torch.device:
+    return next(network.parameters()).device
+
+
+def _one(network: Network) -> Tensor:
+    return torch.zeros(1, dtype=torch.int64, device=_device(network))

@@ -1,0 +1,158 @@
+"""Token by token, from what earlier tokens left, a network gives the logits that it gives for the whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import dnac
+import graphs
+from checking import graph as graph_of
+from checking import net as text_net
+from dnac.ir.form import form
+from dnac.ir.graph import Graph, Part
+from dnac.lowering.base import Call
+from dnac.lowering.decode.cache import Cache
+from dnac.lowering.decode.decoder import Decoder
+from dnac.lowering.decode.serves import why_not
+from dnac.lowering.network import Network
+from lowered import ATTENTION, BLOCK, LEARNED, MLP, SKIP, TOKENS, error, lively, network, routed
+from random_graphs import random_graph
+
+SPECS = Path(__file__).parents[2] / "specs"
+TEXT = ("input.vocabulary=32", "input.context=12")
+
+
+def whole(net: Network, ids: Tensor, **given: Any) -> Tensor:
+    """[B, T, V] as `forward` computes them."""
+    with torch.no_grad():
+        return net.eval()(ids, decode=net.decodes, **given).logits
+
+
+def in_pieces(net: Network, ids: Tensor, lengths: Sequence[int]) -> tuple[list[Tensor], Cache]:
+    """[B, V] behind each piece, and the cache."""
+    cache, decoder, found, at = Cache(), Decoder(net.optimized, net.schedule), [], 0
+    for length in lengths:
+        call = Call(ids[:, at : at + length], knobs=net.final_knobs, decode=net.decodes)
+        found.append(decoder.read(net.weights(), call, cache))
+        at += length
+    return found, cache
+
+
+def require_alike(graph: Graph, lengths: Sequence[int] = (3, 1, 2, 1, 1), batch: int = 2, **more: Any) -> Cache:
+    """Pieces of any length give the logits of the whole text, to rounding."""
+    net = lively(Network(graph, "reference", dtype=torch.float64, **more), 4.0)
+    vocabulary = int(str(graph.input["vocabulary"]))
+    ids = torch.randint(vocabulary, (batch, sum(lengths)), generator=torch.Generator().manual_seed(3))
+    wanted = whole(net, ids)
+    found, cache = in_pieces(net, ids, lengths)
+    ends = torch.tensor(lengths).cumsum(0) - 1
+    for end, logits in zip(ends.tolist(), found, strict=True):
+        assert error(logits, wanted[:, end]) < 1e-10, f"behind token {end}"
+    return cache
+
+
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
+@pytest.mark.parametrize("k", [1, 2])
+def test_whatever_tokens_see(sees: str, k: int) -> None:
+    require_alike(routed(steps=3, backbone=graphs.transformer(), sees=form(sees), choose=form("top", k=k)))
+
+
+@pytest.mark.parametrize("combine", ["delta", "in_branch"])
+def test_however_increments_are_weighed(combine: str) -> None:
+    require_alike(routed(steps=2, choose=form("top", k=2), combine=form(combine)))
+
+
+@pytest.mark.parametrize("positions", [LEARNED, form("rope", base=100.0), form("sinusoid"), form("none")], ids=str)
+def test_wherever_tokens_stand(positions: Any) -> None:
+    require_alike(routed(steps=2, backbone=graphs.transformer(), positions=positions))
+
+
+def test_a_window_of_attention_and_fewer_heads_of_keys() -> None:
+    narrow = (Part("attention", graphs.attention(window=2, kv_heads=1)),)
+    require_alike(routed([("att", 3, narrow), SKIP], steps=3))
+
+
+@pytest.mark.parametrize("kind", ["conv", "linear_attention"])
+def test_modules_that_mix_tokens_without_keys(kind: str) -> None:
+    made = "conv(size = 3)" if kind == "conv" else f"{kind}(heads = 2)"
+    pool = f"pool nodes {{ a[2] = {made}; b[2] = attention(heads = 2); skip = identity() }}"
+    hop = "hop: route nodes by { choose = top(2); weight = raw; balance = [] }"
+    require_alike(graph_of(text_net(f"{pool}\n  repeat 3 {{ {hop} }}")))
+
+
+def test_tokens_that_leave_for_good() -> None:
+    pool = "pool nodes { block[3] = transformer(heads = 2); out = exit() }"
+    hop = "hop: route nodes by { choose = top(1); weight = raw; balance = [] }"
+    require_alike(graph_of(text_net(f"{pool}\n  repeat 3 {{ {hop} }}\n  transformer(heads = 2)")))
+
+
+def test_modules_that_choose_tokens_go_by_what_foresees_them() -> None:
+    choose = form("top_tokens", share=0.25, member=None, per="sequence", takers=(0, 1, 2), rest=3)
+    decode = form("predictor", score=form("linear", init=form("normal", std=0.02)), loss=0.5)
+    require_alike(routed([BLOCK, SKIP], steps=3, gate=form("none"), choose=choose, decode=decode))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "early_exit", "universal_act", "pondernet", "mixture_of_recursions", "mixture_of_recursions:mor_token_choice",
+        "radial", "radial:radial_module", "hash_routing", "frozen_routing", "dna_shared:with_path", "dna_node_level",
+        "deepseek_moe", "sparsity_moves:moe_glu",
+    ],
+)  # fmt: skip
+def test_every_routing_system(name: str) -> None:
+    graph = shrunk(name)
+    assert not why_not(graph)
+    require_alike(graph, (4, 1, 3, 1, 1, 1))
+
+
+def shrunk(name: str) -> Graph:
+    """The graph of a spec with short texts and few words, and small numbers for those of its params that size it."""
+    path, _, net = name.partition(":")
+    spec = SPECS / f"{path}.dna"
+    known = {
+        "width": 16, "heads": 2, "kv_heads": 2, "modules": 4, "experts": 4, "count": 4, "hidden": 16, "routed": 16,
+        "layers": 4, "turns": 2, "depth": 2,
+    }  # fmt: skip
+    declared = {line.split()[1] for line in spec.read_text().splitlines() if line.startswith("param ")}
+    sized = tuple(f"{word}={value}" for word, value in known.items() if word in declared)
+    return dnac.load(spec, net or path, (*TEXT, *sized)).graph
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_graphs(seed: int) -> None:
+    graph = random_graph(seed)
+    if why_not(graph):
+        pytest.skip(f"read by windows: {why_not(graph)[0]}")
+    require_alike(graph, (2, 1, 1, 2))
+
+
+def test_rows_are_kept_for_the_modules_that_ran_alone() -> None:
+    cache = require_alike(routed([("att", 3, ATTENTION), SKIP], steps=2), (5, 1), batch=1)
+    assert 0 < sum(kept.length for kept in cache.kept.values()) <= 2 * 6, "two steps of six tokens, one module each"
+
+
+def test_a_net_without_attention_keeps_nothing() -> None:
+    cache = require_alike(routed([("ff", 3, MLP), SKIP], steps=2))
+    assert cache.bytes == 0
+
+
+def test_a_text_longer_than_the_context_is_refused() -> None:
+    net = network(routed([BLOCK, SKIP]), "reference")
+    with pytest.raises(ValueError, match="exceed the context"):
+        in_pieces(net, torch.zeros(1, TOKENS + 1, dtype=torch.int64), (TOKENS, 1))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("limit", form("capacity", factor=1.0), "limit = capacity"), ("scope", form("sequence"), "scope = sequence")],
+)
+def test_what_waits_for_other_tokens_is_named(field: str, value: Any, said: str) -> None:
+    (why,) = {line.split(" (")[0] for line in why_not(routed([BLOCK, SKIP], **{field: value}))}
+    assert said in why
