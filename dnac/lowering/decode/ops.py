@@ -93,7 +93,7 @@ class CachedOps(ComposedOps):
         """x."""
         return x
 
-    def drop_layer(self, x: Tensor, rate: float) -> Tensor:
+    def drop_layer(self, x: Tensor, rate: float | Form) -> Tensor:
         """x."""
         return x
 
