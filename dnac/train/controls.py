@@ -53,17 +53,22 @@ _SEED = 20250
 
 
 class Forced:
-    """A network whose choices are replaced, with all that an evaluation asks of one."""
+    """A network whose choices are replaced, with all that an evaluation asks of one.
 
-    def __init__(self, network: Network, make: Maker) -> None:
-        self._network, self._make = network, make
+    `known`: what its routers want of the batches that begin with a sample, where it was seen already.
+    """
+
+    def __init__(self, network: Network, make: Maker, known: Mapping[int, Choices] | None = None) -> None:
+        self._network, self._make, self._known = network, make, known or {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
     def __call__(self, inputs: Tensor, *, record: bool = False, **given: Any) -> Output:
         """As the network's, with other choices."""
-        wanted = tuple(step.wanted for step in self._network(inputs, record=True, **given).record)
+        wanted = tuple(w.to(inputs.device) for w in self._known.get(int(given["samples"][0]), ()))
+        if not wanted or len(wanted[0]) != len(inputs):
+            wanted = tuple(step.wanted for step in self._network(inputs, record=True, **given).record)
         return self._network(inputs, record=record, routes=self._make(inputs, given["samples"], wanted), **given)
 
 
@@ -98,7 +103,7 @@ def _measured(opened: Opened, name: str, seen: Seen, initial: Mapping[str, Tenso
     elif name == "learned":
         found = opened.measure(**given)
     else:
-        forced = replace(opened, network=Forced(opened.network, seen.maker(name)))  # type: ignore[arg-type]
+        forced = replace(opened, network=Forced(opened.network, seen.maker(name), seen.known))  # type: ignore[arg-type]
         found = forced.measure(**given)
     return {key: found[key] for key in FIGURES}
 
@@ -111,9 +116,11 @@ class Seen:
         self._leaving = _after_exits(opened.network)
         self._any_number = _of_any_number(opened.network)
         batches = list(_recorded(opened))
-        self._ids = torch.cat([ids.flatten() for ids, _, _ in batches])
-        self._before = torch.cat([before.flatten() for _, before, _ in batches])
-        self._wanted = tuple(torch.cat([w[i].flatten(0, 1) for _, _, w in batches]) for i in range(len(steps)))
+        self.known = {first: tuple(wanted) for first, _, _, wanted in batches}
+        """What was wanted of each batch, by its first sample."""
+        self._ids = torch.cat([ids.flatten() for _, ids, _, _ in batches])
+        self._before = torch.cat([before.flatten() for _, _, before, _ in batches])
+        self._wanted = tuple(torch.cat([w[i].flatten(0, 1) for *_, w in batches]) for i in range(len(steps)))
         """[N, K] for each step."""
 
     def maker(self, name: str) -> Maker:
@@ -161,8 +168,11 @@ class Seen:
 
 
 @torch.no_grad()
-def _recorded(opened: Opened) -> Iterator[tuple[Tensor, Tensor, list[Tensor]]]:
-    """For each batch: ids, the ids before them, and what was wanted, on the CPU. An image's ids are its places."""
+def _recorded(opened: Opened) -> Iterator[tuple[int, Tensor, Tensor, list[Tensor]]]:
+    """For each batch: its first sample, ids, the ids before them, and what was wanted, on the CPU.
+
+    An image's ids are its places.
+    """
     network = opened.network.eval()
     device, dtype = (weight := next(network.parameters())).device, weight.dtype
     given = {"decode": True} if network.decodes else {}
@@ -172,7 +182,7 @@ def _recorded(opened: Opened) -> Iterator[tuple[Tensor, Tensor, list[Tensor]]]:
             output = network(inputs, record=True, seeds=opened.seeds, samples=batch.samples.to(device), **given)
         wanted = [step.wanted.cpu() for step in output.record]
         ids = batch.inputs if network.graph.is_text else torch.arange(wanted[0].shape[1]).expand(wanted[0].shape[:2])
-        yield ids, torch.nn.functional.pad(ids, (1, -1), value=-1), wanted
+        yield int(batch.samples[0]), ids, torch.nn.functional.pad(ids, (1, -1), value=-1), wanted
 
 
 def _after_exits(network: Network) -> list[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,24 @@ def test_forced_with_the_learned_choices_is_the_learned_network(held: Opened) ->
     same = Forced(held.network, lambda inputs, samples, wanted: wanted)
     plain = held.network(batch.inputs, samples=batch.samples).logits
     assert torch.equal(same(batch.inputs, samples=batch.samples).logits, plain)
+
+
+@torch.no_grad()
+def test_what_was_seen_of_a_batch_is_not_asked_again(held: Opened) -> None:
+    seen = Seen(held, routing_steps(held.network.graph))
+    asked: list[int] = []
+    watch = held.network.register_forward_pre_hook(lambda *_: asked.append(1))
+    with_and_without = [
+        replace(held, network=Forced(held.network, seen.maker("shuffled"), known)).measure()
+        for known in (seen.known, None)
+    ]
+    watch.remove()
+    assert with_and_without[0] == with_and_without[1]
+    batches = len(list(held.dataset.sequential(held.batch_size)))
+    assert len(asked) == batches + 2 * batches
+    shorter = replace(held, batch_size=held.batch_size // 2)  # these begin with the same sample, and are other batches
+    made = [Forced(held.network, seen.maker("shuffled"), known) for known in (seen.known, None)]
+    assert replace(shorter, network=made[0]).measure() == replace(shorter, network=made[1]).measure()
 
 
 def test_random_choices_differ_within_a_token_and_are_even(held: Opened) -> None:
