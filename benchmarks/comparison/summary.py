@@ -17,8 +17,7 @@ from dnac.report.charts import Axis, Line, lines, standing
 from dnac.train.intervals import Estimate, estimate, t_quantile
 
 Result = Mapping[str, Any]
-BLOCKS = 8
-"""Dense blocks of the largest net, by which work is told in words."""
+WIDTH, HEIGHT = 760, 420
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -217,6 +216,5 @@ def picture(results: list[dict[str, Any]], cost: str, title: str) -> str:
     dense = sorted((points.pop(a.name), reach[a.name]) for a in chosen.FRONTIER if a.name in points)
     frontier = Line("dense, by depth", [at for at, _ in dense], reach=[ends for _, ends in dense])
     others = [Line(name, [at], dots=True, reach=[reach[name]], is_named=True) for name, at in points.items()]
-    size = {"width": 760, "height": 420}
     axes = Axis(title, log=cost == "params_total"), Axis("held-out loss, nats")
-    return standing(*size.values(), lines([frontier, *others], *axes, **size))
+    return standing(WIDTH, HEIGHT, lines([frontier, *others], *axes, width=WIDTH, height=HEIGHT))
