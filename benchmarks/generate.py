@@ -21,11 +21,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import torch  # noqa: E402
+import torch
 
-import dnac  # noqa: E402
-from dnac.lowering.network import Network  # noqa: E402
-from dnac.serve.generate import reader  # noqa: E402
+import dnac
+from dnac.lowering.network import Network
+from dnac.serve.generate import reader
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def measured(network: Network, prompt: int, tokens: int) -> dict[str, Any]:
     if reasons:
         return {"no_cache": list(reasons)}
     windows.logits(ids[:prompt])
-    read, kept = timed(lambda: cached.logits(ids[:prompt]), device)
+    read, _ = timed(lambda: cached.logits(ids[:prompt]), device)
     ms: dict[str, list[float]] = {"cached": [], "windows": []}
     worst = 0.0
     for end in range(prompt + 1, prompt + tokens + 1):
