@@ -14,8 +14,8 @@ from dnac.bench.dense import Attention, DenseNet, Ends, Mlp
 from dnac.bench.naive import Block, NaiveNet
 from dnac.ir import traits
 from dnac.ir.graph import Apply, Graph
+from dnac.kinds.declared import key_of
 from dnac.lowering.network import Network
-from dnac.lowering.weights import key_of
 
 FP32 = Types(torch.float32, torch.float32, torch.float32)
 CPU = torch.device("cpu")

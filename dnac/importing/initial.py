@@ -17,9 +17,9 @@ from dnac.importing.files import read_checkpoint
 from dnac.importing.gguf import read_gguf
 from dnac.importing.llama2c import read_llama2c
 from dnac.ir.graph import Graph, Member, Pretrained
+from dnac.kinds.declared import declared, key_of
 from dnac.kinds.llama import Wanted, wanted
 from dnac.lowering.network import Network
-from dnac.lowering.weights import declared, key_of
 from dnac.semantics.run_files import RunHeader, modules_of, read_run
 from dnac.text.diagnostic import Faults
 from dnac.text.weight_files import Unreadable, read_header

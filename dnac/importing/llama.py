@@ -22,8 +22,8 @@ from dnac.importing import errors
 from dnac.importing.config import differences
 from dnac.importing.decoder import Attention, Decoder, Mlp, decoder_of
 from dnac.ir.graph import Graph
+from dnac.kinds.declared import key_of
 from dnac.lowering.network import Network
-from dnac.lowering.weights import key_of
 from dnac.text.diagnostic import Faults
 
 Shape = tuple[int, ...]

@@ -18,7 +18,6 @@ from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, Member, Part, Route
 from dnac.kinds.base import (
     ChooseKind,
-    EmbedKind,
     From,
     Kind,
     MemberName,
@@ -31,6 +30,7 @@ from dnac.kinds.base import (
     params_of,
 )
 from dnac.kinds.params import values_of
+from dnac.kinds.place import site_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,7 +134,7 @@ def prices(graph: Graph, budget: BudgetSet) -> Prices:
     def cost(member: Member) -> float:
         if member.set not in known:
             made = graph.module[member.set]
-            known[member.set] = kind.cost(work(made.parts, _site(graph)), not made.is_identity)
+            known[member.set] = kind.cost(work(made.parts, site_of(graph)), not made.is_identity)
         return known[member.set]
 
     said = kind.written(params_of(kind, budget.kind))
@@ -200,11 +200,3 @@ def _range(graph: Graph, route: Route, costs: tuple[float, ...], *, keeps_k: boo
     filled = None if keeps_k else kind.filled(params)
     least_k = k if filled is None else int(min(values_of(filled)))
     return 0.0 if is_free else sum(ordered[:least_k]), sum(ordered[-k:])
-
-
-def _site(graph: Graph) -> Site:
-    embed = next((s for s in graph.shared if s.role == "embed"), None)
-    if embed is None:
-        return Site(graph.width, graph.tokens, graph.is_text)
-    kind: EmbedKind = catalogue.get("embed", embed.kind.name)
-    return Site(graph.width, graph.tokens, graph.is_text, kind.hands_on(params_of(kind, embed.kind)))

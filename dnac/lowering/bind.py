@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dnac import catalogue
 from dnac.ir.graph import Graph
 from dnac.kinds.base import InitKind, params_of
-from dnac.lowering.weights import Declared, biases, declared
+from dnac.kinds.declared import Declared, biases, declared
 from dnac.text.diagnostic import InternalError
 
 

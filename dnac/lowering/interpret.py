@@ -21,8 +21,9 @@ from dnac import catalogue
 from dnac.ir.graph import Graph, Member
 from dnac.ir.traits import is_identity
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
-from dnac.kinds.budgets import moved_routers
+from dnac.kinds.declared import key_of
 from dnac.kinds.limits import Room
+from dnac.kinds.place import site_of
 from dnac.kinds.router import router_weights
 from dnac.lowering import carried, halting, survey
 from dnac.lowering.base import Call, Options, Output, Program, TapLoss
@@ -35,13 +36,11 @@ from dnac.lowering.routers import now
 from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of, slot_scales
 from dnac.lowering.stepped import Stepped
 from dnac.lowering.turns import Names, Renamed, Results, Turn, turn_of
-from dnac.lowering.weights import Stack, has_bias, key_of, site_of, stack_of
-from dnac.passes.facts import fixed_choice
+from dnac.lowering.weights import Stack, stack_of
+from dnac.passes.facts import fixed_choice, keeps_bias
 from dnac.schedule import instructions as do
 
 Values = dict[str, Any]
-
-
 Bound = Callable[[Values, Turn], None]
 
 
@@ -60,7 +59,7 @@ class Interpreter(ABC):
         self.site = site_of(graph)
         self.plans = plans_by_set(graph, self.site)
         self.routers = {entry.name: router_of(entry) for entry in graph.routers}
-        self.biased = {entry.name for entry in graph.routers if has_bias(entry)} | moved_routers(graph)
+        self.biased = {entry.name for entry in graph.routers if keeps_bias(graph, entry)}
         self.carries = any(router.sees in ("module", "history") for router in self.routers.values())
         """Whether some router sees keys of earlier routing steps."""
         self.scheduled = scheduled_terms(graph)

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
+from dnac.kinds.declared import biases, declared, key_of
 from dnac.lowering import draws, survey
 from dnac.lowering.base import Call, StepRecord, StepStats, TapLoss
 from dnac.lowering.frame import Frame
 from dnac.lowering.routing import Load
-from dnac.lowering.weights import biases, declared, key_of
 from dnac.schedule import instructions as do
 
 

@@ -17,9 +17,9 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
 from dnac.ir.traits import owners
 from dnac.kinds.base import GradKind, WeightKind
+from dnac.kinds.declared import declared, key_of
 from dnac.kinds.router import decode_weights, noise_weights
 from dnac.lowering.survey import sets_read
-from dnac.lowering.weights import declared, key_of
 from dnac.passes import facts
 from dnac.schedule.instructions import Schedule
 

@@ -7,7 +7,6 @@ optimised without another line.
 from __future__ import annotations
 
 from math import comb
-from typing import Any
 
 from dnac import catalogue
 from dnac.ir import traits
@@ -15,6 +14,7 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Member, RouterSet
 from dnac.kinds.base import ChooseKind, ModuleKind, Params, ScoreKind, params_of
 from dnac.kinds.budgets import moved_routers
+from dnac.kinds.declared import has_bias
 from dnac.kinds.limits import LimitKind, Room
 from dnac.kinds.params import values_of
 from dnac.kinds.router import views
@@ -98,14 +98,6 @@ def weighs_one(router: RouterSet) -> bool:
 def has_balance(router: RouterSet) -> bool:
     """Whether a term shapes the router's load: then its scores are needed even where nothing reads them."""
     return bool(router.fields["balance"])
-
-
-def has_bias(router: RouterSet) -> bool:
-    """Whether a balance term moves biases, so that the router keeps some."""
-    terms = router.fields["balance"]
-    words = [term.name for term in terms if isinstance(term, Form)] if isinstance(terms, tuple) else []
-    kinds: list[Any] = [catalogue.get("balance", word) for word in words]
-    return any(kind.update is not None for kind in kinds)
 
 
 def keeps_bias(graph: Graph, router: RouterSet) -> bool:

@@ -17,10 +17,11 @@ from torch import Tensor
 from dnac import catalogue
 from dnac.ir.graph import Graph, Member, ModuleSet, Part
 from dnac.kinds.base import ModuleKind, params_of
+from dnac.kinds.declared import key_of
 from dnac.kinds.facts import WeightSpec
+from dnac.kinds.place import site_of
 from dnac.lowering.folded import folded_steps
 from dnac.lowering.network import Network
-from dnac.lowering.weights import key_of, site_of
 from dnac.text.diagnostic import Faults
 from dnac.text.suggest import nearest
 from dnac.train import errors_ablate as errors

@@ -18,9 +18,9 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, RouterSet
 from dnac.ir.traits import exits, turns_chosen
 from dnac.kinds.base import BalanceContext, BalanceKind, params_of
+from dnac.kinds.declared import key_of
 from dnac.lowering.base import StepStats
 from dnac.lowering.device import sent
-from dnac.lowering.weights import key_of
 from dnac.passes.facts import chosen_per_token
 from dnac.train.routing import RoutingStep, routing_steps
 

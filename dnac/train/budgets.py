@@ -15,8 +15,8 @@ from dnac.ir.form import Form
 from dnac.ir.graph import BudgetSet, Graph, Route
 from dnac.ir.traits import unrolled
 from dnac.kinds.budgets import Prices, end_of, kinds_of, prices
+from dnac.kinds.declared import key_of
 from dnac.lowering.base import BudgetStats
-from dnac.lowering.weights import key_of
 from dnac.passes.facts import chosen_per_token
 from dnac.train.balance import move
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from dnac.ir.graph import Graph, Origin
+from dnac.kinds.declared import key_of
 from dnac.lowering.base import Call
 from dnac.lowering.interpret import Bound, Values
 from dnac.lowering.strategies.reference import Reference
 from dnac.lowering.turns import Turn
-from dnac.lowering.weights import key_of
 from dnac.passes.pipeline import optimize
 from dnac.schedule import instructions as do
 from dnac.schedule.build import build_schedule

@@ -18,8 +18,8 @@ from dnac import catalogue
 from dnac.ir.graph import Apply, Graph, Member, Node, Route
 from dnac.ir.traits import owners, unrolled
 from dnac.kinds.base import params_of
+from dnac.kinds.declared import declared, key_of
 from dnac.kinds.train import TrainParams
-from dnac.lowering.weights import declared, key_of
 from dnac.train.routing import routing_steps
 
 Idle = Mapping[str, Tensor]
