@@ -101,7 +101,7 @@ def test_modules_that_choose_tokens_go_by_what_foresees_them() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "early_exit", "universal_act", "pondernet", "mixture_of_recursions", "mixture_of_recursions:mor_token_choice",
+        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions", "mixture_of_recursions:mor_token_choice",
         "radial", "radial:radial_module", "hash_routing", "frozen_routing", "dna_shared:with_path", "dna_node_level",
         "deepseek_moe", "sparsity_moves:moe_glu",
     ],
@@ -110,6 +110,14 @@ def test_every_routing_system(name: str) -> None:
     graph = shrunk(name)
     assert not why_not(graph)
     require_alike(graph, (4, 1, 3, 1, 1, 1))
+
+
+@pytest.mark.parametrize("score", ["saturation", "confidence(lm, entropy)"])
+def test_tokens_that_leave_when_they_are_sure(score: str) -> None:
+    halt = f"halt by {{ score = {score}; choose = threshold(0.5); when = eval; sees = copied }}"
+    body = f"head lm = unembed()\n  repeat 3 {{ transformer(heads = 2); {halt} }}"
+    text = text_net(body).replace("\n  head lm = unembed()\n}", "\n}")
+    require_alike(graph_of(text))
 
 
 def shrunk(name: str) -> Graph:
