@@ -1,13 +1,17 @@
 """Controls of learned routing as Markdown: what other choices cost, and what the learned paths tell, over seeds.
 
 Each figure is a mean with its 95 % interval over seeds, from the `controls` that `series.py` puts into result files.
+
+    python examples/experiments/controlled.py       # the table of docs/systems.md, from */controls/results
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dnac.train.controls import SUMMARIES
@@ -15,6 +19,9 @@ from dnac.train.intervals import estimate
 
 Result = dict[str, Any]
 NAMES = tuple(name for name in SUMMARIES if name != "learned")
+HOME = Path(__file__).resolve().parent
+HELD = "held"
+"""The arm whose routers learn for half of the run."""
 
 
 def table(results: Sequence[Result], arms: Sequence[str]) -> str:
@@ -34,6 +41,34 @@ def table(results: Sequence[Result], arms: Sequence[str]) -> str:
         lines.append(f"| {arm} | {_paths([each['paths'] for each in found])} |")
         lines.append(f"| {arm}, before training | {_paths([each['paths_initial'] for each in found])} |")
     return "\n".join(lines) + "\n"
+
+
+def kept(home: Path = HOME) -> dict[str, list[Result]]:
+    """Result files by experiment: those of `NAME/controls/results`."""
+    found: dict[str, list[Result]] = {}
+    for path in sorted(home.glob("*/controls/results/*.json")):
+        found.setdefault(path.parents[2].name, []).append(json.loads(path.read_text(encoding="utf-8")))
+    return found
+
+
+def page(experiments: dict[str, list[Result]]) -> str:
+    """The two tables over all experiments, with routers held from half of the run where that was trained."""
+    costs = [f"| experiment | arm | seeds | {' | '.join(NAMES)} | held from half |", "|---|---|---|" + "---|" * 7]
+    like = ["| experiment | arm | paths | tokens | effective | by the token | by the one before | law |"]
+    like += ["|---|---|---|---|---|---|---|---|"]
+    for name, results in experiments.items():
+        held = {r["seed"]: r["figures"]["loss"] for r in results if r["arm"] == HELD}
+        for arm in dict.fromkeys(r["arm"] for r in results if "controls" in r):
+            own = [r for r in results if r["arm"] == arm]
+            found = [r["controls"] for r in own]
+            cells = [_interval([_change(each, control) for each in found]) for control in NAMES]
+            gaps = [held[r["seed"]] - r["figures"]["loss"] for r in own if r["seed"] in held]
+            is_whole = own[0]["net"] in {r["net"] for r in results if r["arm"] == HELD}
+            cells.append(_interval(gaps) if gaps and is_whole else "")
+            costs.append(f"| {name} | {arm} | {len(own)} | {' | '.join(cells)} |")
+            like.append(f"| {name} | {arm} | {_paths([each['paths'] for each in found])} |")
+            like.append(f"| | before training | {_paths([each['paths_initial'] for each in found])} |")
+    return "\n".join([*costs, "", *like]) + "\n"
 
 
 def laws(paths: Sequence[dict[str, Any]]) -> str:
@@ -66,3 +101,7 @@ def _paths(paths: Sequence[dict[str, Any]]) -> str:
 def _share(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{statistics.fmean(known):.1%}" if known else "-"
+
+
+if __name__ == "__main__":
+    print(page(kept()), end="")

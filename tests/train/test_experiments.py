@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import sys
@@ -100,3 +101,13 @@ def test_the_picture_of_quality_against_depth_is_that_of_the_results() -> None:
     assert all(name in drawn for name in picture.SHOWN)
     half = [r for r in results if r["seed"] in (42, 137)]
     assert picture.drawn(half) != drawn
+
+
+def test_the_tables_of_controls_are_those_of_the_results() -> None:
+    sys.path.insert(0, str(HOME))
+    controlled = importlib.import_module("controlled")
+    page = (HOME.parents[1] / "docs" / "systems.md").read_text(encoding="utf-8")
+    results = controlled.kept()
+    assert {"routers", "mixture_of_depths", "unlike_modules"} <= set(results)
+    assert all(len(rows) % 5 == 0 for rows in results.values())
+    assert not [line for line in controlled.page(results).splitlines() if line not in page]
