@@ -14,7 +14,7 @@ import dnac
 import graphs
 from checking import graph as graph_of
 from checking import net as text_net
-from dnac.ir.form import form
+from dnac.ir.form import Form, form
 from dnac.ir.graph import Graph, Part
 from dnac.lowering.base import Call
 from dnac.lowering.decode.cache import Cache
@@ -101,8 +101,8 @@ def test_modules_that_choose_tokens_go_by_what_foresees_them() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions", "mixture_of_recursions:mor_token_choice",
-        "radial", "radial:radial_module", "hash_routing", "frozen_routing", "dna_shared:with_path", "dna_node_level",
+        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions",
+        "mixture_of_recursions:mor_token_choice", "radial", "radial:radial_module", "hash_routing", "frozen_routing", "dna_shared:with_path", "dna_node_level",
         "deepseek_moe", "sparsity_moves:moe_glu",
     ],
 )  # fmt: skip
@@ -136,8 +136,10 @@ def shrunk(name: str) -> Graph:
 @pytest.mark.parametrize("seed", range(25))
 def test_random_graphs(seed: int) -> None:
     graph = random_graph(seed)
-    if why_not(graph):
-        pytest.skip(f"read by windows: {why_not(graph)[0]}")
+    limits = [entry.fields["limit"] for entry in graph.routers]
+    if any(isinstance(limit, Form) and limit.get("order") == "gate" for limit in limits):
+        pytest.skip("a limit by gates looks at later tokens: it does not generate")
+    assert not why_not(graph)
     require_alike(graph, (2, 1, 1, 2))
 
 
@@ -157,10 +159,13 @@ def test_a_text_longer_than_the_context_is_refused() -> None:
         in_pieces(net, torch.zeros(1, TOKENS + 1, dtype=torch.int64), (TOKENS, 1))
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "said"),
-    [("limit", form("capacity", factor=1.0), "limit = capacity"), ("scope", form("sequence"), "scope = sequence")],
-)
-def test_what_waits_for_other_tokens_is_named(field: str, value: Any, said: str) -> None:
-    (why,) = {line.split(" (")[0] for line in why_not(routed([BLOCK, SKIP], **{field: value}))}
-    assert said in why
+@pytest.mark.parametrize("factor", [0.5, 1.0])
+@pytest.mark.parametrize(("k", "per"), [(1, "sequence"), (2, "sequence"), (2, "batch")])
+def test_limits_count_the_tokens_before(factor: float, k: int, per: str) -> None:
+    limit = form("capacity", factor=factor, overflow="pass", order="position", per=per)
+    require_alike(routed([BLOCK, SKIP], steps=3, choose=form("top", k=k), limit=limit))
+
+
+def test_what_waits_for_other_tokens_is_named() -> None:
+    (why,) = {line.split(" (")[0] for line in why_not(routed([BLOCK, SKIP], scope=form("sequence")))}
+    assert "scope = sequence" in why

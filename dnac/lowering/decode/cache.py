@@ -1,7 +1,8 @@
 """What tokens leave for later ones: rows of a module at a place, with whose they are.
 
 A key names who may look: a routing step (or a place without a router) and a module; the module alone where tokens see
-what it did at earlier steps; or all routing steps that share one history. J rows so far, R new ones.
+what it did at earlier steps; or all routing steps that share one history. Limits keep the choices of each token.
+J rows so far, R new ones.
 """
 
 from __future__ import annotations

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dnac.ir.graph import Graph
+from dnac.kinds.limits import Room
 from dnac.kinds.present import AWAY
 from dnac.lowering.base import Call
 from dnac.lowering.decode.cache import Cache, Rows
@@ -28,6 +31,8 @@ from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.routing import Routing, slot_scales
 from dnac.lowering.turns import Results, Turn
 from dnac.schedule import instructions as do
+
+Admit = Callable[[Any, Tensor, Tensor, Room], Tensor]
 
 
 @dataclass
@@ -53,6 +58,16 @@ class Decoder(Interpreter):
     name = "decode"
     mix = staticmethod(mix_all)
     runs_banks_whole = False
+
+    def __init__(self, graph: Graph, schedule: do.Schedule) -> None:
+        super().__init__(graph, schedule)
+        for name, router in self.routers.items():
+            kind, params = router.limit
+            if kind.admit is not None:
+                admit = partial(self._admit, kind.admit)
+                self.routers[name] = replace(router, limit=(replace(kind, admit=admit), params))
+        self._here: tuple[Cache, int] | None = None
+        """The cache, and the routing step that decides now: whom a limit asks who came before."""
 
     @torch.no_grad()
     def read(self, weights: Mapping[str, Tensor], call: Call, cache: Cache) -> Tensor:
@@ -95,11 +110,29 @@ class Decoder(Interpreter):
         def act(values: Values, turn: Turn) -> None:
             # positions are added from the first on: earlier tokens are given as zeros, and left out again
             new = turn.call.inputs
-            call = turn.call._replace(inputs=functional.pad(new, (_before(turn), 0)))
+            call = turn.call._replace(inputs=functional.pad(new, (_cache(turn).tokens, 0)))
             embed(values, replace(turn, call=call))
             values[i.out] = values[i.out][:, -new.shape[1] :]
 
         return act
+
+    def _route(self, i: do.Route) -> Bound:
+        route = super()._route(i)
+
+        def act(values: Values, turn: Turn) -> None:
+            self._here = _cache(turn), turn.names.steps[i.step]
+            route(values, turn)
+
+        return act
+
+    def _admit(self, admit: Admit, params: Any, ids: Tensor, gates: Tensor, room: Room) -> Tensor:
+        """What a limit lets through, when it sees the choices of all tokens so far: [B, n, K]."""
+        assert self._here is not None
+        cache, step = self._here
+        kept = cache.at(("limit", step))
+        kept.add(ids.transpose(0, 1), gates.transpose(0, 1))
+        all_ids, all_gates = (each.transpose(0, 1) for each in kept.all())
+        return admit(params, all_ids, all_gates, room)[:, -ids.shape[1] :]
 
     def _dense(self, i: do.Dense) -> Bound:
         member, keys = str(i.module), self._keys((i.module,))
@@ -212,13 +245,10 @@ def _run(  # noqa: PLR0913 - as `increment`
 def _ops_of(
     turn: Turn, rows: Rows, who: tuple[Any, ...], sees: str = "peers", only: str = "whole"
 ) -> Callable[[PartPlan], CachedOps]:
-    cache = _later(turn).cache
-    assert cache is not None
-
     def ops(plan: PartPlan) -> CachedOps:
         key = who if who == ("history",) else (*who, plan.name)
         earlier = sees in ("module", "history")
-        return CachedOps(cache, key, rows, earlier, keeps=only != "queries", looks=only != "keys")
+        return CachedOps(_cache(turn), key, rows, earlier, keeps=only != "queries", looks=only != "keys")
 
     return ops
 
@@ -236,11 +266,10 @@ def _spread(like: Tensor, runs: Tensor, rows: Tensor) -> Tensor:
     return whole
 
 
-def _before(turn: Turn) -> int:
-    """How many tokens stand before the new ones."""
+def _cache(turn: Turn) -> Cache:
     cache = _later(turn).cache
     assert cache is not None
-    return cache.tokens
+    return cache
 
 
 def _later(turn: Turn) -> Later:

@@ -19,8 +19,6 @@ def why_not(graph: Graph) -> tuple[str, ...]:
 
 
 def _of_router(router: Router) -> Iterator[str]:
-    if router.limit[0].admit is not None:
-        yield f"`limit = {router.limit[0].name}` counts the tokens that chose before"
     if router.scope is not None and router.scope[0].pool is not None:
         yield f"`scope = {router.scope[0].name}` decides for many tokens at once"
 

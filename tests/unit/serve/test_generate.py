@@ -153,7 +153,7 @@ def test_a_text_that_does_not_go_on_from_the_one_before_is_read_as_a_window(netw
         assert torch.allclose(by.logits(ids), windows.logits(ids), atol=1e-9)
 
 
-def test_a_net_that_counts_tokens_says_why_it_has_no_cache() -> None:
-    net = Network(tiny_text(limit=form("capacity", factor=1.0)), dtype=torch.float64)
+def test_a_net_that_decides_for_many_tokens_says_why_it_has_no_cache() -> None:
+    net = Network(tiny_text(scope=form("sequence")), dtype=torch.float64)
     by, reasons = reader(net)
-    assert isinstance(by, Windows) and "limit = capacity" in reasons[0]
+    assert isinstance(by, Windows) and "scope = sequence" in reasons[0]
