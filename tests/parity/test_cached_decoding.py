@@ -102,7 +102,8 @@ def test_modules_that_choose_tokens_go_by_what_foresees_them() -> None:
     "name",
     [
         "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions",
-        "mixture_of_recursions:mor_token_choice", "radial", "radial:radial_module", "hash_routing", "frozen_routing", "dna_shared:with_path", "dna_node_level",
+        "mixture_of_recursions:mor_token_choice", "radial", "radial:radial_module", "hash_routing",
+        "frozen_routing", "dna_shared:with_path", "dna_node_level",
         "deepseek_moe", "sparsity_moves:moe_glu",
     ],
 )  # fmt: skip
