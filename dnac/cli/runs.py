@@ -43,8 +43,8 @@ def require_batches(args: Namespace) -> None:
             raise WrongUse(f"--{name.replace('_', '-')} must be 1 or more")
 
 
-def outcome(run: Callable[[Namespace], int], args: Namespace) -> int:
-    """Run a command; faults of the command line and of run folders are shown here and give 2.
+def outcome(run: Callable[[Namespace], int], args: Namespace, misuse: Sequence[str] = MISUSE) -> int:
+    """Run a command; faults of the command line and of run folders (`misuse`) are shown here and give 2.
 
     Raises:
         Faults: all others.
@@ -54,7 +54,7 @@ def outcome(run: Callable[[Namespace], int], args: Namespace) -> int:
     try:
         return run(args)
     except Faults as faults:
-        if any(d.code not in MISUSE for d in faults.bag if d.severity == "error"):
+        if any(d.code not in misuse for d in faults.bag if d.severity == "error"):
             raise
         for diagnostic in faults.bag:
             status(render(diagnostic, args))

@@ -1,4 +1,4 @@
-"""Checks that need the whole net: members that no route can choose."""
+"""Checks that need the whole net: members that no route can choose, keys that no module makes, histories and starts."""
 
 from __future__ import annotations
 

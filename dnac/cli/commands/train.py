@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_by, add_device, add_target, status, wants_json
-from dnac.cli.select import check_file, choose_net, render
+from dnac.cli.runs import outcome
+from dnac.cli.select import check_file, choose_net
 from dnac.cli.sweeps import add_sweep, sweep
 from dnac.cli.usage import WrongUse
 
@@ -42,16 +43,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from dnac.text.diagnostic import Faults
-
-    try:
-        return _train(args)
-    except Faults as faults:
-        if any(d.code not in _MISUSE for d in faults.bag if d.severity == "error"):
-            raise
-        for diagnostic in faults.bag:
-            status(render(diagnostic, args))
-        return 2
+    return outcome(_train, args, _MISUSE)
 
 
 def _train(args: Namespace) -> int:
