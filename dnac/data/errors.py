@@ -37,6 +37,13 @@ def corpus_too_short(name: str, tokens: int, needed: int) -> Diagnostic:
     )
 
 
+def no_targets(name: str) -> Diagnostic:
+    """Samples of which no target counts."""
+    return _fault(
+        "DNA622", f"no target of `{name}` counts in what is measured", "take a longer context, or more batches of it"
+    )
+
+
 def no_images(name: str) -> Diagnostic:
     """A data set without samples."""
     return _fault("DNA622", f"`{name}` holds no images", "give a file or folder with images, or another split")

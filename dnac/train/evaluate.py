@@ -17,8 +17,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from dnac.data.base import IGNORED, Batch, Dataset
+from dnac.data.errors import no_targets
 from dnac.kinds.present import AWAY
 from dnac.lowering.base import Output
+from dnac.text.diagnostic import Faults
 from dnac.train.active import ActiveFlops
 from dnac.train.budgets import Spending
 from dnac.train.difficulty import NOTHING, ByDifficulty
@@ -56,6 +58,9 @@ def evaluate(
     (`train.difficulty`).
 
     `given` goes to the network's forward: `knobs`, `seeds`, `route_masks`, `module_gates`.
+
+    Raises:
+        Faults: no target of the batches counts.
     """
     leaky: float | None = None
     if network.decodes and "decode" not in given:
@@ -67,6 +72,8 @@ def evaluate(
             is_odd = is_last and (len(batch.samples) < batch_size or bool((batch.targets == IGNORED).any()))
             with _uncompiled() if is_odd else nullcontext():
                 tally.add(batch)
+    if not tally.targets:
+        raise Faults(no_targets(dataset.card.name))
     return {**tally.result(dataset.bytes_per_token), "as_trained_loss": leaky}
 
 
@@ -102,6 +109,11 @@ class _Tally:
             self._hard.add(batch, loss.view_as(targets), correct, output.record)
         for step, total in enumerate(self._counts):
             total += _choices(output, step, len(total), counted) if is_padded else output.stats[step].counts
+
+    @property
+    def targets(self) -> int:
+        """Those that count."""
+        return int(self._sums[2])
 
     def result(self, bytes_per_token: float | None) -> dict[str, Any]:
         """The dictionary that `evaluate` returns."""

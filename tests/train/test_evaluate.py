@@ -13,6 +13,7 @@ from dnac import data
 from dnac.data import Dataset
 from dnac.ir.form import form
 from dnac.lowering.network import Network
+from dnac.text.diagnostic import Faults
 from dnac.train.evaluate import evaluate
 from graphs import tiny_text
 from inputs import text_input
@@ -130,3 +131,12 @@ def test_a_net_that_decodes_otherwise_is_measured_as_it_generates(text: Dataset)
     assert plain["as_trained_loss"] is generated["as_trained_loss"] is None
     assert found["loss"] == generated["loss"] != plain["loss"] == found["as_trained_loss"]
     assert found["routers"] == generated["routers"] != plain["routers"]
+
+
+def test_data_of_which_no_target_counts_are_a_fault_of_the_data(tmp_path: Path) -> None:
+    """A window of two ends before the first answer."""
+    words = form("lookups", split="valid", depth=1, values=2, tables=2, copies=2, samples=8, seed=0)
+    network = Network(tiny_text(steps=1, blocks=2), device="cpu", dtype=torch.float64, seed=3)
+    dataset = data.load(words, text_input(context=2), tmp_path, tmp_path / "cache")
+    with pytest.raises(Faults, match="DNA622: no target of"):
+        evaluate(network, dataset, batch_size=4)
