@@ -55,6 +55,8 @@ def measured(network: Network, prompt: int, tokens: int) -> dict[str, Any]:
     (cached, reasons), (windows, _) = reader(network), reader(network, cached=False)
     if reasons:
         return {"no_cache": list(reasons)}
+    if len(ids) > network.graph.tokens:
+        return {"too_long": f"{len(ids)} tokens, and the context is {network.graph.tokens}"}
     windows.logits(ids[:prompt])
     read, _ = timed(lambda: cached.logits(ids[:prompt]), device)
     ms: dict[str, list[float]] = {"cached": [], "windows": []}

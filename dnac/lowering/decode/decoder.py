@@ -248,7 +248,7 @@ def _ops_of(
     def ops(plan: PartPlan) -> CachedOps:
         key = who if who == ("history",) else (*who, plan.name)
         earlier = sees in ("module", "history")
-        return CachedOps(_cache(turn), key, rows, earlier, keeps=only != "queries", looks=only != "keys")
+        return CachedOps(turn.frame, _cache(turn), key, rows, earlier, keeps=only != "queries", looks=only != "keys")
 
     return ops
 

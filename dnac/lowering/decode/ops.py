@@ -15,8 +15,9 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
-from dnac.lowering.attention import by_sdpa, heads_of, in_reach, rotary_table
+from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.decode.cache import Cache, Rows, visible
+from dnac.lowering.frame import Frame
 from dnac.lowering.ops_composed import ComposedOps
 
 
@@ -24,6 +25,7 @@ from dnac.lowering.ops_composed import ComposedOps
 class CachedOps(ComposedOps):
     """Operations of one part of one module on rows [R, ...]. Nothing is dropped: nobody trains token by token."""
 
+    frame: Frame
     cache: Cache
     key: Hashable
     """Who may look, see `cache`."""
@@ -63,8 +65,11 @@ class CachedOps(ComposedOps):
     ) -> Tensor:
         """Keys and values of the rows join those that are kept; [R, H, E] of what each row has seen of them."""
         packed = project(x, self)
-        turn = rotary_table(positions, heads.width, self.rows.position.to(_wide(packed)))
-        q, k, v = heads_of(packed, heads, turn)
+        table = self.frame.table(positions, heads.width, packed.dtype)
+        if table is not None:
+            cos, sin = (each[self.rows.position - self.cache.tokens] for each in table)
+            table = cos, sin
+        q, k, v = heads_of(packed, heads, table)
         (keys, values), whose = self._with("attend", k, v)
         if not self.looks:
             return q
@@ -108,7 +113,3 @@ class CachedOps(ComposedOps):
             kept.add(*tensors, *self.rows)
         *found, sample, position, step = kept.all()
         return tuple(found), Rows(sample, position, step)
-
-
-def _wide(like: Tensor) -> torch.dtype:
-    return torch.promote_types(like.dtype, torch.float32)
