@@ -38,17 +38,18 @@ def in_pieces(net: Network, ids: Tensor, lengths: Sequence[int]) -> tuple[list[T
     """[B, V] behind each piece, and the cache."""
     cache, decoder, found, at = Cache(), Decoder(net.optimized, net.schedule), [], 0
     for length in lengths:
-        call = Call(ids[:, at : at + length], knobs=net.final_knobs, decode=net.decodes)
+        knobs = net.final_knobs.to(ids.device)
+        call = Call(ids[:, at : at + length], knobs=knobs, decode=net.decodes)
         found.append(decoder.read(net.weights(), call, cache))
         at += length
     return found, cache
 
 
-def require_alike(graph: Graph, lengths: Sequence[int] = (3, 1, 2, 1, 1), batch: int = 2, **more: Any) -> Cache:
+def require_alike(graph: Graph, lengths: Sequence[int] = (3, 1, 2, 1, 1), batch: int = 2, device: str = "cpu") -> Cache:
     """Pieces of any length give the logits of the whole text, to rounding."""
-    net = lively(Network(graph, "reference", dtype=torch.float64, **more), 4.0)
+    net = lively(Network(graph, "reference", dtype=torch.float64), 4.0).to(device)
     vocabulary = int(str(graph.input["vocabulary"]))
-    ids = torch.randint(vocabulary, (batch, sum(lengths)), generator=torch.Generator().manual_seed(3))
+    ids = torch.randint(vocabulary, (batch, sum(lengths)), generator=torch.Generator().manual_seed(3)).to(device)
     wanted = whole(net, ids)
     found, cache = in_pieces(net, ids, lengths)
     ends = torch.tensor(lengths).cumsum(0) - 1
@@ -61,6 +62,14 @@ def require_alike(graph: Graph, lengths: Sequence[int] = (3, 1, 2, 1, 1), batch:
 @pytest.mark.parametrize("k", [1, 2])
 def test_whatever_tokens_see(sees: str, k: int) -> None:
     require_alike(routed(steps=3, backbone=graphs.transformer(), sees=form(sees), choose=form("top", k=k)))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("sees", ["peers", "history"])
+def test_on_a_gpu(sees: str) -> None:
+    graph = routed(steps=3, backbone=graphs.transformer(), sees=form(sees), choose=form("top", k=2))
+    require_alike(graph, device="cuda")
 
 
 @pytest.mark.parametrize("combine", ["delta", "in_branch"])
