@@ -176,6 +176,8 @@ class _Drawing:
         lines = [" · ".join(how)]
         if isinstance(terms, tuple) and terms:
             lines.append("balance " + ", ".join(words.balance(t) for t in terms if isinstance(t, Form)))
+        if special := words.special(fields):
+            lines.append(" · ".join(special))
         return tuple(lines)
 
     def _pool(self, pool: str, members: Sequence[Member], nodes: Sequence[Route]) -> Frame:

@@ -105,6 +105,26 @@ def balance(term: Form) -> str:
     return " ".join([term.name, *numbers[:1]])
 
 
+_USUAL = {"read": "raw_stream", "sees": "peers", "grad": "soft", "limit": "none", "start": "none"}
+"""What goes without saying of a router."""
+
+
+def special(fields: Form) -> list[str]:
+    """What a router says beside its choice: `reads h, step`, `sees copied`, `limit capacity 1.25`."""
+    said: list[str] = []
+    for field, usual in _USUAL.items():
+        value = fields.get(field)
+        if not isinstance(value, Form) or value.name == usual:
+            continue
+        views = value.get("views")
+        if field == "read":
+            each = [v.name for v in views if isinstance(v, Form)] if isinstance(views, tuple) else [value.name]
+            said.append("reads " + ", ".join("h" if name == "raw_stream" else name for name in each))
+        else:
+            said.append(f"sees {value.name}" if field == "sees" else f"{field} {phrase(value)}")
+    return said
+
+
 def paths(number: int | str) -> str:
     """An exact count of paths, in full where it is short, else `6.4 × 10¹³`."""
     digits = str(number)

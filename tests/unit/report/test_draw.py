@@ -157,3 +157,11 @@ def test_attention_says_its_width_where_it_is_not_that_of_the_stream():
     assert [words.part(attention, width) for width in (16, 32)] == [
         "attention, 2 heads", "attention, 2 heads, width 16",
     ]  # fmt: skip
+
+
+def test_what_is_not_usual_of_a_router_is_said():
+    views = form("joined", views=(form("raw_stream"), form("step", turns=3)))
+    limit = form("capacity", factor=1.25, overflow="pass", order="position", per="sequence")
+    lines = frames(draw(tiny_text(read=views, sees=form("copied"), limit=limit)))["step"].lines
+    assert lines[-1].startswith("reads h, step · sees copied · limit capacity 1.25")
+    assert not words.special(tiny_text().routers[0].fields)
