@@ -242,10 +242,12 @@ class Series:
         return 1 if failed else 0
 
     def with_rows(self) -> Series:
-        """The series without arms that carry no row, and without claims about them."""
+        """The series without arms that carry no row, claims about them, and controls that `NAME/controls` has not."""
         arms = tuple(arm for arm in self.arms if arm.name not in self.beside)
         claims = tuple(claim for claim in self.claims if not {*claim.arms} & {*self.beside})
-        return replace(self, arms=arms, claims=claims, beside=())
+        kept = Path(__file__).parent / self.name / "controls" / "results"
+        controlled = tuple(name for name in self.controlled if any(kept.glob(f"{name}-s*.json")))
+        return replace(self, arms=arms, claims=claims, beside=(), controlled=controlled)
 
     def results(self, folder: Path) -> list[Figures]:
         """What the result files of a folder hold."""

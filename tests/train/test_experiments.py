@@ -61,6 +61,8 @@ def test_arms_without_a_row_are_arms_and_leave_what_the_others_are_held_against(
     left = [claim for claim in series.claims if claim not in rows.claims]
     assert all({*claim.arms} & {*series.beside} for claim in left)
     assert not [claim for claim in rows.claims if {*claim.arms} & {*series.beside}]
+    kept = Path(experiment.__file__ or "").parent.glob("controls/results/*.json")
+    assert {*rows.controlled} == {path.stem.rpartition("-s")[0] for path in kept} & {*series.controlled}
 
 
 def test_all_runs_every_script_the_longest_first(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ SERIES = Series(
     measure=measure,
     shown=("loss", "entropy", "flops"),
     claims=CLAIMS,
-    beside=("unbalanced", "held"),
+    beside=("unbalanced",),
     controlled=("switch", "deepseek"),
 )
 

@@ -60,7 +60,6 @@ SERIES = Series(
     measure=measure,
     claims=CLAIMS,
     table=table,
-    beside=("held",),
     controlled=("mod",),
 )
 

@@ -50,7 +50,7 @@ SERIES = Series(
     measure=measure,
     shown=("loss", "paths", "top_path", "returns"),
     claims=CLAIMS,
-    beside=("shared_step", "blind", "chance", "held"),
+    beside=("shared_step", "blind", "chance"),
     controlled=("per_step", "shared", "node"),
 )
 

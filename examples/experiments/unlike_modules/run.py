@@ -53,7 +53,7 @@ SERIES = Series(
     measure=measure,
     shown=("accuracy", "loss", "flops", "att", "con", "lin"),
     claims=CLAIMS,
-    beside=("dense", "held"),
+    beside=("dense",),
     controlled=("unlike",),
 )
 
