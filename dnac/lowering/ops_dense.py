@@ -27,10 +27,7 @@ Mix = Callable[[Frame, Tensor, Tensor, Tensor, bool, "int | None"], Tensor]
 class DenseOps(ComposedOps):
     """Operations of one part of one module at one site.
 
-    The seam for a decode cache is `attend`: with a cache keyed by (routing step or site, module),
-    `x` holds the newest tokens alone; `project` gives their q, k and v; k and v are appended to the
-    cache's list for this key and the whole list is attended to. Kinds need no change: they see
-    neither keys nor tokens of other rows, and take positions from `positions()`.
+    Token by token, `decode.ops` takes their place: there `attend` looks at keys that earlier tokens left.
     """
 
     frame: Frame
