@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dnac.data.order import draws, order
+from dnac.data.order import FEW, _permuted, _whole, draws, order
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 16, 17, 1000, 4097])
@@ -14,6 +14,16 @@ def test_an_epoch_holds_every_sample_once(n: int) -> None:
 def test_a_part_of_an_epoch_does_not_depend_on_the_rest() -> None:
     whole = order(1, 2, np.arange(1000), 1000)
     assert (order(1, 2, np.arange(400, 700), 1000) == whole[400:700]).all()
+
+
+@pytest.mark.parametrize("n", [1, 5, 673, FEW - 1, FEW])
+def test_an_order_that_is_kept_is_the_one_that_is_computed(n: int) -> None:
+    turns = np.random.default_rng(0).integers(0, n, 50)
+    for epoch in (0, 1, 0):
+        found = order(5, epoch, turns, n)
+        assert (found == _permuted(5, epoch, turns, n)).all() and found.dtype == np.int64
+        found[:] = -1  # a copy: the kept one stays
+    assert _whole.cache_info().currsize <= 8
 
 
 def test_seed_and_epoch_change_the_order() -> None:
