@@ -170,9 +170,12 @@ def setting_hits_nothing(span: Span, near: Sequence[str]) -> Diagnostic:
         otherwise = "this net has no train block"
     else:
         otherwise = f"what can be set begins with {listed(tops, 16)}" if tops else "nothing can be set here"
+    inner = [path for path in near if path.endswith(f".{span.text}")]
+    inner = [path for path in inner if path == f"train.{span.text}"] or inner  # `lr` and `length` are looked for there
     return Diagnostic(
         "DNA216", f"nothing is called `{span.text}` here, so it cannot be set", span, "sets nothing",
-        help=otherwise if "no train" in otherwise else did_you_mean(span.text, near, otherwise),
+        help=otherwise if "no train" in otherwise
+        else f"did you mean `{inner[0]}`?" if inner else did_you_mean(span.text, near, otherwise),
     )  # fmt: skip
 
 

@@ -266,9 +266,10 @@ def values_without_list(span: Span, name: str) -> Diagnostic:
     )
 
 
-def comma_for_semicolon(span: Span) -> Diagnostic:
-    """`a = 1, b = 2` in { }."""
-    return Diagnostic("DNA120", "`,` cannot separate settings or members", span, help="write `;`, or a line break")
+def comma_for_semicolon(span: Span, *, is_alone: bool = False) -> Diagnostic:
+    """`a = 1, b = 2` in { }, or as the one setting of a command line (`is_alone`)."""
+    help_ = "give each its own `--set`" if is_alone else "write `;`, or a line break"
+    return Diagnostic("DNA120", "`,` cannot separate settings or members", span, help=help_)
 
 
 def missing_separator(span: Span) -> Diagnostic:

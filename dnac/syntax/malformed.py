@@ -227,12 +227,18 @@ def _semicolon(s: Situation) -> Diagnostic | None:
 
 
 def _comma(s: Situation) -> Diagnostic | Fault | None:
-    if s.bad.type != "COMMA" or s.inside or s.where not in ("settings", "pool") or "_SEP" not in s.accepts:
+    is_alone = s.rule == "setting"  # of the command line: nothing may follow it
+    if s.bad.type != "COMMA" or s.inside or s.where not in ("settings", "pool"):
+        return None
+    if "_SEP" not in s.accepts and not (is_alone and s.before.type in _VALUE_ENDS):
         return None
     behind = s.word(s.at + 1).type, s.word(s.at + 2).type
     is_value = behind[0] in ("NUMBER", "STRING") or (behind[0] == "NAME" and behind[1] not in ("EQUAL", "DOT", "LSQB"))
-    if s.where == "settings" and is_value:
-        return errors.values_without_list(s.bad.span, s.first.text)
+    equal = next((at for at in range(s.start, s.at) if s.word(at).type == "EQUAL"), None)
+    if s.where == "settings" and is_value and equal is not None:
+        return errors.values_without_list(s.bad.span, s.first.span.to(s.word(equal - 1).span).text)
+    if is_alone:
+        return errors.comma_for_semicolon(s.bad.span, is_alone=True) if equal is not None else None
     return Fault(errors.comma_for_semicolon(s.bad.span), commas=True)
 
 

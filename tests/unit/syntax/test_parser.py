@@ -122,6 +122,21 @@ def test_a_keyword_is_a_name_where_the_grammar_takes_none():
     assert parse_setting("route.by = with").target.head.text == "route"
 
 
+@pytest.mark.parametrize(
+    ("text", "help_"),
+    [
+        ("hop.balance = aux(0.1), z(0.1)", "write `hop.balance = [..., ...]`"),
+        ("width = 64, seed = 3", "give each its own `--set`"),
+        ("width = 64,", "give each its own `--set`"),
+        ("hop, x", "settings are written `name = value`"),
+    ],
+)
+def test_a_comma_in_a_setting_of_the_command_line(text: str, help_: str):
+    with pytest.raises(Faults) as raised:
+        parse_setting(text)
+    assert [d.help for d in raised.value.bag] == [help_]
+
+
 def test_separators_are_line_breaks_and_semicolons_and_none_counts_inside_parentheses():
     assert statements("a;;b\n\n;c;") == statements("a\nb\nc")
     assert statements("a(\n1,\n\n[2,\n3],\n)") == statements("a(1, [2, 3])")
