@@ -1,4 +1,4 @@
-"""SmolLM2's series measures all that its table shows, of nets with a start and without; here on nets of a few weights."""
+"""SmolLM2's series measures all that its table shows, of nets with a start and without: on nets of a few weights."""
 
 from __future__ import annotations
 
