@@ -33,7 +33,7 @@ TASKS = ("modular", "histogram")
 FEW = ("dense", "narrow", "moe", "frozen")
 GATED = ("glu", "moe_glu")
 """Of modular addition in a file of its own."""
-BESIDE = ("glu", "moe_glu", "top2", "as_published", *(f"modular_{net}" for net in GATED))
+BESIDE = ("glu", "moe_glu", "top2", "as_published")
 """Without a row in `docs/systems.md`."""
 KEPT = ("loss", "accuracy", "exact_match", "accuracy_by_place")
 
