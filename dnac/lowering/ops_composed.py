@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -40,3 +41,22 @@ class ComposedOps(ABC):
         """Up, activation, down."""
         inner = self.activate(self.normed_linear(x, norm, weights, "up"), activation)
         return self.linear(inner, weights["down"], weights.get("down_bias"))
+
+
+class OneModuleOps(ComposedOps):
+    """Products and norms of rows [..., D] that all go through one module: its weights have no axis of modules."""
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """[..., I] times [I, O], plus the bias."""
+        y = torch.matmul(x, weight)
+        return y if bias is None else y + bias.to(y.dtype)
+
+    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
+        """The norm over the last axis, times the gain."""
+        normalise = word("norm", kind).normalise
+        y = x if normalise is None else normalise(x)
+        return y if gain is None else y * gain.to(y.dtype)
+
+    def own(self, x: Tensor, values: Tensor) -> Tensor:
+        """x [..., D] times the vector."""
+        return x * values.to(x.dtype)

@@ -12,19 +12,18 @@ from torch import Tensor
 from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
-from dnac.kinds.words import word
 from dnac.lowering import draws
 from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.frame import Frame
 from dnac.lowering.look_up import looked_up
-from dnac.lowering.ops_composed import ComposedOps
+from dnac.lowering.ops_composed import OneModuleOps
 
 Mix = Callable[[Frame, Tensor, Tensor, Tensor, bool, "int | None"], Tensor]
 """(frame, q, k, v, causal, window) to what each query has seen."""
 
 
 @dataclass
-class DenseOps(ComposedOps):
+class DenseOps(OneModuleOps):
     """Operations of one part of one module at one site.
 
     Token by token, `decode.ops` takes their place: there `attend` looks at keys that earlier tokens left.
@@ -45,17 +44,6 @@ class DenseOps(ComposedOps):
         """Whether dropout acts."""
         return self.frame.training
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """[..., I] times [I, O], plus the bias."""
-        y = torch.matmul(x, weight)
-        return y if bias is None else y + bias.to(y.dtype)
-
-    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
-        """The norm over the last axis, times the gain."""
-        normalise = word("norm", kind).normalise
-        y = x if normalise is None else normalise(x)
-        return y if gain is None else y * gain.to(y.dtype)
-
     def look_up(self, table: Tensor, ids: Tensor) -> Tensor:
         """Rows of a table, whose gradient does not depend on the order in which threads come."""
         return looked_up(table, ids)
@@ -74,10 +62,6 @@ class DenseOps(ComposedOps):
         packed = project(x, self)
         q, k, v = heads_of(packed, heads, self.frame.table(positions, heads.width, packed.dtype))
         return self.mix(self.frame, q, k, v, causal, window)
-
-    def own(self, x: Tensor, values: Tensor) -> Tensor:
-        """x [..., D] times the vector."""
-        return x * values.to(x.dtype)
 
     def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
         """Rows at other positions, [B, T, n, W]."""

@@ -14,15 +14,14 @@ from torch import Tensor
 from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
-from dnac.kinds.words import word
 from dnac.lowering.attention import by_sdpa, heads_of, in_reach
 from dnac.lowering.decode.cache import Cache, Rows, visible
 from dnac.lowering.frame import Frame
-from dnac.lowering.ops_composed import ComposedOps
+from dnac.lowering.ops_composed import OneModuleOps
 
 
 @dataclass
-class CachedOps(ComposedOps):
+class CachedOps(OneModuleOps):
     """Operations of one part of one module on rows [R, ...]. Nothing is dropped: nobody trains token by token."""
 
     frame: Frame
@@ -37,21 +36,6 @@ class CachedOps(ComposedOps):
     looks: bool = True
     """Whether rows look at others; not where only their keys are wanted."""
     training: bool = False
-
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        """[..., I] times [I, O], plus the bias."""
-        y = torch.matmul(x, weight)
-        return y if bias is None else y + bias.to(y.dtype)
-
-    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
-        """The norm over the last axis, times the gain."""
-        normalise = word("norm", kind).normalise
-        y = x if normalise is None else normalise(x)
-        return y if gain is None else y * gain.to(y.dtype)
-
-    def own(self, x: Tensor, values: Tensor) -> Tensor:
-        """x [..., D] times the vector."""
-        return x * values.to(x.dtype)
 
     def attend(
         self,
