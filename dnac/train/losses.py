@@ -85,15 +85,20 @@ def whole_loss(
 
 def _shared(logits: Tensor, targets: Tensor, share: Tensor, label_smoothing: float) -> Tensor:
     """The sum of cross entropies, each times its token's share [B, T]; of an image the mean over its tokens."""
+    each = losses_of(logits, targets, label_smoothing)
+    return (each * (share if targets.dim() == 2 else share.mean(-1)).reshape(-1)).sum()
+
+
+def losses_of(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    """The cross entropy of each target, [B T] of texts or [B] of images, in float32 or wider; 0 where none counts."""
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    each = cross_entropy(
+    return cross_entropy(
         wide.reshape(-1, wide.shape[-1]),
         targets.reshape(-1),
         ignore_index=IGNORED,
         label_smoothing=label_smoothing,
         reduction="none",
     )
-    return (each * (share if targets.dim() == 2 else share.mean(-1)).reshape(-1)).sum()
 
 
 def compiled_loss() -> Summed:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from dnac import catalogue
-from dnac.data.base import IGNORED
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
 from dnac.kinds.rewards import RewardKind
 from dnac.lowering.base import Output, StepRecord
+from dnac.train.losses import losses_of
 from dnac.train.routing import routing_steps
 
 
@@ -49,15 +48,7 @@ def reward(graph: Graph, label_smoothing: float) -> Reward | None:
 
 def by_sequence(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
     """[B]: cross entropies, summed over the targets of each sequence that count."""
-    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    each = cross_entropy(
-        wide.reshape(-1, wide.shape[-1]),
-        targets.reshape(-1),
-        ignore_index=IGNORED,
-        label_smoothing=label_smoothing,
-        reduction="none",
-    )
-    return each.view(len(targets), -1).sum(-1)
+    return losses_of(logits, targets, label_smoothing).view(len(targets), -1).sum(-1)
 
 
 def others_mean(losses: Tensor) -> Tensor:
