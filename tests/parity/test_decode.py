@@ -50,20 +50,20 @@ def test_the_loss_is_cross_entropy_on_who_was_taken(lowering: str) -> None:
 
 def stream_of(net: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
     """What the first router reads, caught where the lowering multiplies it by the router's weight."""
-    from dnac.lowering import routing
+    from dnac.lowering import router_ops
 
     caught: list[torch.Tensor] = []
-    product = routing.exact_product
+    product = router_ops.exact_product
 
     def catching(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         caught.append(x)
         return product(x, weight)
 
-    routing.exact_product = catching
+    router_ops.exact_product = catching
     try:
         net(inputs)
     finally:
-        routing.exact_product = product
+        router_ops.exact_product = product
     return caught[0].detach()
 
 
