@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from dnac.report.charts import Axis, Line, lines, standing
@@ -21,7 +22,7 @@ def test_names_of_neighbouring_dots_stand_below_one_another():
     chart = lines([Line("line", [(0, 0), (10, 2)]), *series], Axis("x"), Axis("y"))
 
     heights = sorted(texts(chart)[name][1] for name in "abc")
-    assert all(above + 10 <= below for above, below in zip(heights, heights[1:], strict=False))
+    assert all(above + 10 <= below for above, below in pairwise(heights))
 
 
 def test_a_name_at_the_right_edge_stands_to_the_left_of_its_dot():
