@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "exper
 from series import Arm
 
 HERE = Path(__file__).resolve().parent
-NETS, DIAGNOSE, ATTEMPTS = HERE / "nets.dna", HERE / "diagnose.dna", HERE / "attempts.dna"
+NETS, DIAGNOSE, ATTEMPTS, SEEING = (HERE / f"{name}.dna" for name in ("nets", "diagnose", "attempts", "seeing"))
 DEPTHS = (3, 4, 6, 8, 9)
 PEAKS = ("1e-3", "2e-3", "4e-3", "8e-3")
 """Every arm has these, tried once each on the split that is not reported."""
@@ -36,7 +36,10 @@ STOPPED = Arm("stopped", settings=("train.router_lr=schedule(1, step(0, 50%))",)
 TRIED = tuple(
     Arm(name, spec=ATTEMPTS) for name in ("mlps", "mlps_anywhere", "experts", "experts_skip", "shared", "shared_skip")
 )
-GROUPS = {"frontier": FRONTIER, "systems": SYSTEMS, "skips": (*SKIPS, STOPPED), "attempts": TRIED}
+LOOKING = tuple(Arm(name, spec=SEEING) for name in ("top1_sees_all", "top1_sees_before", "skip_sees_all"))
+GROUPS = {
+    "frontier": FRONTIER, "systems": SYSTEMS, "skips": (*SKIPS, STOPPED), "attempts": TRIED, "seeing": LOOKING,
+}  # fmt: skip
 ARMS = {arm.name: arm for group in GROUPS.values() for arm in group}
 MEASURED = ("dense8", "dense6", "top1", "skip1")
 """Arms whose seeds tell the variance: the spread of their paired differences from the first."""

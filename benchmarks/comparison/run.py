@@ -1,6 +1,6 @@
 """One comparison at equal measured work, in phases, each resumable; see README.md.
 
-    python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips attempts]
+    python benchmarks/comparison/run.py PHASE [--data text|stream] [--group frontier systems skips attempts seeing]
         [--only ARM ...]
         [--gpus 1] [--jobs 8] [--minutes 8] [--out runs/comparison]
 
@@ -261,7 +261,7 @@ def loads(arm: Arm) -> list[str]:
         return []
     if arm.name in ("mod", "early_exit"):
         return ["--routes", "learned", "--learn", "20"]
-    if arm.name in ("switch", "top1", "top2", "experts", "shared"):
+    if arm.name in ("switch", "top1", "top2", "experts", "shared", "top1_sees_all", "top1_sees_before"):
         return ["--routes", "uniform"]
     return ["--routes", "uniform", "--skip", "37.5%" if arm in chosen.TRIED else "25%"]
 

@@ -47,7 +47,7 @@ def row(arm: str, seed: int, loss: float, flops: float) -> dict[str, Any]:
 
 def test_every_arm_is_a_net_that_checks_and_the_nets_cost_about_as_much(arms: ModuleType) -> None:
     names = {}
-    for path in (arms.NETS, arms.DIAGNOSE, arms.ATTEMPTS):
+    for path in (arms.NETS, arms.DIAGNOSE, arms.ATTEMPTS, arms.SEEING):
         found = check(read_source(path))
         assert not [d.message for d in found.bag if d.severity == "error"]
         names[path] = {net.name for net in found.nets}
