@@ -39,7 +39,7 @@ class Walk:
 
     def declare(self, name: ast.Name, sort: str) -> None:
         """Put a name into the innermost block, with what is wrong about it."""
-        meaning = words.meaning(name.text)
+        meaning = None if sort == "net" and words.is_of_a_field(name.text) else words.meaning(name.text)
         first = self.own.get(name.text) or (d.name.span if (d := self.blocks[-1].get(name.text)) else None)
         outer = next((b[name.text] for b in self.blocks[:-1] if name.text in b), None)
         if meaning is not None:

@@ -61,6 +61,11 @@ def meaning(word: str) -> str | None:
     return "a fixed word" if word in _literals() else None
 
 
+def is_of_a_field(word: str) -> bool:
+    """Whether it is reserved because some field takes it, and for nothing else: then a net may be called so."""
+    return word not in KEYWORDS and word not in FIXED and not has("module", word) and meaning(word) is not None
+
+
 def is_word(word: str) -> bool:
     """Whether any field anywhere takes this word as its own value, or will one day (data sets included)."""
     if meaning(word) not in (None, "a keyword") or any(known == word for _, known in PLANNED):
