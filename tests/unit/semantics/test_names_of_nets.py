@@ -1,4 +1,4 @@
-"""A net may be called as a word that some field takes: no field takes nets. Nothing else may, nor may it be a keyword."""
+"""A net may be called as a word that some field takes, since no field takes nets; nothing else may."""
 
 from __future__ import annotations
 
