@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dnac.ir.form import Form
 from dnac.ir.graph import Graph
 from dnac.kinds.limits import Room
 from dnac.kinds.present import AWAY
+from dnac.kinds.words import word
 from dnac.lowering.base import Call
 from dnac.lowering.decode.cache import Cache, Rows
 from dnac.lowering.decode.ops import CachedOps
@@ -89,8 +91,8 @@ class Decoder(Interpreter):
         return values[self.result][:, -1]
 
     def mix_of(self, here_BT: Tensor) -> Mix:
-        """Not asked: modules get rows, not tokens under a mask."""
-        raise NotImplementedError
+        """Never asked: who runs for some of the tokens gets their rows."""
+        raise AssertionError("a decoder gives modules rows, not tokens under a mask")
 
     def sort(self, i: do.Sort) -> Bound:
         """Nothing is sorted."""
@@ -105,7 +107,10 @@ class Decoder(Interpreter):
         return act
 
     def _embed(self, i: do.Embed) -> Bound:
-        embed = super()._embed(i)
+        embed, form = super()._embed(i), self.graph.weights[i.weights].kind
+        positions = form.get("positions")
+        if isinstance(positions, Form) and word("positions", positions).add is None:
+            return embed
 
         def act(values: Values, turn: Turn) -> None:
             # positions are added from the first on: earlier tokens are given as zeros, and left out again
