@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -228,31 +228,36 @@ def at_home(places: Any, device: str) -> None:
 
 
 def timed(args: argparse.Namespace, out: Path) -> int:
-    """Milliseconds of a train step, each net alone on the device and compiled, after a few steps of learning."""
-    results, begin, slowest, left = out / "time" / "results", time.monotonic(), 0.0, 0
+    """Milliseconds of a train step, each net alone on the device and compiled, after a few steps of learning.
+
+    `--jobs` nets compile side by side; they measure one after another, once all of them have compiled.
+    """
+    results, begin = out / "time" / "results", time.monotonic()
     results.mkdir(parents=True, exist_ok=True)
-    for arm in arms_of(args, args.phase):
-        path = results / f"{arm.name}.json"
-        if path.exists():
-            continue
-        start = time.monotonic()
-        if start - begin + slowest > args.minutes * 60:
-            left += 1
-            continue
-        settings = (*chosen.MATERIALS[args.data].settings, *arm.settings, *args.set)
-        words = [f"{arm.spec}:{arm.net or arm.name}", *(w for s in settings for w in ("--set", s))]
-        words += [*loads(arm), "--against", "none", "--device", args.device, "--json"]
-        found = subprocess.run(
-            [sys.executable, "-m", "dnac", "bench", *words], capture_output=True, text=True, check=False
-        )
-        slowest = max(slowest, time.monotonic() - start)
-        if found.returncode:
-            print(f"FAILED {arm.name}: {found.stderr[-1500:]}", file=sys.stderr)
-            left += 1
-            continue
-        path.write_text(json.dumps({"arm": arm.name, "settings": settings, "bench": json.loads(found.stdout)}) + "\n")
-        print(f"{arm.name} {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    return 3 if left else 0
+    waiting = [arm for arm in arms_of(args, args.phase) if not (results / f"{arm.name}.json").exists()]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        states = list(pool.map(lambda arm: time_one(args, arm, results, begin + args.minutes * 60), waiting))
+    return 3 if False in states else 0
+
+
+def time_one(args: argparse.Namespace, arm: Arm, results: Path, end: float) -> bool:
+    """Whether the net's result file is there now; not where it fails, or would not end in time."""
+    start = time.monotonic()
+    settings = (*chosen.MATERIALS[args.data].settings, *arm.settings, *args.set)
+    words = [f"{arm.spec}:{arm.net or arm.name}", *(w for s in settings for w in ("--set", s)), *loads(arm)]
+    words += ["--against", "none", "--device", args.device, "--json", "--lock", str(results.parent / "lock")]
+    command = [sys.executable, "-m", "dnac", "bench", *words]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=max(end - start, 0.1))
+    except subprocess.TimeoutExpired:
+        return False
+    if found.returncode:
+        print(f"FAILED {arm.name}: {found.stderr[-1500:]}", file=sys.stderr)
+        return False
+    measured = {"arm": arm.name, "settings": settings, "bench": json.loads(found.stdout)}
+    (results / f"{arm.name}.json").write_text(json.dumps(measured) + "\n")
+    print(f"{arm.name} {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    return True
 
 
 def loads(arm: Arm) -> list[str]:

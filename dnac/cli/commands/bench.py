@@ -48,12 +48,17 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action=BooleanOptionalAction, default=True, help="compile net and baselines (naive is eager)"
     )
+    parser.add_argument(
+        "--lock", metavar="FILE", type=Path, help="compile beside others that name FILE, measure one at a time"
+    )
     parser.add_argument("--plot", metavar="PICTURE.svg", type=Path, help="draw the times as bars")
 
 
 def _run(args: Namespace) -> int:
     if args.plot is not None and args.plot.suffix != ".svg":
         raise WrongUse(f"cannot draw `{args.plot}`", "give a name that ends in .svg")
+    if args.lock is not None and not args.lock.parent.is_dir():
+        raise WrongUse(f"no folder `{args.lock.parent}`", "give --lock a file in a folder that exists")
     args.against = () if args.against == "none" else _words("baseline", args.against, catalogue.names("baseline"))
     args.routes = _words("kind of routes", args.routes, ROUTES)
     if args.precision is not None:
@@ -66,11 +71,13 @@ def _bench(args: Namespace) -> int:
     import torch
 
     from dnac.bench.bench import bench, facts
+    from dnac.bench.turns import in_turn
     from dnac.report.benchmark import draw
 
     tasks = [_task(args, net) for net in nets]
     try:
-        found = bench(tasks, _wanted(args), status)
+        with in_turn(args.lock) as alone:
+            found = bench(tasks, _wanted(args), status, alone)
     except torch.OutOfMemoryError:
         sizes = ", ".join(f"{task.batch} x {task.length} tokens" for task in tasks)
         raise WrongUse(f"no memory for all programs at {sizes}", "try a smaller --batch, or fewer --against") from None
