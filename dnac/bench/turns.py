@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 
 @contextmanager
 def in_turn(lock: Path | None) -> Iterator[Callable[[], None]]:
@@ -22,5 +24,10 @@ def in_turn(lock: Path | None) -> Iterator[Callable[[], None]]:
     import fcntl  # not on Windows
 
     with lock.open("a") as file:  # closing it gives the lock back
+
+        def alone() -> None:
+            torch.cuda.empty_cache()  # the others measure while this one waits
+            fcntl.flock(file, fcntl.LOCK_EX)
+
         fcntl.flock(file, fcntl.LOCK_SH)
-        yield lambda: fcntl.flock(file, fcntl.LOCK_EX)
+        yield alone
