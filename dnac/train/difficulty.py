@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dnac.data.base import Batch, Dataset
+from dnac.kinds.present import AWAY
 from dnac.lowering.base import StepRecord
 from dnac.train.routing import RoutingStep
 
@@ -21,16 +22,19 @@ NOTHING: dict[str, Any] = {"by_difficulty": [], "depth_follows_difficulty": None
 
 
 def executed(record: Sequence[StepRecord], steps: Sequence[RoutingStep]) -> Tensor:
-    """[B, T] int64: modules that a token ran over all routing steps; identities and empty slots do not count. The turns
-    that it chose of a loop count one each.
+    """[B, T] int64: modules that a token ran over all routing steps; identities, exits and empty slots do not count.
+    The turns that it chose of a loop count one each, and so does each turn behind which it was asked whether to leave.
     """
     ran = []
     for made, step in zip(record, steps, strict=True):
+        if step.exits and len(step.exits) == len(step.candidates):
+            ran.append((made.wanted != AWAY).all(-1).long())
+            continue
         if step.turns:
             taken = torch.tensor((*step.turns, 0), device=made.ids.device)
             ran.append(taken[made.ids.clamp(min=-1)].sum(-1))
             continue
-        skips = torch.tensor(step.skips or (-1,), device=made.ids.device)
+        skips = torch.tensor((*step.skips, *step.exits, -1), device=made.ids.device)
         ran.append(((made.ids >= 0) & ~torch.isin(made.ids, skips)).sum(-1))
     return torch.stack(ran).sum(0)
 

@@ -93,11 +93,13 @@ class _Tally:
         self._counts = [torch.zeros(len(s.candidates) + 1, dtype=torch.int64, device=self._device) for s in self._steps]
 
     def add(self, batch: Batch) -> None:
-        """One batch. Where some targets are padding, choices of padded tokens do not count."""
+        """One batch. Where some targets are padding, choices of padded tokens do not count. Data that know how hard
+        their targets are have none: there a token without a target is work as well.
+        """
         targets = batch.targets.to(self._device)
         counted = targets != IGNORED
-        is_padded = self._hard is not None or not bool((batch.targets != IGNORED).all())
-        output = self._forward(batch, record=is_padded)
+        is_padded = self._hard is None and not bool((batch.targets != IGNORED).all())
+        output = self._forward(batch, record=is_padded or self._hard is not None)
         self._spending.add(output.budgets)
         logits = output.logits.to(torch.promote_types(output.logits.dtype, torch.float32))
         loss = cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORED, reduction="none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dnac.ir.graph import Graph, Member, Origin, Route
-from dnac.ir.traits import is_identity, turns_chosen, unrolled
+from dnac.ir.traits import is_identity, leaves, turns_chosen, unrolled
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class RoutingStep:
     origin: Origin | None
     turns: tuple[int, ...] = ()
     """Of a step that chooses the turns of a loop: how many, by candidate slot."""
+    exits: tuple[int, ...] = ()
+    """Candidate slots at which a token leaves a loop or the net."""
 
     def slots(self, member: str | None) -> tuple[int, ...]:
         """Candidate slots of the pool member (group) called `member`."""
@@ -36,4 +38,6 @@ def routing_steps(graph: Graph) -> tuple[RoutingStep, ...]:
 def _step(graph: Graph, route: Route) -> RoutingStep:
     turns = tuple(t for c in route.candidates if (t := turns_chosen(graph, c)) is not None)
     skips = () if turns else tuple(i for i, c in enumerate(route.candidates) if is_identity(graph, c))
-    return RoutingStep(route.step, route.site, route.router, route.candidates, skips, route.origin, turns)
+    return RoutingStep(
+        route.step, route.site, route.router, route.candidates, skips, route.origin, turns, leaves(graph, route)
+    )
