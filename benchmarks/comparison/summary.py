@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import arms as chosen
+import stream
 from claims import spread
-from frontier import on_frontier as on_frontier
+from distances import FLOPS, TIME, at_equal_time, distances, shown
+from pairs import paired
 
 from dnac.report.charts import Axis, Line, lines, standing
-from dnac.train.intervals import Estimate, estimate, t_quantile
+from dnac.train.intervals import estimate, t_quantile
 
-Result = Mapping[str, Any]
 WIDTH, HEIGHT = 760, 420
 
 
@@ -61,49 +62,58 @@ def effect(spread: float, seeds: int) -> float:
     return (t_quantile(seeds - 1) + t_quantile(seeds - 1, 2 * chosen.POWER - 1)) * spread / math.sqrt(seeds)
 
 
-def excess(results: Iterable[Result], arm: str, cost: str) -> list[float]:
-    """For each seed: the arm's loss less that of the dense frontier of the same seed at the same cost."""
-    rows = list(results)
-    dense = {a.name for a in chosen.FRONTIER} - {arm}
-    found = []
-    for row in (r for r in rows if r["arm"] == arm and r["figures"].get(cost)):
-        same = [r["figures"] for r in rows if r["arm"] in dense and r["seed"] == row["seed"] and r["figures"].get(cost)]
-        there = on_frontier(row["figures"][cost], [(f[cost], f["loss"]) for f in same])
-        if there is not None:
-            found.append(row["figures"]["loss"] - there)
-    return found
-
-
 def written(out: Path, data: str) -> str:
     """The table, also as OUT/summary.md, and pictures beside it."""
     results = with_times(read(out / "report"), out / "time" / "results")
     if not results:
         return "no reported run yet"
-    text = (
-        "\n".join(
-            [f"## {data}", "", *head(out), "", *table(results), "", *by_difficulty(results), "", *controls(results)]
-        )
-        + "\n"
-    )
+    parts = [
+        head(out),
+        untimed(results),
+        table(results),
+        paired(results),
+        stream.by_difficulty(results),
+        controls(results),
+    ]
+    text = "\n".join([f"## {data}", "", *(line for part in parts if part for line in (*part, ""))])
     (out / "summary.md").write_text(text)
     for cost, title in (
-        ("active_flops_per_token", "measured FLOPs of a token, forward"),
-        ("step_ms", "milliseconds of a train step, alone and compiled"),
+        (FLOPS, "measured FLOPs of a token, forward"),
+        (TIME, "milliseconds of a train step, alone and compiled"),
         ("params_total", "parameters"),
     ):
         (out / f"loss_{cost}.svg").write_text(picture(results, cost, title))
+    if any(r["figures"]["by_difficulty"] for r in results):
+        (out / "accuracy_lookups.svg").write_text(stream.picture(results))
     return text
 
 
 def with_times(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Beside each result the milliseconds of its net's train step, where they were measured."""
+    """Beside each result the milliseconds of its net's train step, where measured, and under which choices."""
     for result in results:
         path = folder / f"{result['arm']}.json"
-        cases = json.loads(path.read_text())["bench"]["nets"][0]["cases"] if path.exists() else []
-        own = [c for c in cases if c["program"] == "dnac"]
+        bench = json.loads(path.read_text())["bench"] if path.exists() else {"nets": [{"cases": []}]}
+        own = [c for c in bench["nets"][0]["cases"] if c["program"] == "dnac"]
         if own:
-            result["figures"]["step_ms"] = max(own, key=lambda c: c["skip"] or 0)["ms"]["median"]
+            case = max(own, key=lambda c: c["skip"] or 0)
+            result["figures"][TIME] = case["ms"]["median"]
+            result["timed"] = case["name"].removeprefix("dnac").strip(), f"{bench['device']}, torch {bench['torch']}"
     return results
+
+
+def untimed(results: list[dict[str, Any]]) -> list[str]:
+    """What the step times are of, and which nets have none."""
+    timed = {r["arm"]: r["timed"] for r in results if "timed" in r}
+    missing = [a for a in chosen.ARMS if a not in timed and any(r["arm"] == a for r in results)]
+    if not timed:
+        return ["No step times."]
+    where = "; ".join(dict.fromkeys(device for _, device in timed.values()))
+    said = [f"Step times: median of a compiled train step alone on the device ({where})."]
+    by_choices: dict[str, list[str]] = {}
+    for arm in (a for a in chosen.ARMS if a in timed):
+        by_choices.setdefault(timed[arm][0] or "no choices to make", []).append(arm)
+    said += [f"- {choices}: {', '.join(names)}" for choices, names in by_choices.items()]
+    return said + ([f"- no step time: {', '.join(missing)}"] if missing else [])
 
 
 def head(out: Path) -> list[str]:
@@ -136,48 +146,16 @@ def table(results: list[dict[str, Any]]) -> list[str]:
             rate,
             str(len(own)),
             spread([f["loss"] for f in figures]),
-            shown(excess(results, arm, "active_flops_per_token")),
-            shown(excess(results, arm, "step_ms")),
-            f"{statistics.fmean(f['active_flops_per_token'] for f in figures) / 1e6:.2f}",
-            f"{figures[0]['step_ms']:.1f}" if "step_ms" in figures[0] else "",
+            shown([*distances(results, arm, FLOPS).values()]),
+            at_equal_time(results, arm),
+            f"{statistics.fmean(f[FLOPS] for f in figures) / 1e6:.2f}",
+            f"{figures[0][TIME]:.1f}" if TIME in figures[0] else "no time",
             f"{figures[0]['params_total']:,}",
             f"{figures[0]['params_active']:,}",
             f"{statistics.fmean(skipped):.1%}" if skipped else "",
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return rows
-
-
-def shown(gaps: Sequence[float]) -> str:
-    """A paired difference with its interval."""
-    if not gaps:
-        return "outside"
-    found: Estimate = estimate(gaps)
-    reach = f" ({found.low:+.4f} to {found.high:+.4f})" if found.low is not None and found.high is not None else ""
-    return f"{found.mean:+.4f}{reach}"
-
-
-def by_difficulty(results: list[dict[str, Any]]) -> list[str]:
-    """Accuracy and modules run at each number of look-ups, where the data know it."""
-    known = [r for r in results if r["figures"]["by_difficulty"]]
-    if not known:
-        return []
-    levels = [row["difficulty"] for row in known[0]["figures"]["by_difficulty"]]
-    lines = [f"| net | {' | '.join(f'{n} steps' for n in levels)} | depth follows difficulty | among `=` |"]
-    lines.append("|---" * (len(levels) + 3) + "|")
-    for arm in chosen.ARMS:
-        own = [r["figures"] for r in known if r["arm"] == arm]
-        if own:
-            cells = []
-            for n in range(len(levels)):
-                right, ran = (statistics.fmean(f["by_difficulty"][n][k] for f in own) for k in ("accuracy", "executed"))
-                cells.append(f"{right:.3f}" + (f" ({ran:.2f})" if ran else ""))
-            both = [
-                [f[k] for f in own if f[k] is not None] for k in ("depth_follows_difficulty", "depth_follows_steps")
-            ]
-            cells += [f"{statistics.fmean(c):+.2f}" if c else "" for c in both]
-            lines.append(f"| {arm} | {' | '.join(cells)} |")
-    return ["Accuracy at each number of look-ups, and in brackets the routed modules that a token ran.", "", *lines]
 
 
 def controls(results: list[dict[str, Any]]) -> list[str]:

@@ -34,6 +34,11 @@ def summary() -> ModuleType:
     return importlib.import_module("summary")
 
 
+@pytest.fixture(scope="module")
+def distances() -> ModuleType:
+    return importlib.import_module("distances")
+
+
 def row(arm: str, seed: int, loss: float, flops: float) -> dict[str, Any]:
     """A result file with what the summary reads."""
     figures = {"loss": loss, "active_flops_per_token": flops, "params_total": 10 * flops, "params_active": flops}
@@ -56,20 +61,74 @@ def test_every_arm_is_a_net_that_checks_and_the_nets_cost_about_as_much(arms: Mo
     assert {1, 2, 3, 4}.isdisjoint(arms.SEEDS)
 
 
-def test_the_frontier_lies_between_its_depths_and_nowhere_else(summary: ModuleType) -> None:
+def test_the_frontier_lies_between_its_depths_and_nowhere_else(distances: ModuleType) -> None:
     points = [(4.0, 3.0), (1.0, 5.0), (16.0, 2.0)]
-    assert summary.on_frontier(2.0, points) == pytest.approx(4.0), "half way in log work"
-    assert summary.on_frontier(4.0, points) == pytest.approx(3.0)
-    assert summary.on_frontier(8.0, points) == pytest.approx(2.5)
-    assert summary.on_frontier(0.9, points) is None and summary.on_frontier(17.0, points) is None
+    assert distances.on_frontier(2.0, points) == pytest.approx(4.0), "half way in log work"
+    assert distances.on_frontier(4.0, points) == pytest.approx(3.0)
+    assert distances.on_frontier(8.0, points) == pytest.approx(2.5)
+    assert distances.on_frontier(0.9, points) is None and distances.on_frontier(17.0, points) is None
 
 
-def test_a_net_is_held_against_dense_nets_of_its_own_seed(summary: ModuleType) -> None:
+def frontier(cost: str = "active_flops_per_token") -> list[dict[str, Any]]:
+    """Two seeds of two depths: losses 4 + seed at 16, 3.5 + seed at 64."""
     rows = [row(f"dense{d}", s, 5.0 - d / 4 + s, 2.0**d) for d in (4, 6) for s in (1, 2)]
-    rows += [row("skip", 1, 1.0 + 4.0, 2.0**5), row("skip", 2, 2.0 + 3.75, 2.0**5), row("skip", 3, 9.0, 2.0**5)]
-    assert summary.excess(rows, "skip", "active_flops_per_token") == pytest.approx([0.25, 0.0])
+    for r in rows:
+        r["figures"][cost] = r["figures"]["params_active"]
+    return rows
+
+
+def test_a_net_is_held_against_dense_nets_of_its_own_seed(distances: ModuleType) -> None:
+    rows = [*frontier(), row("skip", 1, 1.0 + 4.0, 2.0**5), row("skip", 2, 2.0 + 3.75, 2.0**5)]
+    rows.append(row("skip", 3, 9.0, 2.0**5))
+    assert distances.distances(rows, "skip", distances.FLOPS) == pytest.approx({1: 0.25, 2: 0.0})
     rows.append(row("top1", 1, 1.0, 2.0**9))
-    assert summary.shown(summary.excess(rows, "top1", "active_flops_per_token")) == "outside"
+    assert distances.shown([*distances.distances(rows, "top1", distances.FLOPS).values()]) == "outside"
+
+
+def test_a_net_slower_than_all_depths_is_held_against_the_slowest_of_them(distances: ModuleType) -> None:
+    rows = frontier("step_ms")
+    assert distances.at_equal_time([*rows, row("skip", 1, 4.75, 1.0)], "skip") == "", "it has no time"
+    for ms, said in ((32.0, "+0.2500"), (256.0, "outside: 4.0 times dense6, +0.5000 against it")):
+        skip = row("skip", 1, 1.0 + 4.0, 1.0)
+        skip["figures"]["step_ms"] = ms
+        assert distances.at_equal_time([*rows, skip], "skip") == said
+    fast = row("skip", 1, 5.0 + 1.0, 1.0)
+    fast["figures"]["step_ms"] = 8.0
+    assert distances.at_equal_time([*rows, fast], "skip") == "outside: 0.5 times dense4, +1.0000 against it"
+
+
+def test_pairs_are_of_arms_and_compare_distances_not_losses(arms: ModuleType, distances: ModuleType) -> None:
+    pairs = importlib.import_module("pairs")
+    named = [pair for question in pairs.QUESTIONS.values() for pair in question]
+    assert {name for pair in named for name in pair[:2]} <= set(arms.ARMS)
+    assert {arm.name for arm in (*arms.SKIPS, arms.STOPPED, *arms.TRIED, *arms.LOOKING)} <= {p.arm for p in named}
+    rows = frontier()  # at 32 dense has 3.75 + seed, at 64 it has 3.5 + seed
+    rows += [row("skip1", s, 3.75 + s + 0.5, 32.0) for s in (1, 2)] + [
+        row("scaled", s, 3.5 + s + 0.2, 64.0) for s in (1, 2)
+    ]
+    text = "\n".join(pairs.paired(rows))
+    assert "| scaled | skip1 |" in text and "| 2 | -0.3000 (-0.3000 to -0.3000) |" in text
+    assert "anywhere" not in text, "it did not run"
+
+
+def test_the_stream_tells_accuracy_and_depth_by_level(distances: ModuleType) -> None:
+    stream = importlib.import_module("stream")
+    rows = frontier() + [row("skip1", s, 4.0, 32.0) for s in (1, 2)]
+    assert stream.by_difficulty(rows) == []
+    for r in rows:
+        routed = r["arm"] == "skip1"
+        right = {"dense4": (1.0, 0.4), "dense6": (1.0, 0.8), "skip1": (1.0, 0.5)}[r["arm"]]
+        r["figures"]["by_difficulty"] = [
+            {"difficulty": n, "targets": 9, "loss": 1.0, "accuracy": right[n], "executed": (6.0 + n) * routed}
+            for n in (0, 1)
+        ]
+        r["figures"]["depth_follows_difficulty"] = 0.3 if routed else None
+        r["figures"]["depth_follows_steps"] = None
+    text = "\n".join(stream.by_difficulty(rows))
+    assert "| skip1 | 1.000 | 0.500 |" in text
+    assert "| skip1 | +0.000 (+0.000 to +0.000) | -0.100 (-0.100 to -0.100) |" in text, "the frontier has 0.6 there"
+    assert "| skip1 | 6.00 | 7.00 | +0.30 (+0.30 to +0.30) |  |" in text and "| dense4 | 0.00" not in text
+    assert stream.picture(rows, ("dense4", "skip1")).startswith("<svg xmlns")
 
 
 def test_the_detectable_effect_is_that_of_both_quantiles(summary: ModuleType) -> None:
@@ -103,11 +162,30 @@ def test_a_rate_is_chosen_only_where_all_were_tried(summary: ModuleType, tmp_pat
 def test_the_table_has_a_row_for_each_arm_that_ran(summary: ModuleType, tmp_path: Path) -> None:
     folder = tmp_path / "report" / "results"
     folder.mkdir(parents=True)
-    for arm, flops in (("dense3", 1.0), ("dense8", 4.0), ("skip", 2.0)):
+    for arm, flops in (("dense3", 1.0), ("dense8", 4.0), ("skip", 2.0), ("top1", 3.0)):
         for seed in (42, 137):
             (folder / f"{arm}-{seed}.json").write_text(json.dumps(row(arm, seed, 3.0 + seed / 1e3, flops)))
+    time = tmp_path / "time" / "results"
+    time.mkdir(parents=True)
+    for arm, ms in (("dense3", 1.0), ("dense8", 4.0), ("skip", 2.0)):
+        cases = [
+            {
+                "program": "dnac",
+                "name": f"dnac uniform{skip and ' skip 25%'}",
+                "skip": 0.25 * bool(skip),
+                "ms": {"median": t},
+            }
+            for skip, t in (("", 9.0), ("more", ms))
+        ]
+        bench = {"device": "a device", "torch": "2", "nets": [{"cases": cases}]}
+        (time / f"{arm}.json").write_text(json.dumps({"bench": bench}))
     text = summary.written(tmp_path, "text")
-    assert "| skip | 2e-3 | 2 | 3.090 ± 0.067 | +0.0000 (+0.0000 to +0.0000) |" in text
+    same = "+0.0000 (+0.0000 to +0.0000)"
+    assert f"| skip | 2e-3 | 2 | 3.090 ± 0.067 | {same} | {same} | 0.00 | 2.0 |" in text, (
+        "the case with skips is its time"
+    )
+    assert "- uniform skip 25%: dense3, dense8, skip" in text and "- no step time: top1" in text
+    assert "svg" in (tmp_path / "loss_step_ms.svg").read_text()
     assert "svg" in (tmp_path / "loss_active_flops_per_token.svg").read_text()
 
 
