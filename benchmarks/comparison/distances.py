@@ -68,7 +68,7 @@ def at_equal_time(results: Sequence[Result], arm: str) -> str:
     if inside:
         return shown([*inside.values()])
     outside = beyond(results, arm, TIME)
-    if outside is None or outside[0] == arm:
+    if outside is None or arm in {a.name for a in chosen.FRONTIER}:
         return ""
     name, times, gaps = outside
     return f"outside: {times:.1f} times {name}, {shown([*gaps.values()])} against it" if gaps else "outside"

@@ -19,6 +19,8 @@ from dnac.report.charts import Axis, Line, lines, standing
 from dnac.train.intervals import estimate, t_quantile
 
 WIDTH, HEIGHT = 760, 420
+VARIANTS = (*(arm.name for arm in (*chosen.SKIPS, chosen.STOPPED)), "top1")
+NOT_VARIANTS = ("skip1", *(name for name in chosen.ARMS if name not in VARIANTS), "top1")
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -82,7 +84,8 @@ def written(out: Path, data: str) -> str:
         (TIME, "milliseconds of a train step, alone and compiled"),
         ("params_total", "parameters"),
     ):
-        (out / f"loss_{cost}.svg").write_text(picture(results, cost, title))
+        (out / f"loss_{cost}.svg").write_text(picture(results, cost, title, NOT_VARIANTS))
+        (out / f"variants_{cost}.svg").write_text(picture(results, cost, title, VARIANTS))
     if any(r["figures"]["by_difficulty"] for r in results):
         (out / "accuracy_lookups.svg").write_text(stream.picture(results))
     return text
@@ -182,8 +185,8 @@ def controls(results: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def picture(results: list[dict[str, Any]], cost: str, title: str) -> str:
-    """Mean loss and its interval against a cost: the dense frontier as a line, every other net as a dot."""
+def picture(results: list[dict[str, Any]], cost: str, title: str, names: Sequence[str]) -> str:
+    """Mean loss and its interval against a cost: the dense frontier as a line, other nets (`names`) as dots."""
     points, reach = dict[str, tuple[float, float]](), dict[str, tuple[float, float]]()
     for arm in chosen.ARMS:
         own = [r["figures"] for r in results if r["arm"] == arm and r["figures"].get(cost)]
@@ -193,6 +196,8 @@ def picture(results: list[dict[str, Any]], cost: str, title: str) -> str:
             reach[arm] = (found.low or found.mean, found.high or found.mean)
     dense = sorted((points.pop(a.name), reach[a.name]) for a in chosen.FRONTIER if a.name in points)
     frontier = Line("dense, by depth", [at for at, _ in dense], reach=[ends for _, ends in dense])
-    others = [Line(name, [at], dots=True, reach=[reach[name]], is_named=True) for name, at in points.items()]
+    others = [
+        Line(name, [at], dots=True, reach=[reach[name]], is_named=True) for name, at in points.items() if name in names
+    ]
     axes = Axis(title, log=cost == "params_total"), Axis("held-out loss, nats")
     return standing(WIDTH, HEIGHT, lines([frontier, *others], *axes, width=WIDTH, height=HEIGHT))
