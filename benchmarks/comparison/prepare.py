@@ -1,8 +1,9 @@
 """Make the text of the comparison: three splits as ids, near-duplicates removed across them.
 
-    python benchmarks/comparison/prepare.py SOURCE --tokenizer bpe8k_dev.json [--out .data/comparison]
+    python benchmarks/comparison/prepare.py SOURCE --tokenizer bpe8k_dev.json [--collections NAME ...]
+        [--out .data/comparison]
 
-SOURCE holds the collections of README.md, each a folder of .txt.xz files whose documents end with a line
+SOURCE holds collections (default: those of README.md), each a folder of .txt.xz files whose documents end with a line
 `<|endoftext|>`. A document goes to a split by the hash of its text: 6 % to `tune` (for choosing learning rates and
 estimating variance, never reported), 6 % to `test` (reported), the rest to `train`. Then every held-out document is
 dropped of which half or more of the sampled 8-word shingles stand in `train` or in held-out documents kept before it.
@@ -17,6 +18,7 @@ import hashlib
 import json
 import lzma
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -40,11 +42,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("source", type=Path)
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json with at most 65,536 ids")
+    parser.add_argument("--collections", nargs="+", default=list(SOURCES), metavar="NAME", help="folders of SOURCE")
     parser.add_argument("--out", type=Path, default=ROOT / ".data" / "comparison")
     args = parser.parse_args()
-    splits = divided(documents(args.source))
+    splits = divided(documents(args.source, args.collections))
     counts = {name: len(rows) for name, rows in splits.items()}
+    if not splits["train"]:
+        raise SystemExit(f"no document for training in {', '.join(args.collections)} of {args.source}")
     kept = {"train": splits["train"], **without_near_duplicates(splits)}
+    if empty := [name for name, rows in kept.items() if not rows]:
+        raise SystemExit(
+            f"no document is left for {' and '.join(empty)}: {HELD_OUT:.0%} of {sum(counts.values())} are few"
+        )
     args.out.mkdir(parents=True, exist_ok=True)
     written = {name: write(rows, args.tokenizer, args.out / f"{name}.bin") for name, rows in kept.items()}
     meta = {
@@ -57,10 +66,10 @@ def main() -> None:
     print(json.dumps(meta, indent=1))
 
 
-def documents(source: Path) -> list[Document]:
-    """All documents, each text once."""
+def documents(source: Path, collections: Iterable[str]) -> list[Document]:
+    """All documents of some folders, each text once."""
     found = {}
-    for name in SOURCES:
+    for name in collections:
         for path in sorted((source / name).glob("*.txt.xz")):
             for text in lzma.decompress(path.read_bytes()).decode().split(f"\n{SEPARATOR}\n"):
                 if text.strip():
@@ -122,10 +131,10 @@ def write(rows: list[Document], tokenizer: Path, path: Path) -> dict[str, object
     ids = np.concatenate(list(encoded(rows, tokenizer)))
     assert ids.max() < 2**16
     ids.astype("<u2").tofile(path)
-    sources = {name: sum(source == name for source, _, _ in rows) for name in SOURCES}
+    sources = Counter(source for source, _, _ in rows)
     return {
         "documents": len(rows),
-        "by_source": sources,
+        "by_source": dict(sorted(sources.items())),
         "tokens": len(ids),
         "text_bytes": sum(len(text.encode()) for _, text, _ in rows),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

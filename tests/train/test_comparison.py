@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import lzma
 import math
 import statistics
 import sys
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -187,6 +189,25 @@ def test_the_table_has_a_row_for_each_arm_that_ran(summary: ModuleType, tmp_path
     assert "- uniform skip 25%: dense3, dense8, skip" in text and "- no step time: top1" in text
     assert "svg" in (tmp_path / "loss_step_ms.svg").read_text()
     assert "svg" in (tmp_path / "loss_active_flops_per_token.svg").read_text()
+
+
+def test_own_text_is_split_by_document_and_what_was_copied_is_not_held_out(tmp_path: Path) -> None:
+    prepare = importlib.import_module("prepare")
+    for name, start in (("mine", 0), ("other", 1000)):
+        (tmp_path / name).mkdir()
+        texts = [" ".join(f"w{start + 97 * n + i}" for i in range(90)) for n in range(300)]
+        texts += [f"{text} and a few words more" for text in texts[:100]]
+        packed = lzma.compress(f"\n{prepare.SEPARATOR}\n".join([*texts, texts[0]]).encode())
+        (tmp_path / name / "all.txt.xz").write_bytes(packed)
+    rows = prepare.documents(tmp_path, ["mine"])
+    assert len(rows) == 400 and {source for source, _, _ in rows} == {"mine"}, "one stood there twice"
+    splits = prepare.divided(rows)
+    assert sum(map(len, splits.values())) == 400 and all(10 < len(splits[name]) < 40 for name in ("tune", "test"))
+    kept = prepare.without_near_duplicates(splits)
+    begins = lambda rows: {text.split()[0] for _, text, _ in rows}
+    assert all(0 < len(kept[name]) < len(splits[name]) for name in kept)
+    held = [begins(rows) for rows in (splits["train"], kept["tune"], kept["test"])]
+    assert not any(a & b for a, b in combinations(held, 2)), "a document and its copy are in the same split"
 
 
 @pytest.mark.slow
