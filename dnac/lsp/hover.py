@@ -8,10 +8,11 @@ from dnac.kinds.params import Params
 from dnac.kinds.router import RouterParams
 from dnac.kinds.train import TrainParams
 from dnac.lsp.costs import cost_text
+from dnac.lsp.definition import name_at
 from dnac.lsp.describe import field_text, keyword_text, kind_text
 from dnac.lsp.document import Document
 from dnac.lsp.names import Declaration
-from dnac.lsp.resolve import declaration_at, path_to
+from dnac.lsp.resolve import path_to
 from dnac.lsp.where import Reader
 from dnac.syntax import ast
 from dnac.syntax.words import KEYWORDS
@@ -28,7 +29,7 @@ class Hover:
 
 def hover(document: Document, offset: int) -> Hover | None:
     """What to show for a place; None where nothing stands."""
-    found = declaration_at(document, offset)
+    found = name_at(document, offset)
     if found is not None:
         return Hover(_declared(document, found.declaration), found.at)
     words = document.words

@@ -13,7 +13,7 @@ from dnac.lsp.resolve import formals, in_file
 from dnac.semantics import words as language
 from dnac.semantics.asserts import FACTS, QUANTITIES
 from dnac.semantics.pools import PoolParams
-from dnac.semantics.slots import EitherSlot, ListSlot, NumberSlot, Slot, WordSlot, slots_of
+from dnac.semantics.slots import EitherSlot, ListSlot, NumberSlot, Slot, WordSlot, literal_words, slots_of
 from dnac.syntax import ast
 from dnac.syntax.lexemes import Lexeme, Scan
 from dnac.syntax.words import DECLARATIONS, ITEMS, STEPS
@@ -187,6 +187,11 @@ class Reader:
     def catalogue(self, index: int, word: str) -> str | None:
         """The catalogue that the word at a place belongs to, by what may stand there."""
         return next((of for of in catalogues(self.expected(index).slot) if language.has(of, word)), None)
+
+    def is_own_word(self, index: int) -> bool:
+        """Whether the field at a place takes the word that stands there as one of its own."""
+        slot, word = self.expected(index).slot, self.words[index].text
+        return self.catalogue(index, word) is not None or (slot is not None and word in literal_words(slot))
 
     def _item(self, opener: int) -> Expected:
         """Inside `[`: an index, or an item of a list."""

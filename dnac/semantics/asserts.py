@@ -7,7 +7,7 @@ from dnac.semantics.draft import Draft
 from dnac.semantics.naming import Place
 from dnac.semantics.numbers import COMPARE
 from dnac.semantics.result import CostAssert
-from dnac.semantics.scope import Datum, Scope
+from dnac.semantics.scope import Constant, Datum, Namespace, Scope, Unbuilt
 from dnac.semantics.values import describe, evaluate, number
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
@@ -19,6 +19,8 @@ QUANTITIES = (
 )  # fmt: skip
 """What the plan computes, by the names of its JSON; `params` alone is the total."""
 
+_VALUES = (Constant, Namespace, Unbuilt)
+"""What may name a value of the file; a net called `paths` does not hide the quantity."""
 _MIRRORED = {"<": ">", "<=": ">=", "==": "==", ">=": "<=", ">": "<"}
 
 
@@ -74,7 +76,7 @@ def _shown(datum: Datum) -> str:
 
 def _quantity(expr: ast.Expr, scope: Scope) -> str:
     """The quantity that an expression names, or the empty text."""
-    if not isinstance(expr, ast.Ref) or scope.find(expr.head.text) is not None:
+    if not isinstance(expr, ast.Ref) or isinstance(scope.find(expr.head.text), _VALUES):
         return ""
     if expr.span.text in QUANTITIES:
         return expr.span.text

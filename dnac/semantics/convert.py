@@ -1,6 +1,7 @@
 """One expression to what one field wants: the rules by which a word, a number or a list fits a slot.
 
-A word is first the field's own value, then a member of the routed pool, then a name in scope.
+A word is first the field's own value, then a member of the routed pool, then a name in scope. A param or formal that is
+called as one of the field's own words, and could stand there too, is a fault of that place: no reader could tell.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dnac.ir.form import Form, Value
-from dnac.semantics import errors_shapes, sums, values, words
+from dnac.semantics import errors_names, errors_shapes, sums, values, words
 from dnac.semantics import errors_values as errors
 from dnac.semantics.errors_halting import not_a_tap
 from dnac.semantics.numbers import Quantity
@@ -95,6 +96,18 @@ def through_names(expr: ast.Expr, at: Field) -> tuple[ast.Expr, Field] | None:
     return None
 
 
+def _refuse_two_meanings(expr: ast.Expr, at: Field, *, takes_numbers: bool = False) -> None:
+    """A bare word of the field's own must not name a value of the file that would fit there too.
+
+    Raises:
+        Wrong: it does.
+    """
+    text = plain_word(expr)
+    entry = at.scope.find(text) if text is not None else None
+    if isinstance(entry, Constant) and (takes_numbers or not isinstance(entry.datum, Quantity)):
+        raise Wrong(errors_names.two_meanings(expr.span, at.key, entry.span))
+
+
 def _wrong_type(
     slot: Slot, found: str, expr: ast.Expr, at: Field, beside: Sequence[str] = (), near: str | None = None
 ) -> Wrong:
@@ -120,6 +133,7 @@ def _word(catalogue: str, expr: ast.Expr, at: Field) -> Form:
         raise _wrong_type(WordSlot(catalogue), values.describe(datum), expr, at, near=meant)
     text = ref.head.text
     if not ref.tail and words.has(catalogue, text) and at.call is not None:
+        _refuse_two_meanings(expr, at)
         return at.call(catalogue, text, expr.args if isinstance(expr, ast.Call) else (), expr.span, at)
     named = through_names(expr, at)
     if named is not None:
@@ -266,10 +280,12 @@ def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) ->
     """The first option that fits. The fault shown is that of the option the text looks like."""
     if plain_word(expr) == "none" and NoneSlot() in options:
         return None
+    rest = [o for o in options if not isinstance(o, NoneSlot)]
+    if plain_word(expr) in [word for option in rest for word in _words_of(option)]:
+        _refuse_two_meanings(expr, at, takes_numbers=any(isinstance(option, NumberSlot) for option in rest))
     named = through_names(expr, at)
     if named is not None:
         return _either(slot, options, *named)
-    rest = [o for o in options if not isinstance(o, NoneSlot)]
     if WordSlot("amount") in rest and isinstance(expr, ast.Number) and not expr.unit and expr.value > 1:
         raise _wrong_type(slot, f"`{expr.span.text}`", expr, at, near=f"steps({expr.span.text})")
     faults = list[Wrong]()
@@ -302,6 +318,8 @@ def _words_of(slot: Slot) -> tuple[str, ...]:
 def _own_word(slot: Slot, own: tuple[str, ...], expr: ast.Expr, at: Field) -> Value:
     text = expr.value if isinstance(expr, ast.String) and isinstance(slot, ChoiceSlot) else plain_word(expr)
     if text is not None and text in own:
+        if isinstance(slot, ChoiceSlot):
+            _refuse_two_meanings(expr, at)
         return text
     named = through_names(expr, at)
     if named is not None:

@@ -72,10 +72,19 @@ def shadowed_name(name: ast.Name, sort: str, outer: Span) -> Diagnostic:
 
 
 def reserved_name(name: ast.Name, meaning: str) -> Diagnostic:
-    """A name that is a word of the language."""
+    """A name that is a word of the grammar, a fixed one, or, for a module, a kind."""
     return Diagnostic(
         "DNA205", f"`{name.text}` is {meaning} and cannot be a name", name.span, "a word of the language",
         help=f"use another name, such as `my_{name.text}`",
+    )  # fmt: skip
+
+
+def two_meanings(span: Span, field: str, declared: Span) -> Diagnostic:
+    """A word that its field takes, where a param or formal of the same name would fit too."""
+    return Diagnostic(
+        "DNA221", f"`{span.text}` is a word for `{field}` and a name of this file", span, "which of the two is meant?",
+        help=f"rename what the file declares: write `my_{span.text}` where it is declared, and where it is meant",
+        labels=(Label(declared, "declared here"),),
     )  # fmt: skip
 
 

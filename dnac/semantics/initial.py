@@ -15,6 +15,7 @@ from dnac.semantics import errors_radial as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
 from dnac.semantics.draft import Draft, Wish, origin
 from dnac.semantics.naming import Place, plain
+from dnac.semantics.scope import Unbuilt
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.source import Span
@@ -46,6 +47,8 @@ def _settle(each: Wish, draft: Draft) -> None:
     name = each.statement.target.span.text
     found = _sets(name, draft)
     if not found:
+        if isinstance(each.scope.find(each.statement.target.head.text), Unbuilt):
+            raise Wrong()  # its own fault has been told
         shared = (*draft.shared, *(head for head, _, _ in draft.heads))
         known = [plain(known) for known in (*draft.modules, *(entry.name for entry in shared))]
         raise Wrong(errors.nothing_to_start(name, each.statement.target.span, tuple(dict.fromkeys(known))))

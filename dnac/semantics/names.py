@@ -37,9 +37,9 @@ class Walk:
     missed: set[str] = field(default_factory=set[str])
     """Names used above any declaration: whoever declares one of them later is not also unused."""
 
-    def declare(self, name: ast.Name, sort: str) -> None:
-        """Put a name into the innermost block, with what is wrong about it."""
-        meaning = None if sort == "net" and words.is_of_a_field(name.text) else words.meaning(name.text)
+    def declare(self, name: ast.Name, sort: str, *, is_module: bool = False) -> None:
+        """Put a name into the innermost block, with what is wrong about it. `is_module`: it may stand as a step."""
+        meaning = words.reserved(name.text, is_module=is_module)
         first = self.own.get(name.text) or (d.name.span if (d := self.blocks[-1].get(name.text)) else None)
         outer = next((b[name.text] for b in self.blocks[:-1] if name.text in b), None)
         if meaning is not None:
@@ -96,7 +96,7 @@ def _item(item: ast.Item, aliases: dict[int, str], walk: Walk) -> None:
             _recipe(formals, walk)
             _block(body, walk)
             _end(walk)
-            walk.declare(name, "recipe")
+            walk.declare(name, "recipe", is_module=True)
         case ast.DefRouter(name, formals, body):
             _recipe(formals, walk)
             walk.use(settings_heads(body))
@@ -159,7 +159,7 @@ def _statement(statement: ast.Statement, walk: Walk) -> None:
             walk.declare(name, "router")
         case ast.ModuleDecl(name, value):
             walk.use(heads(value))
-            walk.declare(name, "module")
+            walk.declare(name, "module", is_module=True)
         case ast.Embed(name, value) | ast.Head(name, value) | ast.Budget(name, value):
             walk.use(heads(value))
             if name is not None:
@@ -176,7 +176,7 @@ def _statement(statement: ast.Statement, walk: Walk) -> None:
 def _members(members: tuple[ast.Member, ...], walk: Walk) -> None:
     first = dict[str, Span]()
     for member in members:
-        meaning = words.meaning(member.name.text)
+        meaning = words.reserved(member.name.text, is_module=False)
         if meaning is not None:
             walk.bag.add(errors.reserved_name(member.name, meaning))
         elif member.name.text in first:

@@ -79,7 +79,7 @@ def _steps_of(statement: ast.Statement, scope: Scope) -> int:
 def recipe_named(value: ast.Call | ast.Ref, scope: Scope) -> Recipe | None:
     """The module recipe that a step names, if it names one."""
     ref = value.callee if isinstance(value, ast.Call) else value
-    if words.has("module", ref.head.text) or scope.find(ref.head.text) is None:
+    if (not ref.tail and words.has("module", ref.head.text)) or scope.find(ref.head.text) is None:
         return None
     try:
         entry, _ = resolve(ref, scope)

@@ -41,7 +41,7 @@ def evaluate_argument(expr: ast.Expr, scope: Scope) -> Datum:
     """The value of an argument of a `def`: also a bare word that only its field can know (a member's name)."""
     if isinstance(expr, ast.ListExpr):
         return tuple(evaluate_argument(item, scope) for item in expr.items)
-    if isinstance(expr, ast.Ref) and not expr.tail and scope.find(expr.head.text) is None:
+    if isinstance(expr, ast.Ref) and not expr.tail and not _is_name(expr, scope):
         return expr.head.text == "true" if expr.head.text in ("true", "false") else Thunk(expr, scope)
     return evaluate(expr, scope)
 
@@ -132,7 +132,7 @@ def _binary(expr: ast.Binary, scope: Scope) -> Datum:
 def _reference(ref: ast.Ref, scope: Scope) -> Datum:
     if ref.head.text in ("true", "false") and not ref.tail:
         return ref.head.text == "true"
-    if scope.find(ref.head.text) is None:
+    if not _is_name(ref, scope):
         return _word(ref, ref, scope)
     entry, tail = resolve(ref, scope)
     if not isinstance(entry, Constant):
@@ -170,8 +170,16 @@ def bounds(step: ast.Slice, size: int, scope: Scope) -> tuple[int, int]:
     return start, stop
 
 
+def _is_name(ref: ast.Ref, scope: Scope) -> bool:
+    """Whether its head is a declared name. One that is no value leaves the word of the same text its meaning."""
+    entry = scope.find(ref.head.text)
+    if entry is None or isinstance(entry, (Constant, Unbuilt)):
+        return entry is not None
+    return bool(ref.tail) or not words.is_word(ref.head.text)
+
+
 def _word(ref: ast.Ref, expr: ast.Ref | ast.Call, scope: Scope) -> Datum:
-    if scope.find(ref.head.text) is not None and isinstance(expr, ast.Call):
+    if _is_name(ref, scope) and isinstance(expr, ast.Call):
         entry, _ = resolve(ref, scope)
         raise Wrong(errors_names.wrong_sort(ref.span, sort_of(entry), "a value", entry.span))
     if ref.tail or not words.is_word(ref.head.text):

@@ -1,4 +1,4 @@
-"""The words of the language: which exist, in which catalogue, and which may not become names."""
+"""The words of the language: which exist, in which catalogue, and which of them may not become names."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from dnac.syntax.words import KEYWORDS
 FIXED = ("true", "false", "none", "schedule")
 """Words that mean the same in every field."""
 
-_OPEN = ("dataset", "tokenizer", "rewrite", "lowering", "view", "command", "baseline", "budget", "by", "scope")
-"""Catalogues whose words may also be names: they grow with each data set, or no name competes with them."""
+_DATA = ("dataset", "tokenizer")
+"""Catalogues that grow with each data set, and that hold much that other languages call otherwise."""
+_NO_WORDS = ("rewrite", "lowering", "view", "command", "baseline")
+"""Catalogues of which no field of a file takes a word."""
 
 
 def kind_catalogues() -> tuple[str, ...]:
     """Catalogues whose words belong to the language version."""
-    return tuple(c for c in catalogue.CATALOGUES if c not in _OPEN)
+    return tuple(c for c in catalogue.CATALOGUES if c not in (*_DATA, *_NO_WORDS))
 
 
 def names(of: str) -> tuple[str, ...]:
@@ -58,23 +60,30 @@ def meaning(word: str) -> str | None:
     homes = [c for c in kind_catalogues() if has(c, word)]
     if homes:
         return "a module kind" if homes[0] == "module" else f"a word for `{homes[0]}`"
-    return "a fixed word" if word in _literals() else None
+    return "a word that some field takes" if word in _literals() else None
 
 
-def is_of_a_field(word: str) -> bool:
-    """Whether it is reserved because some field takes it, and for nothing else: then a net may be called so."""
-    return word not in KEYWORDS and word not in FIXED and not has("module", word) and meaning(word) is not None
+def reserved(word: str, *, is_module: bool) -> str | None:
+    """What keeps a word from being a name, as `meaning` says it; None if it may be one.
+
+    A field knows which words are its own, so that a name competes with them only where it stands for a value
+    (`semantics.convert` refuses such a place). A module stands where its kind stands: `is_module` names none.
+    """
+    if word in KEYWORDS or word in FIXED or (is_module and has("module", word)):
+        return meaning(word)
+    return None
 
 
 def is_word(word: str) -> bool:
     """Whether any field anywhere takes this word as its own value, or will one day (data sets included)."""
     if meaning(word) not in (None, "a keyword") or any(known == word for _, known in PLANNED):
         return True
-    return any(has(c, word) for c in ("dataset", "tokenizer"))
+    return any(has(c, word) for c in (*_DATA, *kind_catalogues()))
 
 
 @cache
 def _literals() -> frozenset[str]:
-    return frozenset(
-        w for params in (RouterParams, TrainParams) for s in slots_of(params).values() for w in literal_words(s)
-    )
+    """Words of fields that are in no catalogue: `per = batch`, `order = gate`."""
+    kinds = [kind(c, word).Params for c in kind_catalogues() for word in names(c)]
+    found = (s for params in (RouterParams, TrainParams, *kinds) for s in slots_of(params).values())
+    return frozenset(word for slot in found for word in literal_words(slot))

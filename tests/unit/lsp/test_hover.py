@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dnac.lsp.definition import definition
 from dnac.lsp.document import Document
 from dnac.lsp.hover import hover
 from editing import ROOT, SPEC, at_word
@@ -92,3 +93,38 @@ def test_a_faulty_text_still_explains_words():
 def test_comments_numbers_and_spaces_show_nothing():
     for word in ("our own", "64", "{ choose"):
         assert hover(*at_word(TEXT, word)) is None
+
+
+NAMED = """dna 1
+net n {
+  input text(context = 64, vocabulary = 256)
+  embed tokens(32, positions = learned)
+  pool mlp { history[4] = transformer(heads = 4); rest = identity() }
+  layer: route [mlp] by { choose = top(1); weight = raw; balance = [aux(0.1, per = sequence)]; sees = history }
+  sequence: mlp(gelu, 2x, norm = layer)
+  head lm = unembed()
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "number", "wanted"),
+    [
+        ("history", 1, "member history[4]"),
+        ("history", 2, "*(sees)*"),
+        ("layer", 1, "layer: route"),
+        ("layer", 2, "*(norm)*"),
+        ("mlp", 1, "pool mlp"),
+        ("mlp", 2, "pool mlp"),
+        ("mlp", 3, "mlp(activation, hidden"),
+        ("sequence", 2, "sequence: mlp"),
+    ],
+)
+def test_a_word_of_a_field_is_not_the_name_of_something_else(word: str, number: int, wanted: str):
+    assert wanted in text(word, number, NAMED)
+
+
+def test_nor_does_it_lead_to_a_declaration():
+    assert definition(*at_word(NAMED, "history", 2)) is None
+    assert definition(*at_word(NAMED, "sequence", 1)) is None
+    assert definition(*at_word(NAMED, "mlp", 2)) is not None
