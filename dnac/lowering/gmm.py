@@ -126,13 +126,21 @@ def group_sums(y: Tensor, ends: Tensor) -> Tensor:
 def _sums(y: Tensor, ends: Tensor) -> Tensor:
     wide = torch.promote_types(y.dtype, torch.float32)
     if y.is_cuda:
-        group = torch.searchsorted(ends, torch.arange(y.shape[0], device=y.device, dtype=ends.dtype), right=True)
-        out = torch.zeros((ends.shape[0] + 1, y.shape[1]), dtype=wide, device=y.device)
-        # sorted inside, hence the same sum on every run
-        return out.index_put_((group,), y.to(wide), accumulate=True)[:-1].to(y.dtype)
+        return summed_by_membership(y.to(wide), ends).to(y.dtype)
     bounds = [0, *ends.tolist()]
     parts = y[: bounds[-1]].split([end - start for start, end in itertools.pairwise(bounds)])
     return torch.stack([part.sum(0, dtype=wide) for part in parts]).to(y.dtype)
+
+
+def summed_by_membership(y: Tensor, ends: Tensor) -> Tensor:
+    """`gsum` without a host sync, as one product with who belongs to which group: the same sum on every run.
+
+    An `index_put_` that accumulates adds rows of one group one after another: 4 ms for 16,384 of them.
+    """
+    row = torch.arange(y.shape[0], device=y.device, dtype=ends.dtype)
+    live_N1, starts = row[:, None] < ends[-1], torch.cat([ends.new_zeros(1), ends[:-1]])
+    member_MN = (row >= starts[:, None]) & (row < ends[:, None])
+    return member_MN.to(y.dtype) @ torch.where(live_N1, y, 0)
 
 
 def aten_gmm(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:

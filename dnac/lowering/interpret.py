@@ -78,6 +78,8 @@ class Interpreter(ABC):
         self.mixing = survey.mixing_banks(graph, schedule.instructions)
         """Banks of each routing value whose tokens see one another."""
         self.weighs = survey.weighs(schedule.instructions)
+        self.leave_when = {self.routers[self.router_at[name]].when for name in survey.leaving(schedule.instructions)}
+        """When tokens may leave somewhere: `train`, `eval`, `both`."""
         self.bound = [self.bind(i) for i in schedule.instructions]
         self.whole = self.names.whole(schedule.instructions)
         self.result = schedule.result
@@ -105,6 +107,10 @@ class Interpreter(ABC):
         return Output(
             logits, loss, tuple(turn.results.stats), tuple(turn.results.record), budgets, tuple(turn.results.taps)
         )
+
+    def all_stay(self, training: bool) -> bool:
+        """Whether no token leaves anywhere in such a call."""
+        return self.leave_when <= {"eval" if training else "train"}
 
     def stream(self, weights: torch.dtype) -> torch.dtype:
         """Type of the stream, for weights of a type; the option speaks of autocast alone."""

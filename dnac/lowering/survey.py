@@ -83,6 +83,15 @@ def routers_of_values(instructions: Iterable[do.AnyInstruction]) -> Iterator[tup
             yield from routers_of_values(i.body)
 
 
+def leaving(instructions: Iterable[do.AnyInstruction]) -> Iterator[str]:
+    """Routing values by which tokens may leave."""
+    for i in instructions:
+        if isinstance(i, do.Presence) and i.leaves:
+            yield i.routing
+        elif isinstance(i, do.Repeat):
+            yield from leaving(i.body)
+
+
 def weighs(instructions: Iterable[do.AnyInstruction]) -> bool:
     """Whether chances to leave weigh streams or losses."""
     return any(_weighs(i) for i in instructions)

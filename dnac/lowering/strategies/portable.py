@@ -74,7 +74,8 @@ class Portable(Interpreter):
         whole = super()._dense(replace(i, away=""))
 
         def act(values: Values, turn: Turn) -> None:
-            if is_at_hand(values[i.away]) and not values[i.away].any():
+            all_stay = self.all_stay(turn.frame.training)
+            if all_stay or (is_at_hand(values[i.away]) and not values[i.away].any()):
                 return whole(values, turn)
             x_BTD = values[i.x]
             number = turn.names.numbers[str(i.module)]

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dnac.lowering import gmm as module
-from dnac.lowering.gmm import gmm, gmm_w, gmm_w_joined, grouped_linear, gsum
+from dnac.lowering.gmm import gmm, gmm_w, gmm_w_joined, grouped_linear, gsum, summed_by_membership
 
 ENDS = [0, 3, 3, 6]
 """Groups of 0, 3, 0 and 3 rows; rows 6 and 7 are dead."""
@@ -195,3 +195,11 @@ def test_a_gpu_agrees_with_the_cpu(dtype: torch.dtype) -> None:
         results.append([t.detach().cpu().double() for t in (y, x.grad, weight.grad)])
     limit = 0.02 if dtype == torch.bfloat16 else 1e-5
     assert all(torch.allclose(a, b, rtol=limit, atol=limit) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("ends", [ENDS, [ENDS[-1]], [0, 0, ENDS[-1]]])
+def test_sums_by_membership_are_those_of_the_loop(ends):
+    y = torch.randn(8, 3, dtype=torch.float64)
+    y[ENDS[-1] :] = torch.nan  # nobody's rows are not cleared
+    where = torch.tensor(ends, dtype=torch.int32)
+    torch.testing.assert_close(summed_by_membership(y, where), gsum(y, where), rtol=1e-12, atol=1e-12)
