@@ -221,3 +221,18 @@ def test_a_layer_dropout_that_is_no_share_is_refused() -> None:
     assert faults("schedule(0, linear(120%, 50%))") == ["DNA401"]
     assert "DNA602" in faults("schedule(0, linear(20%, steps(20)))", train)
     assert "DNA602" not in faults("schedule(0, linear(20%, steps(8)))", train)
+
+
+@pytest.mark.parametrize("when, sorts", [("eval", False), ("both", True)])
+def test_layers_run_whole_in_training_where_tokens_leave_at_evaluation_alone(when: str, sorts: bool) -> None:
+    seen: list[str] = []
+
+    def keep(module: torch.fx.GraphModule, _: list[torch.Tensor]) -> torch.fx.GraphModule:
+        seen.extend(str(node.target) for node in module.graph.nodes)
+        return module
+
+    net = network(TEXT.replace("when = eval", f"when = {when}")).train()
+    torch._dynamo.reset()
+    net.run = torch.compile(net.run, backend=keep, fullgraph=True, dynamic=False)
+    net(inputs(), seeds=torch.tensor([1, 2]), knobs=starts(net.graph))
+    assert any("sort" in target for target in seen) == sorts
