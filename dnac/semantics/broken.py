@@ -9,7 +9,7 @@ from dnac.semantics.wrong import Ledger
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic
 
-OF_THE_FILE = ("DNA206", "DNA209", "DNA215", "DNA216", "DNA403", "DNA509")
+OF_THE_FILE = ("DNA206", "DNA209", "DNA215", "DNA216", "DNA403", "DNA509", "DNA562")
 """Something is not used, or not there: the broken statement may use it, or be it."""
 OF_THE_ITEM = (
     "DNA302", "DNA405", "DNA409", "DNA410", "DNA501", "DNA502", "DNA503", "DNA504", "DNA507", "DNA516", "DNA518",
@@ -62,6 +62,8 @@ def drop_followers(bag: Ledger, syntax: Sequence[Diagnostic], file: ast.File) ->
     names = {word for place in places for word in _WORD.findall(place.source.line_text(place.line))}
 
     def follows(fault: Diagnostic) -> bool:
+        if fault.span is not None and any(p.start < fault.span.end and fault.span.start < p.end for p in places):
+            return fault not in syntax
         if fault.code in OF_THE_FILE:
             return True
         if fault.code in OF_THE_ITEM:

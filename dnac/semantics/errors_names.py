@@ -44,9 +44,17 @@ def word_as_name(name: ast.Name, meaning: str) -> Diagnostic:
     )  # fmt: skip
 
 
-def unknown_kind(name: ast.Name, kinds: Sequence[str], declared: Sequence[str]) -> Diagnostic:
-    """A step or member that is neither a kind nor a name; a near name of the file's own comes first."""
+def unknown_kind(
+    name: ast.Name, kinds: Sequence[str], declared: Sequence[str], pools: Sequence[str] = ()
+) -> Diagnostic:
+    """A step or member that is neither a kind nor a name; a near name of the file's own comes first.
+
+    `pools`: those that have a member of this name.
+    """
     candidates = (*kinds, *declared)
+    if pools:
+        help_ = f"a member is named behind its pool, in a `route`: `{pools[0]}.{name.text}`"
+        return Diagnostic("DNA202", f"`{name.text}` is a member of a pool", name.span, "no step by itself", help=help_)
     return Diagnostic(
         "DNA202", f"unknown module kind `{name.text}`", name.span, "no module kind and no name is called this",
         help=did_you_mean(name.text, declared)

@@ -35,9 +35,9 @@ def wrong_type(  # noqa: PLR0913 - what was found and all that would do
 
 def wrong_unit(what: str, found: str, wanted: str, span: Span) -> Diagnostic:
     """A `%` or an `x` where none is meant."""
-    return Diagnostic(
-        "DNA304", f"{what} cannot be `{found}`", span, f"{wanted} is needed", help=f"write {wanted} without that unit"
-    )
+    plain = f"{float(found[:-1]) / 100:g}" if found.endswith("%") and "whole" not in wanted else ""
+    help_ = f"write `{plain}`" if plain else f"write {wanted} without that unit"
+    return Diagnostic("DNA304", f"{what} cannot be `{found}`", span, f"{wanted} is needed", help=help_)
 
 
 def share_without_percent(what: str, found: str, whole: str, span: Span, *, is_percent: bool) -> Diagnostic:

@@ -18,7 +18,7 @@ from dnac.semantics.naming import last_word, step_names
 from dnac.semantics.numbers import Quantity
 from dnac.semantics.recipes import least_steps, module_of, not_flat, recipe_scope
 from dnac.semantics.references import heads
-from dnac.semantics.scope import Constant, Entry, ModuleEntry, Recipe, Scope, sort_of
+from dnac.semantics.scope import Constant, Entry, ModuleEntry, PoolEntry, Recipe, Scope, sort_of
 from dnac.semantics.values import resolve, unknown, whole
 from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
@@ -177,7 +177,9 @@ def _nothing(ref: ast.Ref, scope: Scope) -> Diagnostic:
     if scope.declared_later(ref.head.text) is not None:
         return unknown(ref.head, scope)
     recipes = [n for n in scope.visible() if isinstance(scope.find(n), (Recipe, ModuleEntry))]
-    return errors_names.unknown_kind(ref.head, words.names("module"), recipes)
+    pools = [(n, entry) for n in scope.visible() if isinstance(entry := scope.find(n), PoolEntry)]
+    of = [n for n, pool in pools if any(group.name == ref.head.text for group in pool.groups)]
+    return errors_names.unknown_kind(ref.head, words.names("module"), recipes, of)
 
 
 def _entry(entry: Entry, has_tail: bool, wanted: Wanted) -> Recipe | ModuleEntry:
@@ -211,12 +213,10 @@ def _kind_parts(word: str, wanted: Wanted, draft: Draft) -> tuple[Part, ...]:
 
 def _complain(word: str, faults: Iterable[Fault], bound: Bound, span: Span, draft: Draft) -> None:
     found = list(faults)
+    stream = draft.width_span if getattr(bound.params, "width", None) is None else None
     if found:
         raise Wrong(
-            *(
-                errors_shapes.kind_fault(word, f.message, f.help, bound.at(f.field, span), draft.width_span)
-                for f in found
-            )
+            *(errors_shapes.kind_fault(word, f.message, f.help, bound.at(f.field, span), stream) for f in found)
         )
 
 

@@ -157,6 +157,8 @@ _PLAIN: dict[type[object], str] = {
 def _describe_list(items: tuple[Slot, ...], is_open: bool) -> str:
     if is_open:
         return f"a list, each item {describe(items[0])}"
+    if set(items) == {NumberSlot(True)}:
+        return f"a list of {len(items)} whole numbers, such as `[{', '.join(['8'] * len(items))}]`"
     return f"a list of {len(items)}: " + ", ".join(describe(i) for i in items)
 
 

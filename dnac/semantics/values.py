@@ -94,10 +94,11 @@ def unknown(name: ast.Name, scope: Scope) -> Diagnostic:
 
 
 def is_strange(text: str, scope: Scope) -> bool:
-    """Whether a bare word is no value, no word of any field, no name, and none that is nearly spelled so."""
+    """Whether a bare word is no value, no word of any field, no name, and none that is spelled nearly as a value's."""
     if text in ("true", "false") or words.is_word(text) or scope.declared_later(text) is not None:
         return False
-    return scope.find(text) is None and nearest(text, scope.visible()) is None
+    known = [name for name in scope.visible() if isinstance(scope.find(name), (Constant, Namespace))]
+    return scope.find(text) is None and nearest(text, known) is None
 
 
 def describe(datum: Datum) -> str:

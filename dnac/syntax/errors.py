@@ -210,6 +210,13 @@ def missing_name(span: Span, after: str, form: str) -> Diagnostic:
     )
 
 
+def list_behind_dot(span: Span, pool: str) -> Diagnostic:
+    """`nodes.[a, b]`."""
+    return Diagnostic(
+        "DNA116", "missing name behind `.`", span, help=f"name each member: `[{pool}.first, {pool}.second]`"
+    )
+
+
 def missing_pool(span: Span) -> Diagnostic:
     """A `route` that does not say over what."""
     return Diagnostic("DNA116", "missing pool behind `route`", span, help=f"it is written `{FORMS['route']}`")
@@ -288,14 +295,17 @@ def chained_comparison(span: Span) -> Diagnostic:
     return Diagnostic("DNA121", "comparisons cannot be chained", span, help="write two `assert` lines")
 
 
-def not_a_kind(span: Span, word: str) -> Diagnostic:
-    """A value where a kind or a name belongs."""
-    return Diagnostic(
-        "DNA122",
-        f"`{_short(span.text)}` is not a kind",
-        span,
-        help=f"it is written `{FORMS[word]}`" if word in FORMS else "write a call such as `mlp(gelu, 4x)`, or a name",
-    )
+def not_a_kind(span: Span, word: str, several: str = "") -> Diagnostic:
+    """A value where a kind or a name belongs; `several`: how as many members of one kind begin."""
+    help_ = f"it is written `{FORMS[word]}`" if word in FORMS else "write a call such as `mlp(gelu, 4x)`, or a name"
+    help_ = f"several members of one kind are written `{several} = ...`" if several else help_
+    return Diagnostic("DNA122", f"`{_short(span.text)}` is not a kind", span, help=help_)
+
+
+def needs_source(span: Span, name: str) -> Diagnostic:
+    """A bare name behind `init ... =`."""
+    help_ = 'weights come from a run, `run("runs/first")`, or from a `checkpoint("model.gguf")`'
+    return Diagnostic("DNA122", f"`{_short(name)}` is no place that weights can come from", span, help=help_)
 
 
 def needs_parentheses(span: Span, name: str) -> Diagnostic:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dnac.syntax import errors
 from dnac.syntax.numbers import near_suffix
 from dnac.syntax.situation import Fault, Situation
-from dnac.syntax.words import FORMS, ITEMS, KEYWORDS, NAMED, STATEMENTS, SUFFIXES, UNITS
+from dnac.syntax.words import FORMS, ITEMS, KEYWORDS, NAMED, STATEMENTS, STEPS, SUFFIXES, UNITS
 from dnac.text import elsewhere
 from dnac.text.diagnostic import Diagnostic
 from dnac.text.suggest import nearest
@@ -74,10 +74,20 @@ def _in_block(s: Situation) -> Diagnostic | Fault | None:
     if word in ITEMS:
         return errors.misplaced(span, word, _WHERE["block"], "put it at the top level of the file, outside of { }")
     if s.bad.type == "EQUAL":
-        is_call = [w.type for w in s.words.lexemes[s.at + 1 : s.at + 3]] == ["NAME", "LPAR"]
-        repair = f"write `module {word} = ...`" if is_call else "settings stand in the { } of a router or of `train`"
-        return errors.misplaced(span, f"{word} = ...", _WHERE["block"], repair)
+        return errors.misplaced(span, f"{word} = ...", _WHERE["block"], _instead_of_setting(s))
     return _unknown(s, STATEMENTS) if s.bad.type in (*_VALUE_STARTS, "LBRACE") else None
+
+
+def _instead_of_setting(s: Situation) -> str:
+    """What `name = ...` in a block was meant to be, by what stands behind the `=`."""
+    word, behind = s.first.text, s.word(s.at + 1)
+    if behind.text in STEPS:
+        return f"a step is labelled with a colon: `{word}: {behind.text} ...`"
+    if word == behind.text in ("h", "x") and s.word(s.at + 2).type in ("PLUS", "LPAR"):
+        return "a step adds to the stream by itself: write `attention(heads = 4)` alone"
+    if behind.type == "NAME" and s.word(s.at + 2).type == "LPAR":
+        return f"write `module {word} = ...` and use `{word}`, or label the step: `{word}: {behind.text}(...)`"
+    return "settings stand in the { } of a router or of `train`"
 
 
 def _behind_label(s: Situation) -> Diagnostic | None:
@@ -139,6 +149,8 @@ def _missing_name(s: Situation) -> Diagnostic | None:
         return errors.missing_name(s.before.span, ".", "")
     if s.keyword == "route" and (s.before.text == "route" or (s.before.text == "by" and "BY" in s.accepts)):
         return errors.missing_pool(s.before.span)
+    if s.before.type == "DOT" and s.bad.type == "LSQB" and s.word(s.at - 2).type == "NAME":
+        return errors.list_behind_dot(s.place.span, s.word(s.at - 2).text)
     if s.before.type == "DOT" and "NAME" in s.accepts:
         return errors.missing_name(s.place.span, ".", "")
     return None
@@ -213,7 +225,10 @@ def _not_a_kind(s: Situation) -> Diagnostic | None:
         and "NUMBER" not in s.accepts
         and s.bad.type in ("NUMBER", "STRING", "LSQB", "MINUS", "LPAR")
     ):
-        return errors.not_a_kind(s.bad.span, s.keyword)
+        is_count = s.bad.type == "NUMBER" and s.word(s.at + 1).type == "STAR" and s.where == "pool"
+        return errors.not_a_kind(s.bad.span, s.keyword, f"{s.first.text}[{s.bad.text}]" if is_count else "")
+    if s.keyword == "init" and s.before.type == "NAME" and s.bad.type in _STOPS:
+        return errors.needs_source(s.before.span, s.before.text)
     if "LPAR" in s.accepts and "_SEP" not in s.accepts and s.bad.type in _STOPS and s.is_call_wanted:
         return errors.needs_parentheses(s.before.span, s.before.text)
     return None
@@ -284,6 +299,8 @@ def _missing_separator(s: Situation) -> Diagnostic | None:
 
 def _other(s: Situation) -> Diagnostic:
     form = FORMS.get(s.keyword, "")
+    if s.keyword == "assert" and s.bad.type == "EQUAL":
+        form = f"assert {s.before.text}` for a fact, or `assert params < 50M"
     help_ = f"it is written `{form}`" if form else _HOLDS[s.where] if not s.inside else _REMOVE
     if s.bad.type in ("_SEP", "$END") or not s.bad.real:
         return errors.unexpected_end(s.place.span, help_)

@@ -14,6 +14,9 @@ from dnac.text.source import Span
 _NUMBER = re.compile(r"(\d+)(?:\.(\d+))?([eE][+-]?\d+)?(%|[A-Za-z]*)", re.ASCII)
 _SPELLINGS = {
     "K": "k",
+    "kb": "k",
+    "mb": "M",
+    "gb": "G",
     "m": "M",
     "mio": "M",
     "g": "G",

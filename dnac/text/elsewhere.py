@@ -73,6 +73,7 @@ ARGUMENTS: dict[str, tuple[str, str]] = _each(
         "seq_len max_len block_size sequence_length": ("context", "`context = ...`"),
         "normalization layernorm rmsnorm": ("norm", "`norm = rms`"),
         "pos position_embedding rope": ("positions", "`positions = rope(10k)`"),
+        "theta rope_theta": ("base", "`base = ...`"),
     }
 )
 """Arguments: the field that is meant, and how it is written."""
@@ -102,6 +103,10 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "topk top_k": ("top",),
     "global": ("everyone", "network"),
     "local": ("peers",),
+    "image sample example": ("sequence",),
+    "mnist fashion_mnist": ("idx",),
+    "cifar cifar10 cifar100 imagenet": ("images",),
+    "wikitext openwebtext c4 tinystories": ("hf",),
     "straight_through": ("ste",),
     "image_folder folder": ("images",),
 }
