@@ -62,6 +62,7 @@ MATERIALS = {
     "stream": Material(
         (
             "vocabulary=13",
+            "n=1000",
             "train.data=lookups(train, values=8, tables=4, samples=1024)",
             "train.valid=lookups(valid, values=8, tables=4, samples=2048)",
         ),
