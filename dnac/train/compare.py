@@ -51,6 +51,8 @@ class Story:
     last_step: int
     planned_steps: int
     figures: Mapping[str, float]
+    flops_per_token: float
+    """Forward, by the choices made at the last evaluation (those of the last train step, in runs of an older dnac)."""
     points: tuple[Point, ...]
 
 
@@ -92,7 +94,8 @@ def tell(run: Run) -> Story:
     resolved = run.resolved
     return Story(
         str(run.path), resolved["net"], resolved["spec"], resolved["seeds"], resolved["identity"],
-        tuple(resolved["settings"]), run.plan, lines[-1]["step"], resolved["steps"], figures, points,
+        tuple(resolved["settings"]), run.plan, lines[-1]["step"], resolved["steps"], figures,
+        last.get("valid_active_flops_per_token", last["active_flops_per_token"]), points,
     )  # fmt: skip
 
 
@@ -158,6 +161,7 @@ def _group(name: str, group: Sequence[Story], figures: Sequence[str]) -> dict[st
         "runs": [story.path for story in group],
         "params": group[0].plan["params"],
         "flops_per_token": group[0].plan["flops_per_token"],
+        "measured_flops_per_token": asdict(estimate([story.flops_per_token for story in group])),
         "steps": group[0].planned_steps,
         "figures": {f: asdict(estimate([story.figures[f] for story in group])) for f in figures},
         "train_flops": asdict(estimate([p.flops for p in ends])),

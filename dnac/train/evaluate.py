@@ -49,7 +49,8 @@ def evaluate(
     over the mean bytes of a token of this split (text whose bytes are known). accuracy: share of
     targets with the largest logit. targets: how many counted. active_flops_per_token: from the
     choices made. skip_share: part of all choices that fell on an identity (None without routing).
-    routers: for each router its skip_share, empty_share and load per candidate, over its routing steps.
+    routers: for each router its skip_share, exit_share, empty_share and load per candidate, over its routing steps,
+    as shares of the choices of tokens that were still here.
     budgets: for each budget the executed share it reached, what soft gates would say, its target, and the part of
     the tokens, sequences or batches above it (only where the net has budgets).
     Of a data set of questions and answers also exact_match: share of samples whose every target has the
@@ -187,6 +188,7 @@ def _router(turns: Sequence[tuple[RoutingStep, Sequence[int]]]) -> dict[str, Any
     made = max(sum(total), 1)
     return {
         "skip_share": sum(c[slot] for s, c in turns for slot in s.skips) / made,
+        "exit_share": sum(c[slot] for s, c in turns for slot in s.exits) / made,
         "empty_share": total[-1] / made,
         "load": [n / made for n in total[:-1]],
     }

@@ -42,7 +42,10 @@ from dnac.train.settings import Settings
 from dnac.train.tensorboard import TensorBoard, require_package
 from dnac.train.way import Way, way_of
 
-SCORES = ("loss", "bits_per_byte", "perplexity", "accuracy", "exact_match", "skip_share", "as_trained_loss")
+SCORES = (
+    "loss", "bits_per_byte", "perplexity", "accuracy", "exact_match", "skip_share", "active_flops_per_token",
+    "as_trained_loss",
+)  # fmt: skip
 """Scores on held-out data that go into the metrics, where the net has them."""
 
 

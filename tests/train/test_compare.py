@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dnac.cli.commands.compare import as_text
 from dnac.text.diagnostic import Faults
 from dnac.train.compare import compare
 from dnac.train.intervals import difference, estimate, t_quantile
@@ -104,3 +105,18 @@ def test_unfinished_and_doubled_runs_are_told(tmp_path: Path) -> None:
     runs = [made(tmp_path / "a", "a", 0, [2.0], steps=50), made(tmp_path / "b", "a", 0, [2.0])]
     notes = compare([*runs, runs[0]])["notes"]
     assert len(notes) == 2 and "same spec and seeds" in notes[0] and "stopped at step 10 of 50" in notes[1]
+
+
+def test_work_is_what_the_held_out_tokens_did_and_not_what_the_plan_expects(tmp_path: Path) -> None:
+    """A net that skips more than its plan foresees is not shown as dear as the plan says."""
+    runs = [made(tmp_path / f"a{s}", "a", s, [3.0, 2.0]) for s in (0, 1)]
+    old = compare(runs)["groups"][0]
+    assert (old["measured_flops_per_token"]["mean"], old["flops_per_token"]["expected"]) == (2, 2)
+    for run, measured in zip(runs, (40, 60), strict=True):
+        file = run.path / "metrics.jsonl"
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        lines[-1]["valid_active_flops_per_token"] = measured
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = compare([Run.open(run.path) for run in runs])
+    assert found["groups"][0]["measured_flops_per_token"]["mean"] == 50
+    assert as_text(found).splitlines()[1].split()[-3] == "50"

@@ -59,7 +59,7 @@ def _groups(groups: list[dict[str, Any]]) -> str:
             str(len(group["runs"])),
             *(_shown(f, group["figures"][f]["mean"]) + _reach(f, group["figures"][f]) for f in figures),
             f"{group['params']['total']:,}",
-            f"{group['flops_per_token']['expected']:,}",
+            f"{group['measured_flops_per_token']['mean']:,.0f}",
             f"{group['train_flops']['mean']:.3g}",
             f"{group['seconds']['mean']:.1f}",
         ]

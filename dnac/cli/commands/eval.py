@@ -74,13 +74,30 @@ def _text(results: list[dict[str, Any]], step: int, fixed: int) -> str:
 
 def _one(found: dict[str, Any]) -> str:
     rows = [[title, _shown(found, key)] for key, (title, _) in _COLUMNS.items() if found[key] is not None]
-    routers = [
-        [f"  {name}", f"{entry['skip_share']:.2%} skipped, largest load {max(entry['load']):.2%}"]
-        for name, entry in found["routers"].items()
-    ]
-    lines = [*rows, *routers, *_levels(found)]
+    lines = [*rows, *_budgets(found), *_routers(found), *_levels(found)]
     width = max(len(row[0]) for row in lines)
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines)
+
+
+def _budgets(found: dict[str, Any]) -> list[list[str]]:
+    """What was really spent of each budget."""
+    return [
+        [f"budget {name}", f"{entry['reached']:.2%} spent, target {entry['target']:.2%}, {entry['over']:.2%} above it"]
+        for name, entry in found.get("budgets", {}).items()
+    ]
+
+
+def _routers(found: dict[str, Any]) -> list[list[str]]:
+    """What the choices of each router came to; a halting step has nothing but the way out."""
+    rows = list[list[str]]()
+    for name, entry in found["routers"].items():
+        left = f"{entry['exit_share']:.2%} left" if entry["exit_share"] else ""
+        if len(entry["load"]) == 1 and not entry["skip_share"] and entry["load"][0] == entry["exit_share"]:
+            rows.append([f"  {name}", f"{entry['exit_share']:.2%} of the tokens still here left"])
+            continue
+        said = (f"{entry['skip_share']:.2%} skipped", left, f"largest load {max(entry['load']):.2%}")
+        rows.append([f"  {name}", ", ".join(text for text in said if text)])
+    return rows
 
 
 def _levels(found: dict[str, Any]) -> list[list[str]]:
