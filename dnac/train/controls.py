@@ -115,6 +115,7 @@ class Seen:
         self._steps, self._opened = steps, opened
         self._leaving = _after_exits(opened.network)
         self._any_number = _of_any_number(opened.network)
+        self._halts = _halts(opened.network)
         batches = list(_recorded(opened))
         self.known = {first: tuple(wanted) for first, _, _, wanted in batches}
         """What was wanted of each batch, by its first sample."""
@@ -131,9 +132,13 @@ class Seen:
                 p.to(w.device).expand_as(w).contiguous() for p, w in zip(path, wanted, strict=True)
             )
         if name == "token":
-            tables = [_by_token(self._ids, wanted) for wanted in self._wanted]
+            tables = self._tables()
             return lambda inputs, samples, wanted: tuple(
                 table.to(w.device)[_ids_of(inputs, w)] for table, w in zip(tables, wanted, strict=True)
+            )
+        if name == "shuffled" and self._halts:
+            return lambda inputs, samples, wanted: _split(
+                _shuffled(torch.cat(list(wanted), -1), samples, 0, leaving=False), wanted
             )
         if name == "shuffled":
             return lambda inputs, samples, wanted: tuple(
@@ -162,9 +167,18 @@ class Seen:
         return {**found, "laws": fitted and fitted.as_dict()}
 
     def _most_frequent(self) -> list[Tensor]:
-        whole = torch.cat([w.sort(-1).values for w in self._wanted], -1)
-        rows, counts = whole.unique(dim=0, return_counts=True)
-        return list(rows[counts.argmax()].split([w.shape[-1] for w in self._wanted]))
+        rows, counts = self._paths().unique(dim=0, return_counts=True)
+        return list(_split(rows[counts.argmax()], self._wanted))
+
+    def _tables(self) -> list[Tensor]:
+        """For each step the choices [ids, K] by token id; of halting steps, which hang together, by whole paths."""
+        if self._halts:
+            return list(_split(_by_token(self._ids, self._paths()), self._wanted))
+        return [_by_token(self._ids, wanted.sort(-1).values) for wanted in self._wanted]
+
+    def _paths(self) -> Tensor:
+        """[N, K of all steps]: the sets that tokens chose, in order."""
+        return torch.cat([w.sort(-1).values for w in self._wanted], -1)
 
 
 @torch.no_grad()
@@ -195,6 +209,17 @@ def _after_exits(network: Network) -> list[bool]:
     return found
 
 
+def _halts(network: Network) -> bool:
+    """Whether some step asks each token whether to stop, and nothing else: then a choice lasts for all later steps."""
+    routes = [node for node in traits.unrolled(network.graph.nodes) if isinstance(node, Route)]
+    return any(len(traits.leaves(network.graph, route)) == len(route.candidates) for route in routes)
+
+
+def _split(whole: Tensor, steps: Sequence[Tensor]) -> Choices:
+    """[..., K of all steps] to the choices of each."""
+    return whole.split([step.shape[-1] for step in steps], -1)
+
+
 def _of_any_number(network: Network) -> frozenset[int]:
     """Routing steps at which a token chooses as many candidates as it likes, or is chosen by them."""
     graph = network.graph
@@ -217,6 +242,8 @@ def _places(wanted: Tensor, samples: Tensor) -> list[Tensor]:
 def _opened(wanted: Tensor, step: int, learned: Tensor, keys: Sequence[Tensor]) -> Tensor:
     """[B, T, K] what stands in a slot as often as in learned choices [N, K], drawn for each key and slot by itself."""
     known = learned[(learned >= EMPTY).all(-1)] - EMPTY  # 0: empty; those that have left are not asked
+    if not len(known):
+        return torch.full_like(wanted, EMPTY)  # all have left before
     often = torch.nn.functional.one_hot(known, int(known.max()) + 1).double().mean(0)
     upto = often.cumsum(-1).to(wanted.device)
     draws = uniform(_SEED, step, *(key[..., None] for key in keys), torch.arange(len(upto), device=wanted.device))
@@ -243,8 +270,8 @@ def _shuffled(wanted: Tensor, samples: Tensor, step: int, leaving: bool) -> Tens
 
 
 def _by_token(ids: Tensor, wanted: Tensor) -> Tensor:
-    """[ids, K] the most frequent choice of each token id; empty for ids that do not occur."""
-    rows, which = wanted.sort(-1).values.unique(dim=0, return_inverse=True)
+    """[ids, K] the most frequent row of [N, K] of each token id; empty for ids that do not occur."""
+    rows, which = wanted.unique(dim=0, return_inverse=True)
     pairs, counts = (ids * len(rows) + which).unique(return_counts=True)
     table = torch.full((int(ids.max()) + 1, wanted.shape[-1]), EMPTY, dtype=wanted.dtype)
     for pair in pairs[counts.argsort(stable=True)].tolist():  # the last one of an id, its most frequent, stays

@@ -55,6 +55,16 @@ net taking {
   head lm = unembed(tied = false, norm = layer)
   assert not_causal(hop)
 }
+net halting {
+  input text(context = 16, vocabulary = 11, tokenizer = none)
+  embed tokens(16, positions = learned, init = normal(0.5))
+  router pond {
+    score = linear(init = normal(0.07)); gate = sigmoid(0.5); choose = accumulate(0.9); weight = halting; sees = copied
+    balance = []
+  }
+  repeat 8 { transformer(heads = 2, init = normal(0.3)); halt by pond }
+  head lm = unembed(tied = false, norm = layer)
+}
 net dense {
   input text(context = 16, vocabulary = 11, tokenizer = none)
   embed tokens(16, positions = learned)
@@ -205,6 +215,26 @@ def test_where_a_token_takes_any_number_random_choices_keep_the_loads(spec: Path
     hashed = seen.maker("hash")(batch.inputs, batch.samples, wanted)[0]
     rows = {(int(t), tuple(row)) for t, row in zip(batch.inputs.flatten(), hashed.flatten(0, 1).tolist(), strict=True)}
     assert len(rows) == len(batch.inputs.unique()), "one set of modules for each id"
+
+
+def test_tokens_that_halt_are_dealt_out_with_their_whole_paths(spec: Path) -> None:
+    """Each token leaves where another did, no one is asked behind that, and steps that none reaches stay empty."""
+    network: Network = dnac.load(spec, net="halting").build(device="cpu", dtype="float64", lowering="portable", seed=3)
+    dataset = data.load(WORDS, network.graph.input, spec.parent)
+    held = Opened(network.eval(), dataset, 20, None, None, torch.zeros(2, dtype=torch.int64))
+    batch = next(dataset.sequential(20))
+    wanted = tuple(step.wanted for step in network(batch.inputs, record=True, samples=batch.samples).record)
+    assert (wanted[-1] == -2).all() and any(len(w.unique()) == 3 for w in wanted), "all leave, not all at once"
+    seen = Seen(held, routing_steps(network.graph))
+    made = {name: seen.maker(name)(batch.inputs, batch.samples, wanted) for name in ("shuffled", "token", "random")}
+    paths = Counter(map(tuple, torch.cat(wanted, -1).flatten(0, 1).tolist()))
+    dealt = torch.cat(made["shuffled"], -1)
+    assert Counter(map(tuple, dealt.flatten(0, 1).tolist())) == paths and not torch.equal(dealt, torch.cat(wanted, -1))
+    assert set(map(tuple, torch.cat(made["token"], -1).flatten(0, 1).tolist())) <= set(paths)
+    assert (made["random"][-1] == -1).all()
+    forced = network(batch.inputs, record=True, routes=made["shuffled"]).record
+    for step, dealt_out in zip(forced, made["shuffled"], strict=True):
+        assert torch.equal(step.ids == 0, dealt_out == 0), "who leaves is who was told to"
 
 
 def test_paths_before_training_are_those_of_the_first_weights(held: Opened, spec: Path) -> None:
