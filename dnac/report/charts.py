@@ -6,11 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from itertools import accumulate, groupby
 
 from dnac.report.palette import INK, LINE, PAPER, SERIES, SOFT, ramp
 from dnac.report.words import count
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 14, 40
+MOST_CELL = 64.0
+"""Width of a square that has room for a name."""
 
 
 @dataclass(frozen=True)
@@ -65,29 +68,40 @@ def standing(width: int, height: int, body: str) -> str:
 def bars(
     values: Sequence[float], labels: Sequence[str], y: str, *, target: float | None = None, width: int = 560
 ) -> str:
-    """One bar per value from 0 on, with a dashed line at `target`. A few bars of several names are named in whole,
-    others by their number alone.
+    """One bar per value from 0 on, with a dashed line at `target`. Bars of several names are named in whole, aslant
+    where the names are too long; others by their number alone.
     """
-    height = 200
     top = max([*values, target or 0.0]) * 1.12 or 1.0
-    is_whole = len(values) <= 10 and len({label.split("[")[0] for label in labels}) > 1
+    is_whole = len(values) <= 26 and len({label.split("[")[0] for label in labels}) > 1
     step = (width - LEFT - RIGHT) / max(len(values), 1)
-    scale = _Scale(0.0, top, height - BOTTOM, TOP, log=False)
-    body = _y_axis(scale, Axis(y), width, height)
+    longest = 6.4 * max((len(label) for label in labels), default=0)
+    is_aslant = is_whole and longest > step
+    height = 200 + (round(0.6 * longest) - 20 if is_aslant else 0)
+    floor = 200 - BOTTOM
+    scale = _Scale(0.0, top, floor, TOP, log=False)
+    body = _y_axis(scale, Axis(y), width, floor + BOTTOM)
     for i, (value, label) in enumerate(zip(values, labels, strict=True)):
         at, up = LEFT + i * step, scale.place(value)
         body.append(
             f'<rect x="{at + step * 0.12:.1f}" y="{up:.1f}" width="{step * 0.76:.1f}" '
-            f'height="{height - BOTTOM - up:.1f}" fill="{SERIES[0]}"><title>{escape(label)}: {value:.3f}</title></rect>'
+            f'height="{floor - up:.1f}" fill="{SERIES[0]}"><title>{escape(label)}: {value:.3f}</title></rect>'
         )
         if len(values) <= 26:
             short = label if is_whole else label.rsplit("[")[-1].rstrip("]")
-            body.append(_text(at + step / 2, height - BOTTOM + 14, short, "middle"))
+            body.append(_below(at + step / 2, floor + 14, short, is_aslant=is_aslant))
     if target is not None:
         at = scale.place(target)
         body.append(f'<path d="M{LEFT} {at:.1f}H{width - RIGHT}" stroke="{SERIES[1]}" stroke-dasharray="6 4"/>')
         body.append(_text(width - RIGHT, at - 5, f"target {target:g}", "end", SERIES[1]))
     return _svg(width, height, body)
+
+
+def _below(x: float, y: float, text: str, *, is_aslant: bool) -> str:
+    """A name under a bar."""
+    if not is_aslant:
+        return _text(x, y, text, "middle")
+    turned = f'transform="rotate(-40 {x + 4:.1f} {y:.1f})"'
+    return f'<text x="{x + 4:.1f}" y="{y:.1f}" text-anchor="end" fill="{SOFT}" {turned}>{escape(text)}</text>'
 
 
 @dataclass(frozen=True)
@@ -131,10 +145,17 @@ def _names_and_words(rows: Sequence[Bar]) -> tuple[list[str], list[str]]:
 
 
 def heat(rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequence[str], *, width: int = 760) -> str:
-    """A table of squares: `rows[r][c]` in [0, 1] of the largest value; the hint names row, column, value."""
+    """A table of squares: `rows[r][c]` in [0, 1] of the largest value; the hint names row, column, value.
+
+    Columns that follow one another and differ in their index alone have one name below them, where there is room.
+    """
     most = max((v for row in rows for v in row), default=0.0) or 1.0
     left = 14 + 6.2 * max((len(n) for n in names), default=4)
-    cell = max(3.0, min(24.0, (width - left - RIGHT) / max(len(columns), 1)))
+    groups = [(name, len([*same])) for name, same in groupby(column.split("[")[0] for column in columns)]
+    wanted = max((6.4 * len(name) + 8) / size for name, size in groups) if groups else 0.0
+    is_named = len(groups) > 1 and wanted <= MOST_CELL
+    cell = max(3.0, min(max(24.0, wanted if is_named else 0.0), (width - left - RIGHT) / max(len(columns), 1)))
+    is_named = is_named and wanted <= cell
     tall = min(cell, 18.0)
     height = TOP + tall * len(rows) + 30
     body: list[str] = []
@@ -146,10 +167,15 @@ def heat(rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequenc
                 f'<rect x="{left + c * cell:.1f}" y="{at:.1f}" width="{cell - 0.8:.1f}" height="{tall - 0.8:.1f}" '
                 f'fill="{ramp(value / most)}"><title>{escape(name)}, {escape(columns[c])}: {value:.3f}</title></rect>'
             )
-    every = math.ceil(60 / cell)
-    body += [
-        _text(left + (c + 0.5) * cell, height - 14, str(c), "middle") for c in range(0, len(columns), every) if columns
-    ]
+    if is_named:
+        ends = [0, *accumulate(size for _, size in groups)]
+        body += [
+            _text(left + (ends[n] + size / 2) * cell, height - 14, name, "middle")
+            for n, (name, size) in enumerate(groups)
+        ]
+    else:
+        every = math.ceil(60 / cell)
+        body += [_text(left + (c + 0.5) * cell, height - 14, str(c), "middle") for c in range(0, len(columns), every)]
     return _svg(round(left + cell * len(columns) + RIGHT), round(height), body)
 
 

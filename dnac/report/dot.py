@@ -151,4 +151,4 @@ def _port(id: str) -> str:
 
 def _text(text: str) -> str:
     """Text inside an HTML-like label: escaped, and without characters that XML forbids."""
-    return html.escape("".join(c if c.isprintable() else " " for c in text), quote=False)
+    return html.escape("".join(c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else " " for c in text), quote=False)

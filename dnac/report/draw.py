@@ -113,7 +113,7 @@ class _Drawing:
         before = len(self.edges)
         inner, last = self.place(bundle, previous)
         first = next(e.head for e in self.edges[before:] if e.tail == previous and e.role == "stream")
-        self.edges.append(Edge(last, first, "again", f"{count} times"))
+        self.edges.append(Edge(last, first, "again"))  # the frame says how often
         return [Frame(f"loop.{first}", "loop", f"repeat {count}", (), tuple(inner))], last
 
     def _branches(self, column: Sequence[Item], previous: str) -> tuple[list[Box | Frame], str]:
@@ -155,13 +155,15 @@ class _Drawing:
         plus = Box(f"{first.id}.plus", "combine", "+")
         self.edges.append(Edge(previous, router.id, "stream"))
         members = (*first.candidates, *first.always)
-        pools = [
-            self._pool(pool, [m for m in members if _pool(m) == pool], nodes)
-            for pool in dict.fromkeys(_pool(m) for m in members)
-        ]
+        is_halt = len(members) == 1 and self.graph.module[members[0].set].exits != ""
+        names = dict.fromkeys(_pool(m) for m in members)
+        pools: list[Box | Frame] = [
+            self._pool(pool, [m for m in members if _pool(m) == pool], nodes) for pool in names if not is_halt
+        ] or [self._member(members[0].set, nodes)]
         if count > 1:
             self.edges.append(Edge(plus.id, router.id, "again", "next step"))
-        steps = f"{count} routing steps" if count > 1 else "routing step"
+        kind = "halting" if is_halt else "routing"
+        steps = f"{count} {kind} steps" if count > 1 else f"{kind} step"
         title = f"{stem(first.site)} · {steps}"
         return [Frame(f"step.{first.id}", "step", title, self._about(nodes, fields), (router, *pools, plus))], plus.id
 

@@ -39,6 +39,8 @@ class StepTrace:
     """[N, T, K] what multiplied the increments."""
     entropy: float
     """Mean entropy of a token's gates, in nats."""
+    exits: tuple[int, ...] = ()
+    """Slots at which a token leaves a loop or the net."""
 
     @property
     def loads(self) -> FloatArray:
@@ -50,6 +52,11 @@ class StepTrace:
     def skip_share(self) -> float:
         """Part of all choices that fell on an identity."""
         return float(self.loads[list(self.skips)].sum())
+
+    @property
+    def exit_share(self) -> float:
+        """Part of all tokens that left here."""
+        return float(np.isin(self.ids, self.exits).any(-1).mean()) if self.exits else 0.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,8 @@ def save(record: Record, path: Path) -> None:
         "source": record.source,
         "pieces": record.pieces,
         "steps": [
-            {"site": s.site, "candidates": s.candidates, "skips": s.skips, "entropy": s.entropy} for s in record.steps
+            {"site": s.site, "candidates": s.candidates, "skips": s.skips, "entropy": s.entropy, "exits": s.exits}
+            for s in record.steps
         ],
     }
     arrays: dict[str, Any] = {"header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)}
@@ -140,7 +148,7 @@ def load(path: Path) -> Record:
         steps = tuple(
             StepTrace(
                 step["site"], tuple(step["candidates"]), tuple(step["skips"]), arrays[f"ids.{i}"],
-                arrays[f"weights.{i}"], step["entropy"],
+                arrays[f"weights.{i}"], step["entropy"], tuple(step.get("exits", ())),
             )
             for i, step in enumerate(header["steps"])
         )  # fmt: skip
@@ -154,8 +162,9 @@ def _trace(step: Any, records: list[Any]) -> StepTrace:
     weights = np.concatenate([r.weights.float().cpu().numpy() for r in records]).astype(np.float32)
     entropies = [float((-g * g.clamp_min(1e-30).log()).sum(-1).mean()) for g in (r.gates.double() for r in records)]
     return StepTrace(
-        step.site, tuple(str(c) for c in step.candidates), step.skips, ids, weights, float(np.mean(entropies))
-    )
+        step.site, tuple(str(c) for c in step.candidates), step.skips, ids, weights, float(np.mean(entropies)),
+        step.exits,
+    )  # fmt: skip
 
 
 def _pieces(tokenizer: Tokenizer, ids: list[int]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def count(number: float) -> str:
 
 def percent(share: float) -> str:
     """0.3012 is `30 %`, 0.0042 is `0.4 %`."""
-    return f"{100 * share:.{0 if share >= 0.0995 or share == 0 else 1}f} %"
+    return f"{100 * share:.{0 if share >= 0.0995 or share == 0 else 1}f}\N{NO-BREAK SPACE}%"
 
 
 def module(entry: ModuleSet, width: int) -> tuple[str, ...]:
@@ -105,7 +105,10 @@ def balance(term: Form) -> str:
     return " ".join([term.name, *numbers[:1]])
 
 
-_USUAL = {"read": "raw_stream", "sees": "peers", "grad": "soft", "limit": "none", "start": "none"}
+_USUAL = {
+    "read": "raw_stream", "scope": "token", "noise": "none", "sees": "peers", "grad": "soft", "limit": "none",
+    "decode": "none", "start": "none",
+}  # fmt: skip
 """What goes without saying of a router."""
 
 
@@ -122,7 +125,8 @@ def special(fields: Form) -> list[str]:
             said.append("reads " + ", ".join("h" if name == "raw_stream" else name for name in each))
         else:
             said.append(f"sees {value.name}" if field == "sees" else f"{field} {phrase(value)}")
-    return said
+    when = fields.get("when")
+    return [*said, f"at {'evaluation' if when == 'eval' else 'training'} alone"] if when in ("train", "eval") else said
 
 
 def paths(number: int | str) -> str:

@@ -18,7 +18,8 @@ def _render(material: Material) -> str | None:
     groups: dict[tuple[str, ...], list[StepTrace]] = {}
     for step in material.record.steps:
         groups.setdefault(tuple(stem(c) for c in step.candidates), []).append(step)
-    return "".join(_group(steps) for steps in groups.values())
+    choosing = [steps for steps in groups.values() if len(steps[0].candidates) > len(steps[0].exits)]
+    return "".join(_group(steps) for steps in choosing) or None
 
 
 def _group(steps: Sequence[StepTrace]) -> str:

@@ -15,6 +15,12 @@ from dnac.report.words import percent
 from dnac.train.path_information import joined, path_statistics
 from dnac.train.path_laws import laws
 
+TOLD = (
+    "How much of a choice is told by the token itself, as a part of the choice's entropy; and how much of what is then "
+    "left by the token before. What chance tells is taken away, so that a small part may come out below zero."
+)
+MOST_ROWS = 12
+"""Routing steps with a line in a table; more are drawn."""
 MOST = 20_000
 """Tokens of which is counted what choices tell."""
 
@@ -34,11 +40,10 @@ def _render(material: Material) -> str | None:
         f"the {n} most frequent carry {percent(sum(counts[:n]) / total)}" for n in (10, 50, 500) if n < len(counts)
     )
     text = f"{total:,} tokens took {len(counts):,} different paths" + (f"; {covered}" if covered else "") + ". "
-    text += "A path is the set of modules chosen at every routing step. An untrained net has a slope near -1 as well: "
-    text += f"the slope alone does not show that anything was learned. {said(counts)}"
-    text += f" {told(record)}"
+    law = "An untrained net has a slope near -1 as well: the slope alone does not show that anything was learned. "
+    texts = (f"{text}A path is the set of modules chosen at every routing step.", law + said(counts))
     chart = lines(series, Axis("rank of the path", log=True), Axis("part of the tokens", log=True))
-    return f"<p>{escape(text)}</p>{chart}"
+    return "".join(f"<p>{escape(each)}</p>" for each in texts) + chart + told(record)
 
 
 def said(counts: Sequence[int]) -> str:
@@ -54,19 +59,32 @@ def said(counts: Sequence[int]) -> str:
 
 
 def told(record: Record) -> str:
-    """What the choices tell beyond the token itself; empty where the tokens are not known."""
+    """A table of what tokens tell of the choices, by routing step; empty where the tokens are not known."""
     if record.inputs is None or record.inputs.shape[1] < 2:
         return ""
     ids = record.inputs.astype(np.int64)
     before = np.concatenate([np.full((len(ids), 1), -1), ids[:, :-1]], axis=1)
     chosen = [joined(np.sort(s.ids, -1).reshape(record.tokens, -1).astype(np.int64))[:MOST] for s in record.steps]
     found = path_statistics(np.stack(chosen, 1), ids.reshape(-1)[:MOST], before.reshape(-1)[:MOST])
-    shares = [(row["token_share"], row["context_share"]) for row in found["steps"]]
-    said = ", ".join("/".join("none" if s is None else percent(s) for s in pair) for pair in shares)
-    return (
-        f"Of a choice's entropy the token's id tells, and of what is then left the id before it, less chance, "
-        f"by routing step: {said}."
+    rows = [
+        (step.site, row["token_share"], row["context_share"])
+        for step, row in zip(record.steps, found["steps"], strict=True)
+        if row["token_share"] is not None
+    ]
+    if not rows:
+        return ""
+    if len(rows) > MOST_ROWS:
+        series = [Line("the token's id", [(n, row[1]) for n, row in enumerate(rows)])]
+        series.append(Line("beyond it the id before", [(n, row[2] or 0.0) for n, row in enumerate(rows)]))
+        return f"<p>{TOLD}</p>{lines(series, Axis('routing step'), Axis('part of the entropy', low=0.0))}"
+    head = "<tr><th>routing step</th><th>the token's id</th><th>beyond it the id before</th></tr>"
+    cells = "".join(
+        f"<tr><th>{escape(site)}</th>"
+        + "".join(f"<td>{'' if s is None else percent(s)}</td>" for s in shares)
+        + "</tr>"
+        for site, *shares in rows
     )
+    return f"<p>{TOLD}</p><table>{head}{cells}</table>"
 
 
 def fit(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:

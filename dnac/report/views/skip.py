@@ -1,12 +1,14 @@
-"""How much each routing step skips, and how sure its router is."""
+"""How much each routing step skips, where tokens leave, and how sure each router is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from dnac.ir.form import Form
 from dnac.report.base import Material, View
 from dnac.report.charts import bars
+from dnac.report.record import StepTrace
 from dnac.report.words import percent, target_of
 
 
@@ -14,19 +16,31 @@ def _render(material: Material) -> str | None:
     record = material.record
     if record is None or not record.steps:
         return None
-    names = [step.site for step in record.steps]
     charts: list[str] = []
-    skipping = [step for step in record.steps if step.skips]
+    skipping = [step for step in record.steps if set(step.skips) - set(step.exits)]
     if skipping:
-        shares, sites = [step.skip_share for step in skipping], [step.site for step in skipping]
+        shares = [step.skip_share for step in skipping]
         text = f"Skipped on average: {percent(sum(shares) / len(shares))} of the choices."
-        charts.append(f"<figure>{bars(shares, sites, 'skip share', target=_target(material), width=430)}"
-                      f"<figcaption>{escape(text)}</figcaption></figure>")  # fmt: skip
-    entropies = [step.entropy for step in record.steps]
-    text = "Entropy of a token's gates: 0 is a sure choice, the logarithm of the pool's size none at all."
-    charts.append(f"<figure>{bars(entropies, names, 'entropy, nats', width=430)}"
-                  f"<figcaption>{escape(text)}</figcaption></figure>")  # fmt: skip
-    return f'<div class="row">{"".join(charts)}</div>'
+        charts.append(_figure(bars(shares, _sites(skipping), "skip share", target=_target(material), width=430), text))
+    leaving = [step for step in record.steps if step.exits]
+    if leaving:
+        shares = [step.exit_share for step in leaving]
+        text = f"Left before the end: {percent(sum(shares))} of all tokens."
+        charts.append(_figure(bars(shares, _sites(leaving), "part of all tokens that leave", width=430), text))
+    choosing = [step for step in record.steps if len(step.candidates) > 1]
+    if choosing:
+        text = "Entropy of a token's gates: 0 is a sure choice, the logarithm of the pool's size none at all."
+        entropies = [step.entropy for step in choosing]
+        charts.append(_figure(bars(entropies, _sites(choosing), "entropy, nats", width=430), text))
+    return f'<div class="row">{"".join(charts)}</div>' if charts else None
+
+
+def _sites(steps: Sequence[StepTrace]) -> list[str]:
+    return [step.site for step in steps]
+
+
+def _figure(chart: str, text: str) -> str:
+    return f"<figure>{chart}<figcaption>{escape(text)}</figcaption></figure>"
 
 
 def _target(material: Material) -> float | None:

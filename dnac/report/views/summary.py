@@ -1,8 +1,8 @@
-"""The plan in a table: sizes, cost per token, paths, verdicts."""
+"""A table: what a run reached, and the plan: sizes, cost per token, paths, verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -18,6 +18,7 @@ def _render(material: Material) -> str | None:
     params: Mapping[str, Any] = plan["params"]
     flops: Mapping[str, Any] = plan["flops_per_token"]
     rows = [
+        *_measured(material.metrics),
         ("parameters", f"{params['total']:,}"),
         ("active per token", _range(params, "active_min", "active_expected", "active_max")),
         ("FLOPs per token", _range(flops, "min", "expected", "max")),
@@ -30,6 +31,19 @@ def _render(material: Material) -> str | None:
     ]
     cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows if text)
     return f"<table>{cells}</table>"
+
+
+def _measured(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What the last evaluation of training found, and what its tokens really cost."""
+    last = next((line for line in reversed(metrics) if line.get("valid_loss") is not None), None)
+    if last is None:
+        return []
+    found = [("held-out loss", f"{last['valid_loss']:.4f} nats after {last['step']:,} steps")]
+    if (accuracy := last.get("valid_accuracy")) is not None:
+        found.append(("accuracy", f"{accuracy:.2%}"))
+    if (flops := last.get("valid_active_flops_per_token")) is not None:
+        found.append(("FLOPs per token", f"{count(flops)} measured"))
+    return found
 
 
 def _range(numbers: Mapping[str, Any], low: str, middle: str, high: str) -> str:

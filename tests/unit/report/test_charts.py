@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from dnac.report.charts import Axis, Line, lines, standing
+from dnac.report.charts import Axis, Line, bars, heat, lines, standing
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -59,3 +59,27 @@ def test_a_picture_of_its_own_is_xml_with_its_name_space():
 
     root = ElementTree.fromstring(standing(560, 260, chart))
     assert root.tag == f"{SVG}svg" and root.find(f"{SVG}svg/{SVG}path") is not None
+
+
+def test_columns_of_one_member_have_its_name_below_their_middle():
+    columns = ["wide[0]", "wide[1]", "wide[2]", "shared[0]", "shared[1]", "skip"]
+    found = texts(heat([[0.1] * 6], ["hop[0]"], columns))
+    assert set(found) == {"hop[0]", "wide", "shared", "skip"}
+    assert found["wide"][0] < found["shared"][0] < found["skip"][0]
+    gap = (found["shared"][0] - found["wide"][0]) / 2.5  # middles of columns 0..2 and 3..4
+    assert gap * 1 >= 6.4 * len("skip"), "a name is not wider than its columns"
+
+
+def test_columns_without_room_or_of_one_make_are_counted():
+    assert "0" in texts(heat([[0.1] * 3], ["a"], ["e[0]", "e[1]", "e[2]"]))
+    assert "0" in texts(heat([[0.1] * 2], ["a"], ["a_very_long_name_of_a_member", "b"]))
+
+
+def test_long_names_of_bars_are_aslant_and_end_inside_the_picture():
+    names = [f"{word}[{n}]" for n in range(5) for word in ("hop", "leave")]
+    chart = bars([0.1] * 10, names, "skipped", width=430)
+    assert chart.count("rotate(-40") == 10
+    height = float(re.search(r'height="([\d.]+)" role', chart)[1])
+    lowest = 0.65 * 6.2 * max(map(len, names)) + 174
+    assert height >= lowest and all(name in chart for name in names)
+    assert "rotate(-40" not in bars([0.1] * 4, ["hop[0]", "hop[1]", "halt[0]", "halt[1]"], "skipped", width=430)

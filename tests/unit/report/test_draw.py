@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from checking import good, net
 from dnac.ir.form import form
 from dnac.ir.graph import Apply, Embed, Graph, Head, Join, Member, ModuleSet, Part, Route
 from dnac.report import words
@@ -138,7 +139,7 @@ def test_every_edge_ends_at_boxes_that_are_drawn():
 
 def test_balance_is_said_in_words():
     term = form("skip_target", member="skip", share=0.3, per="step", rate=1e-3)
-    assert frames(draw(tiny_text(balance=(term,))))["step"].lines[1] == "balance skip 30 % per step"
+    assert frames(draw(tiny_text(balance=(term,))))["step"].lines[1] == "balance skip 30\N{NO-BREAK SPACE}% per step"
 
 
 def test_a_part_and_a_lone_way_out_are_told_by_what_matters_of_them():
@@ -165,3 +166,24 @@ def test_what_is_not_usual_of_a_router_is_said():
     lines = frames(draw(tiny_text(read=views, sees=form("copied"), limit=limit)))["step"].lines
     assert lines[-1].startswith("reads h, step · sees copied · limit capacity 1.25")
     assert not words.special(tiny_text().routers[0].fields)
+
+
+HALTING = """  head lm = unembed()
+  module body = mlp(gelu, 2x)
+  repeat 3 { body; leave: halt by { score = confidence(lm, top); choose = threshold(0.5); when = eval } }"""
+
+
+def test_a_halting_step_is_called_one_and_has_one_way_out_without_a_pool():
+    text = net(HALTING).replace("\n  head lm = unembed()\n}", "\n}")
+    diagram = draw(good(text).graph)
+    assert frames(diagram)["step"].title == "leave · halting step"
+    assert "pool" not in frames(diagram) and frames(diagram)["loop"].title == "repeat 3"
+    assert "at evaluation alone" in " ".join(frames(diagram)["step"].lines)
+    assert [(e.role, e.label) for e in diagram.edges].count(("choice", "")) == 1
+    assert [e.label for e in diagram.edges if e.role == "again"] == [""], "the frame says how often"
+
+
+def test_what_one_decision_is_for_is_said():
+    text = net("  pool p { a[2] = mlp(gelu, 2x) }\n  hop: route p by { choose = top(1); weight = raw; balance = []; "
+               "scope = network; score = constant }")  # fmt: skip
+    assert "scope network" in " ".join(frames(draw(good(text).graph))["step"].lines)

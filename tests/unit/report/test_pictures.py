@@ -10,11 +10,14 @@ import pytest
 
 from checking import checked, image_net
 from dnac.ir.form import form
+from dnac.ir.graph import Tap
 from dnac.report import charts, dot, html, mermaid
 from dnac.report.base import Material
 from dnac.report.draw import draw
 from dnac.report.record import Record, StepTrace, load, save
 from dnac.report.sketch import sketch
+from dnac.report.views import learning, skip, summary
+from dnac.report.views import load as load_view
 from dnac.report.views.load import _group
 from dnac.report.write import caption, diagram_of, write
 from dnac.schedule.plan import plan
@@ -175,7 +178,7 @@ def test_without_dot_the_page_holds_a_sketch(monkeypatch: pytest.MonkeyPatch):
     page = html.page(material(), diagram_of(material()))
     assert Tags(page).open == []
     assert "block ×3" in page
-    assert re.search(r"\d+ % of the choices", page)
+    assert re.search(r"\d+\s% of the choices", page)
 
 
 def test_pictures_do_not_change_from_run_to_run():
@@ -225,3 +228,31 @@ def test_bars_of_several_names_are_named_in_whole_and_nothing_is_drawn_for_zeros
 def test_a_pool_of_one_is_told_in_the_singular():
     text = _group([replace(_wide(3)[0], candidates=("p.block",), skips=(), ids=np.zeros((16, 1024, 1), np.int16))])
     assert "the column is the one candidate" in text and "even load" not in text
+
+
+def test_a_way_out_is_shown_by_who_leaves_and_not_as_a_skip():
+    """A halting step has one candidate: its load and the entropy of its gates say nothing."""
+    ids = np.where(np.arange(8).reshape(2, 4, 1) < 2, 0, -1).astype(np.int16)
+    halt = StepTrace("leave[0]", ("leave[0].exit",), (0,), ids, np.ones((2, 4, 1), np.float32), 0.2, (0,))
+    one = StepTrace("hop[0]", ("a", "b"), (), np.zeros((2, 4, 1), np.int16), np.ones((2, 4, 1), np.float32), 0.5)
+    shown = skip.VIEW.render(replace(material(), record=Record((one, halt))))
+    assert shown is not None and "Left before the end: 25\N{NO-BREAK SPACE}% of all tokens" in shown
+    assert "skip share" not in shown and shown.count("leave") == 1 + shown.count("that leave")
+    loads = load_view.VIEW.render(replace(material(), record=Record((one, halt))))
+    assert loads is not None and "leave" not in loads
+    assert load_view.VIEW.render(replace(material(), record=Record((halt,)))) is None
+
+
+def test_a_run_says_what_it_reached_beside_what_its_plan_expects():
+    line = {"step": 20, "loss": 2.0, "valid_loss": 1.25, "valid_accuracy": 0.5, "valid_active_flops_per_token": 1234}
+    shown = summary.VIEW.render(replace(material(), metrics=(line, {"step": 30, "loss": 1.0})))
+    assert shown is not None and "1.2500 nats after 20 steps" in shown
+    assert "50.00%" in shown and "1.23k measured" in shown
+    assert "measured" not in (summary.VIEW.render(replace(material(), metrics=())) or "")
+
+
+def test_a_loss_with_taps_is_not_drawn_as_if_it_were_the_held_out_one():
+    run = replace(material(), metrics=tuple({"step": s, "loss": 5.0 - s, "valid_loss": 2.0 - s} for s in range(3)))
+    tapped = replace(run.graph, nodes=(*run.graph.nodes, Tap("tap0", run.graph.nodes[1].id, "lm", 1.0)))
+    assert "training, with taps" in (learning.VIEW.render(replace(run, graph=tapped)) or "")
+    assert "taps" not in (learning.VIEW.render(run) or "")

@@ -65,8 +65,8 @@ def test_equal_values_make_a_chart_too():
 def test_words_are_short():
     assert count(12_345_678) == "12.3M"
     assert count(999) == "999"
-    assert percent(0.3012) == "30 %"
-    assert percent(0.0042) == "0.4 %"
+    assert percent(0.3012) == "30\N{NO-BREAK SPACE}%"
+    assert percent(0.0042) == "0.4\N{NO-BREAK SPACE}%"
     assert paths(18**11) == "6.4 × 10¹³"
     assert paths(24) == "24"
     assert choice(form("top", k=2), 74) == "top 2 of 74"
@@ -92,7 +92,9 @@ def test_choices_that_follow_the_token_are_told_by_it_and_not_by_the_token_befor
     ids = draw.integers(0, 6, (50, 40))
     by_token = StepTrace("hop[0]", ("a", "b"), (), (ids % 2)[..., None].astype(np.int16), np.ones((50, 40, 1)), 0.0)
     record = Record((by_token,), inputs=ids.astype(np.int32))
-    assert "by routing step: 100 %/none" in told(record) or "by routing step: 100%/none" in told(record)
+    assert "<th>hop[0]</th><td>100\N{NO-BREAK SPACE}%</td><td></td>" in told(record)
+    many = Record((by_token,) * 13, inputs=ids.astype(np.int32))
+    assert "<svg" in told(many) and "<table>" not in told(many)
     save(record, tmp_path / "record.npz")
     again = load(tmp_path / "record.npz").inputs
     assert again is not None and (again == ids).all()
