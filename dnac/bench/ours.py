@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dnac.bench.base import Program, Routes, Task, mean_loss
+from dnac.bench.base import Program, Routes, Task
 from dnac.lowering.base import Call
 from dnac.lowering.compile import missing_compiler
 from dnac.lowering.knobs import starts
 from dnac.lowering.network import Network
+from dnac.train.losses import whole_loss
 
 
 def network_of(task: Task) -> Network:
@@ -66,6 +67,7 @@ def _step(network: Network) -> Callable[[dict[str, Tensor], Call, Tensor], tuple
 
     def step(weights: dict[str, Tensor], call: Call, targets: Tensor) -> tuple[Tensor, Any]:
         output = run(weights, call, True, False)
-        return mean_loss(output.logits, targets) + output.router_loss, output.stats
+        loss = whole_loss(output, targets, label_smoothing=0.0, count=targets.numel())
+        return loss + output.router_loss, output.stats
 
     return step

@@ -14,10 +14,19 @@ import benching
 from benching import DNA
 from dnac import catalogue
 from dnac.bench import bench as whole
-from dnac.bench import measure
+from dnac.bench import measure, ours
 from dnac.bench.base import Baseline, NoBaseline, Program
 from dnac.bench.bench import Wanted, bench, compiled
 from dnac.bench.measure import Case, Load, Runner, interleave, warm_up
+
+TAPPED = """dna 1
+net tapped {
+  input text(context = 8, vocabulary = 11)
+  embed tokens(16, positions = learned)
+  head lm = unembed(tied = true)
+  repeat 2 { transformer(heads = 2); tap lm(loss = 0.25) }
+}
+"""
 
 
 @dataclass
@@ -273,3 +282,16 @@ def test_compiled_programs_give_the_losses_of_uncompiled_ones():
         losses = [program.loss(inputs, targets, routes) for program in (eager, fast)]
         torch.testing.assert_close(losses[0], losses[1], msg=lambda m, n=name: f"{n}: {m}")
         losses[1].backward()
+
+
+def test_a_step_computes_the_losses_of_taps_too():
+    tapped = benching.task(TAPPED)
+    program = ours.program(tapped)
+    inputs = torch.arange(16).reshape(2, 8) % 11
+    loss = program.loss(inputs, inputs, None)
+    output = program.module(inputs)
+    parts = [
+        torch.nn.functional.cross_entropy(x.logits.flatten(0, 1), inputs.flatten()) for x in (output, *output.taps)
+    ]
+    assert len(parts) == 3
+    torch.testing.assert_close(loss, parts[0] + 0.25 * (parts[1] + parts[2]))
