@@ -55,19 +55,19 @@ def beyond(results: Sequence[Result], arm: str, cost: str) -> tuple[str, float, 
 def shown(gaps: Sequence[float], digits: int = 4) -> str:
     """The mean of paired differences with its 95 % interval."""
     if not gaps:
-        return "outside"
+        return ""
     found = estimate(gaps)
     if found.low is None or found.high is None:
         return f"{found.mean:+.{digits}f}"
     return f"{found.mean:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
 
 
-def at_equal_time(results: Sequence[Result], arm: str) -> str:
-    """The cell of a table: against the dense frontier in milliseconds, or against the depth that comes nearest."""
-    inside = distances(results, arm, TIME)
+def at_equal(results: Sequence[Result], arm: str, cost: str) -> str:
+    """The cell of a table: against the dense frontier at equal cost, or against the depth that comes nearest."""
+    inside = distances(results, arm, cost)
     if inside:
         return shown([*inside.values()])
-    outside = beyond(results, arm, TIME)
+    outside = beyond(results, arm, cost)
     if outside is None or arm in {a.name for a in chosen.FRONTIER}:
         return ""
     name, times, gaps = outside

@@ -84,19 +84,20 @@ def test_a_net_is_held_against_dense_nets_of_its_own_seed(distances: ModuleType)
     rows.append(row("skip", 3, 9.0, 2.0**5))
     assert distances.distances(rows, "skip", distances.FLOPS) == pytest.approx({1: 0.25, 2: 0.0})
     rows.append(row("top1", 1, 1.0, 2.0**9))
-    assert distances.shown([*distances.distances(rows, "top1", distances.FLOPS).values()]) == "outside"
+    assert distances.distances(rows, "top1", distances.FLOPS) == {}
+    assert distances.at_equal(rows, "top1", distances.FLOPS) == "outside: 8.0 times dense6, -3.5000 against it"
 
 
 def test_a_net_slower_than_all_depths_is_held_against_the_slowest_of_them(distances: ModuleType) -> None:
     rows = frontier("step_ms")
-    assert distances.at_equal_time([*rows, row("skip", 1, 4.75, 1.0)], "skip") == "", "it has no time"
+    assert distances.at_equal([*rows, row("skip", 1, 4.75, 1.0)], "skip", "step_ms") == "", "it has no time"
     for ms, said in ((32.0, "+0.2500"), (256.0, "outside: 4.0 times dense6, +0.5000 against it")):
         skip = row("skip", 1, 1.0 + 4.0, 1.0)
         skip["figures"]["step_ms"] = ms
-        assert distances.at_equal_time([*rows, skip], "skip") == said
+        assert distances.at_equal([*rows, skip], "skip", "step_ms") == said
     fast = row("skip", 1, 5.0 + 1.0, 1.0)
     fast["figures"]["step_ms"] = 8.0
-    assert distances.at_equal_time([*rows, fast], "skip") == "outside: 0.5 times dense4, +1.0000 against it"
+    assert distances.at_equal([*rows, fast], "skip", "step_ms") == "outside: 0.5 times dense4, +1.0000 against it"
 
 
 def test_pairs_are_of_arms_and_compare_distances_not_losses(arms: ModuleType, distances: ModuleType) -> None:
@@ -208,6 +209,23 @@ def test_own_text_is_split_by_document_and_what_was_copied_is_not_held_out(tmp_p
     assert all(0 < len(kept[name]) < len(splits[name]) for name in kept)
     held = [begins(rows) for rows in (splits["train"], kept["tune"], kept["test"])]
     assert not any(a & b for a, b in combinations(held, 2)), "a document and its copy are in the same split"
+
+
+def test_nets_that_are_not_reported_are_shown_as_they_were_tuned(
+    summary: ModuleType, arms: ModuleType, tmp_path: Path
+) -> None:
+    assert summary.written(tmp_path, "text") == "no run yet"
+    for phase in ("tune", "report"):
+        (tmp_path / phase / "results").mkdir(parents=True)
+    for arm, flops in (("dense3", 1.0), ("dense8", 4.0), ("skip", 2.0), ("top1", 2.0)):
+        for n, peak in enumerate(arms.PEAKS):
+            named = row(f"{arm}@{peak}", 1, 3.0 + n, flops)
+            (tmp_path / "tune" / "results" / f"{arm}@{peak}.json").write_text(json.dumps(named))
+    for seed in arms.SEEDS:
+        (tmp_path / "report" / "results" / f"top1-{seed}.json").write_text(json.dumps(row("top1", seed, 2.0, 2.0)))
+    reported, _, tuned = summary.written(tmp_path, "text").partition("### Tuning")
+    assert "| skip | 2e-3 | 1 | 3.000 | +0.0000 |" in tuned and "| top1 |" not in tuned and "| dense8 |" in tuned
+    assert "| top1 | 2e-3 | 5 |" in reported and "| skip |" not in reported
 
 
 @pytest.mark.slow
