@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnac.cli.options import add_device, status
 from dnac.cli.select import render
@@ -13,6 +13,8 @@ from dnac.cli.usage import WrongUse
 
 if TYPE_CHECKING:
     from dnac.text.diagnostic import Diagnostic
+    from dnac.train.assess import Exam, Opened
+    from dnac.train.run import Run
 
 MISUSE = ("DNA642", "DNA643", "DNA645", "DNA730", "DNA732", "DNA733", "DNA736", "DNA750")
 """Faults of the command line and of run folders, not of a file: exit code 2."""
@@ -41,6 +43,26 @@ def require_batches(args: Namespace) -> None:
     for name in ("batch_size", "batches"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise WrongUse(f"--{name.replace('_', '-')} must be 1 or more")
+
+
+def exam_of(args: Namespace) -> Exam:
+    """What to measure and where, as `add_run` and `add_data` took it."""
+    from dnac.train.assess import Exam
+    from dnac.train.start import pick_device
+
+    return Exam(args.split, args.batch_size, args.batches, str(pick_device(args.device)), args.lowering)
+
+
+def opened(args: Namespace) -> tuple[dict[str, Any], Run, Opened]:
+    """A run with its settings and held-out data, and what says of a measurement whose it is."""
+    from dnac.train.assess import opened as open_run
+    from dnac.train.run import Run
+
+    run, tell = Run.open(args.run), teller(args)
+    held = open_run(run, args.settings, exam_of(args), tell)
+    card = held.dataset.card
+    said = {"version": 1, "run": str(run.path), "step": run.latest(tell).step, "split": args.split}
+    return {**said, "settings": args.settings, "data": card.name, "data_sha256": card.sha256}, run, held
 
 
 def outcome(run: Callable[[Namespace], int], args: Namespace, misuse: Sequence[str] = MISUSE) -> int:

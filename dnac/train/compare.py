@@ -132,9 +132,10 @@ def _require_same_data(stories: Sequence[Story]) -> None:
 
 
 def _names(groups: Sequence[Sequence[Story]]) -> list[str]:
-    """The net's name; where two specs share it, with the settings in which they differ."""
+    """The net's name; where two specs share it, with the settings in which they differ. One that sets none is plain."""
     plain = [group[0].net for group in groups]
-    named = [n if plain.count(n) == 1 else f"{n} {_apart(g[0], groups)}" for n, g in zip(plain, groups, strict=True)]
+    told = ["" if plain.count(n) == 1 else _apart(g[0], groups) for n, g in zip(plain, groups, strict=True)]
+    named = [f"{n} {apart}".rstrip() for n, apart in zip(plain, told, strict=True)]
     return [n if named.count(n) == 1 else f"{n} {g[0].spec[:8]}" for n, g in zip(named, groups, strict=True)]
 
 
@@ -144,7 +145,7 @@ def _apart(story: Story, groups: Sequence[Sequence[Story]]) -> str:
     words = [f"{k.removeprefix('train.')} = {story.identity[k]}" for k in fields]
     shared = set.intersection(*(set(s.settings) for s in namesakes))
     words += [text for text in story.settings if text not in shared and not _is_told(text, fields)]
-    return ", ".join(dict.fromkeys(words)) or story.spec[:8]
+    return ", ".join(dict.fromkeys(words))
 
 
 def _is_told(setting: str, fields: Sequence[str]) -> bool:

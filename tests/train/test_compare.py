@@ -86,7 +86,7 @@ def test_specs_of_one_net_are_named_by_what_differs(tmp_path: Path) -> None:
     plain = made(tmp_path / "a", "a", 0, [2.0])
     other = made(tmp_path / "b", "a", 0, [2.0], spec="other", identity={"train.lr": "0.01"}, settings=["train.lr=0.01"])
     wide = made(tmp_path / "c", "a", 0, [2.0], spec="third", settings=["width=32"])
-    assert [g["name"] for g in compare([plain, wide])["groups"]] == ["a spec of ", "a width=32"]
+    assert [g["name"] for g in compare([plain, wide])["groups"]] == ["a", "a width=32"]
     assert [g["name"] for g in compare([plain, other])["groups"]] == ["a lr = 0.001", "a lr = 0.01"]
 
 
@@ -120,3 +120,11 @@ def test_work_is_what_the_held_out_tokens_did_and_not_what_the_plan_expects(tmp_
     found = compare([Run.open(run.path) for run in runs])
     assert found["groups"][0]["measured_flops_per_token"]["mean"] == 50
     assert as_text(found).splitlines()[1].split()[-3] == "50"
+
+
+def test_the_net_as_it_is_written_has_its_plain_name_beside_variants_of_it(tmp_path: Path) -> None:
+    plain = made(tmp_path / "a", "a", 0, [2.0])
+    other = made(tmp_path / "b", "a", 0, [1.0], spec="another", settings=["train.seed=0", "hop.sees=everyone"])
+    assert [group["name"] for group in compare([plain, other])["groups"]] == ["a", "a hop.sees=everyone"]
+    same = made(tmp_path / "c", "a", 0, [1.0], spec="of another file")
+    assert [group["name"] for group in compare([plain, same])["groups"]] == ["a spec of ", "a of anoth"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_settings, wants_json
-from dnac.cli.runs import add_data, add_run, outcome, require_batches, table, teller
+from dnac.cli.runs import add_data, add_run, opened, outcome, require_batches, table
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -34,24 +34,9 @@ def _run(args: Namespace) -> int:
 
 def _ablate(args: Namespace) -> int:
     from dnac.train.ablate import ablate
-    from dnac.train.assess import Exam, opened
-    from dnac.train.run import Run
-    from dnac.train.start import pick_device
 
-    run, tell = Run.open(args.run), teller(args)
-    exam = Exam(args.split, args.batch_size, args.batches, str(pick_device(args.device)), args.lowering)
-    held = opened(run, args.settings, exam, tell)
-    card = held.dataset.card
-    found = {
-        "version": 1,
-        "run": str(run.path),
-        "step": run.latest(tell).step,
-        "split": args.split,
-        "settings": args.settings,
-        "data": card.name,
-        "data_sha256": card.sha256,
-        **ablate(held, args.zero, args.each),
-    }
+    said, _, held = opened(args)
+    found = {**said, **ablate(held, args.zero, args.each)}
     print(json.dumps(found) if wants_json(args) else as_text(found))
     return 0
 

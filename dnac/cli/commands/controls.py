@@ -8,7 +8,7 @@ from typing import Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_settings, wants_json
-from dnac.cli.runs import add_data, add_run, outcome, require_batches, table, teller
+from dnac.cli.runs import add_data, add_run, opened, outcome, require_batches, table
 from dnac.cli.usage import WrongUse
 
 NAMES = ("random", "shuffled", "constant", "hash", "token", "untrained")
@@ -29,28 +29,14 @@ def _run(args: Namespace) -> int:
 
 
 def _controls(args: Namespace) -> int:
-    from dnac.train.assess import Exam, opened
     from dnac.train.controls import controls
-    from dnac.train.run import Run
-    from dnac.train.start import pick_device
 
-    run, tell = Run.open(args.run), teller(args)
-    exam = Exam(args.split, args.batch_size, args.batches, str(pick_device(args.device)), args.lowering)
-    held = opened(run, args.settings, exam, tell)
+    said, run, held = opened(args)
     if not held.network.steps:
         raise WrongUse(f"{args.run} has no routing step whose choice could be replaced", "give a run of a routed net")
     initial = run.spec_with(args.settings).build(seed=run.resolved["seeds"]["init"]).state_dict()
-    card = held.dataset.card
-    found = {
-        "version": 1,
-        "run": str(run.path),
-        "step": run.latest(tell).step,
-        "split": args.split,
-        "settings": args.settings,
-        "data": card.name,
-        "data_sha256": card.sha256,
-        **controls(held, initial, args.only),
-    }
+    told_by = "id" if held.network.graph.is_text else "place"
+    found = {**said, "told_by": told_by, **controls(held, initial, args.only)}
     print(json.dumps(found) if wants_json(args) else as_text(found))
     return 0
 
@@ -65,19 +51,22 @@ def as_text(found: dict[str, Any]) -> str:
         shown = [f"{row['loss']:.4f}", f"{row['loss_change']:+.4f}", f"{row['accuracy']:.2%}", skipped]
         lines.append([row["control"], *shown, f"{row['active_flops_per_token']:,}", ""])
     means = "\n".join(f"{name.ljust(9)}  {SUMMARIES[name]}" for name in (row["control"] for row in found["controls"]))
+    told_by = found.get("told_by", "id")
     head = f"{found['data']} (sha256 {found['data_sha256'][:12]}), step {found['step']}"
-    return f"{head}\n{table([line[:-1] for line in lines])}\n\n{means}\n\n{_paths(found['paths'])}\n{_began(found)}"
+    paths = f"{_paths(found['paths'], told_by)}\n{_began(found)}"
+    return f"{head}\n{table([line[:-1] for line in lines])}\n\n{means}\n\n{paths}"
 
 
-def _paths(paths: dict[str, Any]) -> str:
-    """In words."""
+def _paths(paths: dict[str, Any], told_by: str) -> str:
+    """In words; what tells of a choice is the token's id, and in an image the place of the patch."""
     whole, steps = paths["path"], paths["steps"]
     told = [f"{_share(row['token_share'])} / {_share(row['context_share'])}" for row in steps]
+    one, before = ("the token's id", "the id before") if told_by == "id" else ("the patch's place", "the place before")
     text = [
         f"{paths['tokens']:,} tokens took {paths['paths']:,} paths; entropy {paths['entropy']:.3f} nats, as of "
         f"{paths['effective_paths']:,.1f} equally frequent ones",
-        f"told by the token's id {whole['token']:.3f} nats ({_share(whole['token_share'])}), and beyond it by the id "
-        f"before {whole['context']:.3f} nats ({_share(whole['context_share'])} of what is left), less chance",
+        f"told by {one} {whole['token']:.3f} nats ({_share(whole['token_share'])}), and beyond it by "
+        f"{before} {whole['context']:.3f} nats ({_share(whole['context_share'])} of what is left), less chance",
         f"the same by routing step: {', '.join(told)}",
     ]
     return "\n".join([*text, _law(paths["laws"])])

@@ -8,7 +8,7 @@ from typing import Any
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_settings, status, wants_json
-from dnac.cli.runs import add_data, add_run, outcome, require_batches, table, teller
+from dnac.cli.runs import add_data, add_run, exam_of, outcome, require_batches, table, teller
 from dnac.cli.usage import WrongUse
 
 _COLUMNS = {
@@ -45,15 +45,13 @@ def _run(args: Namespace) -> int:
 
 
 def _evaluate(args: Namespace) -> int:
-    from dnac.train.assess import Exam, assess
+    from dnac.train.assess import assess
     from dnac.train.run import Run
-    from dnac.train.start import pick_device
     from dnac.train.sweep import combinations
 
     run = Run.open(args.run)
     step = run.latest(teller(args)).step
-    device = str(pick_device(args.device))
-    exam = Exam(args.split, args.batch_size, args.batches, device, args.lowering)
+    exam = exam_of(args)
     results: list[dict[str, Any]] = []
     for varied in combinations(args.sweep):
         if varied:

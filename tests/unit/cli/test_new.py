@@ -56,7 +56,7 @@ def test_a_file_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "is there already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["", "2x", "a b", "a.b", "net", "mlp", "\u00fc", "a{", "x" * 200])
+@pytest.mark.parametrize("name", ["", "2x", "a b", "a.b", "net", "repeat", "none", "\u00fc", "a{", "x" * 200])
 def test_what_cannot_name_a_net_is_refused(name: str, tmp_path: Path) -> None:
     assert main(["new", name, "--out", str(tmp_path / "a.dna")]) == 2
     assert not (tmp_path / "a.dna").exists()
