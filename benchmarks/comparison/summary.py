@@ -19,6 +19,8 @@ from dnac.report.charts import Axis, Line, lines, standing
 from dnac.train.intervals import estimate, t_quantile
 
 WIDTH, HEIGHT = 760, 420
+FURTHEST = 2.0
+"""A net of more FLOPs than so many times those of the deepest dense net is in the table and not in the picture."""
 VARIANTS = (*(arm.name for arm in (*chosen.SKIPS, chosen.STOPPED)), "top1")
 NOT_VARIANTS = ("skip1", *(name for name in chosen.ARMS if name not in VARIANTS), "top1")
 
@@ -214,8 +216,11 @@ def picture(results: list[dict[str, Any]], cost: str, title: str, names: Sequenc
             reach[arm] = (found.low or found.mean, found.high or found.mean)
     dense = sorted((points.pop(a.name), reach[a.name]) for a in chosen.FRONTIER if a.name in points)
     frontier = Line("dense, by depth", [at for at, _ in dense], reach=[ends for _, ends in dense])
+    end = max([at[0] for at, _ in dense], default=math.inf) * (FURTHEST if cost == FLOPS else math.inf)
     others = [
-        Line(name, [at], dots=True, reach=[reach[name]], is_named=True) for name, at in points.items() if name in names
+        Line(name, [at], dots=True, reach=[reach[name]], is_named=True)
+        for name, at in points.items()
+        if name in names and at[0] <= end
     ]
     axes = Axis(title, log=cost == "params_total"), Axis("held-out loss, nats")
     return standing(WIDTH, HEIGHT, lines([frontier, *others], *axes, width=WIDTH, height=HEIGHT))
