@@ -11,6 +11,9 @@ from torch import Tensor
 from dnac.lowering.base import StepStats
 from dnac.lowering.device import is_at_hand
 
+NOT_ASKED = StepStats(*(torch.empty(0) for _ in range(5)))
+"""Where nobody asks."""
+
 
 def step_stats(
     gates_BTM: Tensor, ids_BTK: Tensor, weights_BTK: Tensor, finite: Tensor, here_BT: Tensor | None = None
@@ -33,7 +36,7 @@ def step_stats(
     filled = valid.sum().clamp(min=1)
     weight = weights.masked_fill(~valid, 0).sum() / filled
     probs = mean_here(gates.nan_to_num(neginf=0.0), here_BT)
-    return StepStats(counts, probs, weight, mean_here(_entropy(gates), here_BT), finite, left)
+    return StepStats(counts, probs, weight, mean_here(entropy(gates), here_BT), finite, left)
 
 
 def mean_here(of_BT: Tensor, here_BT: Tensor | None) -> Tensor:
@@ -44,7 +47,7 @@ def mean_here(of_BT: Tensor, here_BT: Tensor | None) -> Tensor:
     return torch.where(here, of_BT, 0).sum((0, 1)) / here_BT.sum().clamp(min=1)
 
 
-def _entropy(gates_BTM: Tensor) -> Tensor:
+def entropy(gates_BTM: Tensor) -> Tensor:
     """[B, T]: the entropy of each token's gates in nats, taken as shares of their sum (negative gates as 0)."""
     positive = gates_BTM.clamp(min=0)
     shares = positive / positive.sum(-1, keepdim=True).clamp(min=torch.finfo(gates_BTM.dtype).tiny)

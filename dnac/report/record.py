@@ -158,9 +158,11 @@ def load(path: Path) -> Record:
 
 def _trace(step: Any, records: list[Any]) -> StepTrace:
     """Join the records of one step over all batches."""
+    from dnac.lowering.stats import entropy
+
     ids = np.concatenate([r.ids.cpu().numpy() for r in records]).astype(np.int16)
     weights = np.concatenate([r.weights.float().cpu().numpy() for r in records]).astype(np.float32)
-    entropies = [float((-g * g.clamp_min(1e-30).log()).sum(-1).mean()) for g in (r.gates.double() for r in records)]
+    entropies = [float(entropy(r.gates.double()).mean()) for r in records]
     return StepTrace(
         step.site, tuple(str(c) for c in step.candidates), step.skips, ids, weights, float(np.mean(entropies)),
         step.exits,

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dnac.ir.form import form
+from dnac.lowering.network import Network
 from dnac.report.charts import Axis, Line, bars, heat, lines
-from dnac.report.record import Record, StepTrace, load, save
+from dnac.report.record import Record, StepTrace, _trace, load, save
 from dnac.report.views.paths import fit, told
 from dnac.report.words import balance, choice, count, paths, percent
+from dnac.train.routing import routing_steps
+from graphs import tiny_text
 
 
 def step(ids: list[list[list[int]]], site: str = "hop[0]") -> StepTrace:
@@ -99,3 +103,14 @@ def test_choices_that_follow_the_token_are_told_by_it_and_not_by_the_token_befor
     again = load(tmp_path / "record.npz").inputs
     assert again is not None and (again == ids).all()
     assert told(Record((by_token,))) == ""
+
+
+def test_the_entropy_of_gates_that_sum_to_no_one_is_that_of_their_shares():
+    """Sigmoid gates of 0.5 each are no more unsure than softmax gates over as many."""
+    net = Network(
+        tiny_text(steps=1, blocks=3, skips=1, gate=form("sigmoid")), device="cpu", dtype=torch.float64, seed=0
+    )
+    with torch.no_grad():
+        record = net.eval()(torch.zeros(1, 12, dtype=torch.long), record=True).record
+    traced = _trace(routing_steps(net.graph)[0], record)
+    assert traced.entropy == pytest.approx(math.log(4), abs=1e-2) and traced.entropy <= math.log(4)
