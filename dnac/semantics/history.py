@@ -7,7 +7,7 @@ from typing import Any
 
 from dnac.ir.graph import Part, Route
 from dnac.kinds.base import ModuleKind, params_of
-from dnac.semantics import errors_radial as errors
+from dnac.semantics import errors_starts as errors
 from dnac.semantics import words
 from dnac.semantics.draft import Draft
 from dnac.semantics.naming import plain

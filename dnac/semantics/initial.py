@@ -11,7 +11,7 @@ from dnac.ir.graph import ModuleSet, Pretrained, SharedSet
 from dnac.kinds.base import Kind
 from dnac.kinds.source.run import RunParams
 from dnac.semantics import errors_names, errors_shapes, words
-from dnac.semantics import errors_radial as errors
+from dnac.semantics import errors_starts as errors
 from dnac.semantics.bind import Bound, Owner, bind, given
 from dnac.semantics.draft import Draft, Wish, origin
 from dnac.semantics.naming import Place, plain

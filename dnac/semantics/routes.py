@@ -15,7 +15,7 @@ from dnac.semantics.bind import Bound
 from dnac.semantics.candidates import Candidate, candidates
 from dnac.semantics.choice import Choice, resolved
 from dnac.semantics.draft import Draft, RouteUse, origin
-from dnac.semantics.halting import with_gate
+from dnac.semantics.halting_words import with_gate
 from dnac.semantics.naming import Place
 from dnac.semantics.presence import NET
 from dnac.semantics.references import settings_heads

@@ -17,7 +17,7 @@ from dnac.semantics import errors_values, words
 from dnac.semantics.bind import Bound
 from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft
-from dnac.semantics.halting import halting_faults
+from dnac.semantics.halting_words import halting_faults
 from dnac.semantics.idle import idle_faults, untaught
 from dnac.semantics.starts import start_faults
 from dnac.semantics.wrong import Wrong

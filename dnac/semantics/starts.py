@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dnac.ir.form import Form
 from dnac.kinds.base import ChooseKind, ScoreKind, params_of
 from dnac.kinds.starts import StartKind
-from dnac.semantics import errors_radial as errors
+from dnac.semantics import errors_starts as errors
 from dnac.semantics import words
 from dnac.semantics.choice import Choice
 from dnac.semantics.draft import Draft

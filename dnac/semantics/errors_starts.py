@@ -1,4 +1,4 @@
-"""DNA560 to DNA569: one history for unlike modules, routers that start sequential, weights from a checkpoint."""
+"""DNA560 to DNA565: keys that unlike modules leave for one another, weights and routes that a net starts with."""
 
 from __future__ import annotations
 
