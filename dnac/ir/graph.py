@@ -257,6 +257,7 @@ class Tap:
     """While training, a head on a value inside the net, whose loss is added `weight` times (a number or a schedule).
 
     With a `tally` each token's loss counts as likely as the token leaves there, and so much less at the end.
+    Taps with the same `every` above 1 take turns: each counts at one of so many train steps.
     """
 
     id: str
@@ -265,6 +266,7 @@ class Tap:
     table: str | None = None
     weight: float | Form = 1.0
     tally: str = ""
+    every: int = 1
     origin: Origin | None = field(default=None, compare=False)
 
 

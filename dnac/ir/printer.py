@@ -239,7 +239,8 @@ def _beside(node: Presence | Tally | Settle | Tap) -> str:
             return f"settle({node.x}) tally {node.tally}"
         case Tap():
             table, tally = (f" {word} {v}" if v else "" for word, v in (("table", node.table), ("tally", node.tally)))
-            return f"tap({node.x}) by {node.weights}{table} times {print_value(node.weight)}{tally}"
+            every = f" every {node.every}" if node.every > 1 else ""
+            return f"tap({node.x}) by {node.weights}{table}{every} times {print_value(node.weight)}{tally}"
 
 
 def _presence(node: Presence) -> str:

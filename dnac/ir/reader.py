@@ -213,7 +213,8 @@ def _tap(name: str, read: str, rest: str, more: dict[str, list[str]]) -> Tap:
     """The weight may be a form, with blanks in it."""
     weight, _, tally = rest.partition(" times ")[2].partition(" tally ")
     times = float(weight) if _NUMBER.fullmatch(weight) else read_form(weight)
-    return Tap(name, read, more["by"][0], more.get("table", [None])[0], times, tally)
+    every = int(more.get("every", ["1"])[0])
+    return Tap(name, read, more["by"][0], more.get("table", [None])[0], times, tally, every)
 
 
 def _slots(text: str) -> tuple[int, ...]:

@@ -70,7 +70,8 @@ class TapLoss(NamedTuple):
 
     logits: Tensor
     """[B, T, V], or [B, V] of images."""
-    weight: float
+    weight: float | Tensor
+    """A scalar where taps take turns."""
     share: Tensor | None
     """[B, T] part of each token's loss, which is then taken from that of the net's own outputs; None: all."""
 

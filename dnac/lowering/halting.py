@@ -1,4 +1,4 @@
-"""What halting steps give out, and the losses of taps. B sequences, T tokens, D width, V outputs."""
+"""What halting steps give out, and who has left. B sequences, T tokens, D width, V outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from dnac.kinds.present import AWAY
+from dnac.lowering.frame import Frame
 from dnac.lowering.routing import Router, Routing
+from dnac.schedule import instructions as do
 
 
 class Given(NamedTuple):
@@ -24,9 +26,9 @@ class Given(NamedTuple):
     """[B, T, D] the stream at the last of them, where a score asks for it; no gradient."""
 
 
-def nothing(batch: int, tokens: int, device: torch.device) -> Given:
+def nothing(frame: Frame) -> Given:
     """At a loop's begin."""
-    zeros = torch.zeros(batch, tokens, device=device)
+    zeros = torch.zeros(frame.batch, frame.tokens, device=frame.inputs.device)
     return Given(zeros, zeros, None)
 
 
@@ -51,6 +53,19 @@ def given_out(before: Given | None, router: Router, routing: Routing, x_BTD: Ten
         mean = part if mean is None else mean + part
     stream = routing.view.detach() if router.score[0].sees_before else None
     return Given(before.total + now, now, mean, stream)
+
+
+def left(frame: Frame, i: do.Presence, away_BT: Tensor | None, routing: Routing | None) -> Tensor:
+    """[B, T] uint8: what each token has left (`do.Presence`), 0 while it is here."""
+    if away_BT is None:
+        away_BT = torch.zeros(frame.batch, frame.tokens, dtype=torch.uint8, device=frame.inputs.device)
+    if i.back:
+        away_BT = torch.where(away_BT >= i.back, 0, away_BT)
+    # who leaves two things at once leaves the larger one, whose code is the smaller
+    for slot, code in sorted(i.leaves, key=lambda pair: -pair[1]):
+        assert routing is not None
+        away_BT = torch.where((routing.ids == slot).any(-1), code, away_BT)
+    return away_BT.to(torch.uint8)
 
 
 def settled(x_BTD: Tensor, given: Given) -> Tensor:

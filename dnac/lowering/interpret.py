@@ -26,7 +26,7 @@ from dnac.kinds.limits import Room
 from dnac.kinds.place import site_of
 from dnac.kinds.router import router_weights
 from dnac.lowering import carried, halting, survey
-from dnac.lowering.base import Call, Options, Output, Program, TapLoss
+from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.budgets import Budgets, Ran
 from dnac.lowering.frame import frame_of
 from dnac.lowering.knobs import knobs, margins, own_numbers, present, present_terms, scheduled_terms
@@ -35,6 +35,7 @@ from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routers import now
 from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of, slot_scales
 from dnac.lowering.stepped import Stepped
+from dnac.lowering.taps import Waiting, one_head, taps_in_turns
 from dnac.lowering.turns import Names, Renamed, Results, Turn, turn_of
 from dnac.lowering.weights import Stack, stack_of
 from dnac.passes.facts import fixed_choice, keeps_bias
@@ -89,8 +90,8 @@ class Interpreter(ABC):
         """The network as a pure function."""
         return Program(self.run, self.name, stepped=self.stepped)
 
-    def ready(self, weights: Mapping[str, Tensor], call: Call) -> None:  # noqa: B027 - most have nothing to do
-        """What a lowering settles before a call; nothing, for most."""
+    def ready(self, weights: Mapping[str, Tensor], call: Call) -> None:  # noqa: B027 - nothing, for most
+        """What a lowering settles before a call."""
 
     def run(self, weights: Mapping[str, Tensor], call: Call, training: bool, record: bool) -> Output:
         """One forward pass."""
@@ -104,9 +105,8 @@ class Interpreter(ABC):
         loss = self._router_loss(turn.results, call, logits)
         charge, budgets = self.budgets.settle(turn.results.spent, call.knobs, logits)
         loss = loss if charge is None else loss + charge
-        return Output(
-            logits, loss, tuple(turn.results.stats), tuple(turn.results.record), budgets, tuple(turn.results.taps)
-        )
+        taps = tuple(self.in_turn(some, frame.step) for some in taps_in_turns(turn.results.waiting))
+        return Output(logits, loss, tuple(turn.results.stats), tuple(turn.results.record), budgets, taps)
 
     def all_stay(self, training: bool) -> bool:
         """Whether no token leaves anywhere in such a call."""
@@ -150,6 +150,9 @@ class Interpreter(ABC):
             do.Repeat: self._repeat,
         }
         return makers[type(instruction)](instruction)
+
+    in_turn = staticmethod(one_head)
+    """The loss of the one of some taps whose turn it is."""
 
     @abstractmethod
     def mix_of(self, here_BT: Tensor) -> Mix:
@@ -217,15 +220,8 @@ class Interpreter(ABC):
 
     def _presence(self, i: do.Presence) -> Bound:
         def act(values: Values, turn: Turn) -> None:
-            frame = turn.frame
-            shape, device = (frame.batch, frame.tokens), frame.inputs.device
-            away_BT = values[i.away] if i.away else torch.zeros(shape, dtype=torch.uint8, device=device)
-            if i.back:
-                away_BT = torch.where(away_BT >= i.back, 0, away_BT)
-            # who leaves two things at once leaves the larger one, whose code is the smaller
-            for slot, code in sorted(i.leaves, key=lambda pair: -pair[1]):
-                away_BT = torch.where((values[i.routing].ids == slot).any(-1), code, away_BT)
-            values[i.out] = away_BT.to(torch.uint8)
+            before, routing = values[i.away] if i.away else None, values[i.routing] if i.leaves else None
+            values[i.out] = halting.left(turn.frame, i, before, routing)
 
         return act
 
@@ -311,11 +307,9 @@ class Interpreter(ABC):
         router = self.routers[self.router_at[i.routing]] if i.routing else None
 
         def act(values: Values, turn: Turn) -> None:
-            if router is None:
-                values[i.out] = halting.nothing(turn.frame.batch, turn.frame.tokens, turn.frame.inputs.device)
-                return
-            before, routing = values[i.before] if i.before else None, values[i.routing]
-            values[i.out] = halting.given_out(before, router, routing, values[i.x] if i.x else None)
+            before, x = (values[name] if name else None for name in (i.before, i.x))
+            now = router and halting.given_out(before, router, values[i.routing], x)
+            values[i.out] = now or halting.nothing(turn.frame)
 
         return act
 
@@ -331,7 +325,8 @@ class Interpreter(ABC):
         def act(values: Values, turn: Turn) -> None:
             if turn.frame.training:
                 share = values[i.tally].now if i.tally else None
-                turn.results.taps.append(TapLoss(head(values[i.x], turn), present(i.weight, None, None), share))
+                weight = present(i.weight, None, None)
+                turn.results.waiting.append(Waiting(i.every, lambda x: head(x, turn), values[i.x], weight, share))
 
         return act
 

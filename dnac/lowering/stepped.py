@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dnac.ir.traits import owners
+from dnac.ir.graph import Tap
+from dnac.ir.traits import owners, unrolled
 from dnac.lowering import carried, survey
 from dnac.lowering.base import Call, Output, StepRecord, StepStats, TapLoss
 from dnac.lowering.frame import frame_of
 from dnac.lowering.routing import Load
+from dnac.lowering.taps import taps_in_turns
 from dnac.lowering.turns import Results, Turn, TurnNames
 from dnac.schedule import instructions as do
 from dnac.schedule.verify import reads
@@ -34,6 +36,7 @@ Run = Callable[..., Any]
 NO_REGION = "no two routing steps of it are equal"
 CARRIES = "attention sees keys of earlier routing steps (`sees = module` or `history`), so no two of them are equal"
 
+TURNS = "taps take turns (`every`), and one head is asked for several steps"
 SPENDS = "a budget adds up what tokens spend from step to step"
 
 
@@ -142,7 +145,7 @@ class Piece:
             tuple(results.record),
             tuple(losses),
             tuple(tuple(results.loads[name]) for name in self.pooled),
-            tuple(results.taps),
+            tuple(self.interpreter.in_turn(some, frame.step) for some in taps_in_turns(results.waiting)),
         )
 
     def _turn(self, names: TurnNames) -> PieceTurn:
@@ -178,6 +181,8 @@ class Stepped:
             return CARRIES
         if self.interpreter.graph.budgets:
             return SPENDS
+        if any(isinstance(n, Tap) and n.every > 1 for n in unrolled(self.interpreter.graph.nodes)):
+            return TURNS
         return "" if any(isinstance(i, do.Repeat) for i in self.instructions) else NO_REGION
 
     @cached_property

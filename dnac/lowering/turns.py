@@ -16,9 +16,10 @@ from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
 from dnac.kinds.declared import biases, declared, key_of
 from dnac.lowering import draws, survey
-from dnac.lowering.base import Call, StepRecord, StepStats, TapLoss
+from dnac.lowering.base import Call, StepRecord, StepStats
 from dnac.lowering.frame import Frame
 from dnac.lowering.routing import Load
+from dnac.lowering.taps import Waiting
 from dnac.schedule import instructions as do
 
 
@@ -29,7 +30,8 @@ class Results:
     stats: list[StepStats] = field(default_factory=list)
     record: list[StepRecord] = field(default_factory=list)
     loads: dict[str, list[Load]] = field(default_factory=dict)
-    taps: list[TapLoss] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    """Taps: which of them ask their heads is settled at the end, since some take turns."""
     spent: dict[str, list[Any]] = field(default_factory=dict)
     """Of each budget, what its routing steps cost so far (`budgets.Spent`)."""
 

@@ -87,7 +87,7 @@ class _Builder:
                 return do.Settle(node.id, self._value(node.x), node.tally, origin=at)
             case Tap():
                 x = self._value(node.x)
-                return do.Tap(node.id, x, node.weights, node.table, node.weight, node.tally, origin=at)
+                return do.Tap(node.id, x, node.weights, node.table, node.weight, node.tally, node.every, origin=at)
 
     def _value(self, node: str) -> str:
         return self.streams.get(node, node)

@@ -162,8 +162,9 @@ def _beside(node: Presence | Tally | Settle | Tap) -> str:
             return "add up the chances to leave" if route else "no chance to leave yet"
         case Settle():
             return "take the mean over the steps"
-        case Tap(weights=name, weight=weight, tally=tally):
-            return f"tap {name} times {print_factor(weight)}" + (" by the chance to leave" if tally else "")
+        case Tap(weights=name, weight=weight, tally=tally, every=every):
+            when = f" at every {every}. step in turn" if every > 1 else ""
+            return f"tap {name} times {print_factor(weight)}" + (" by the chance to leave" if tally else when)
 
 
 def _edits(a: list[str], b: list[str]) -> list[dict[str, Any]]:

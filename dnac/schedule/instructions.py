@@ -112,6 +112,8 @@ class Tap(Instruction):
     table: str | None
     weight: float | Form
     tally: str
+    every: int
+    """Taps of an `every` above 1 take turns."""
 
 
 @dataclass(frozen=True, slots=True)

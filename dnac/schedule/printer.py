@@ -103,9 +103,8 @@ def _beside(i: Presence | Tally | Settle | Tap) -> str:
         case Tally() | Settle():
             return f"{type(i).__name__.lower()}({', '.join(reads(i))})"
         case Tap():
-            return f"tap({', '.join(reads(i))}) by {i.weights} times {print_factor(i.weight)}" + (
-                f" table {i.table}" if i.table else ""
-            )
+            table, every = f" table {i.table}" if i.table else "", f" every {i.every}" if i.every > 1 else ""
+            return f"tap({', '.join(reads(i))}) by {i.weights} times {print_factor(i.weight)}{table}{every}"
 
 
 def _routed(i: Route | Sort | Gather | Run | Combine) -> str:

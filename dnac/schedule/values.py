@@ -105,7 +105,8 @@ class _Unroller:
                 held = 2 * self.graph.tokens * self.types.size("gate") + (self.stream if i.x else 0)
                 return Moment(out, read, held, held, read, 0, 0, i.out)
             case do.Tap():
-                logits = _logits(self.graph, self.sizes) * self.types.size("gate")
+                # of taps that take turns, one in `every` is computed
+                logits = _logits(self.graph, self.sizes) * self.types.size("gate") / i.every
                 return Moment(out, read, logits, logits, (*first, out), 0, 0, i.out)
             case do.Route() | do.Sort() | do.Gather() | do.Run() | do.Combine():
                 return self._routed(i, read, out)

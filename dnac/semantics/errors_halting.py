@@ -1,4 +1,4 @@
-"""DNA553 to DNA559: steps at which tokens leave a loop, and losses inside the net; DNA566 to DNA568: turns chosen."""
+"""DNA553 to DNA559, DNA569: tokens that leave a loop, and losses inside the net; DNA566 to DNA568: turns chosen."""
 
 from __future__ import annotations
 
@@ -69,6 +69,14 @@ def tap_without_halt(span: Span) -> Diagnostic:
     return Diagnostic(
         "DNA559", "no halting step stands before this tap in its loop", span, "`loss = halting` has no chances to take",
         help="put `halt by ...` before it, or write a number",
+    )  # fmt: skip
+
+
+def shares_take_no_turns(span: Span) -> Diagnostic:
+    """Taps that share each token's loss and count at some train steps alone."""
+    return Diagnostic(
+        "DNA569", "taps that share a token's loss cannot take turns", span, "`loss = halting` needs all of them",
+        help="leave `every` out, or write a number for `loss`",
     )  # fmt: skip
 
 

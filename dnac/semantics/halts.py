@@ -72,6 +72,9 @@ class TapParams(Params):
     loss: Annotated[Annotated[float, Field(gt=0)] | Form, Scheduled()] | Literal["halting"]
     """What its loss counts beside the task's own, which may be a schedule; `halting`: for each token the chance that it
     leaves here."""
+    every: Annotated[int, Field(ge=1)] = 1
+    """Its loss counts at one of so many train steps. Taps that say the same number take turns, in order, and a train
+    step computes so much fewer of their heads."""
 
 
 def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
@@ -87,11 +90,13 @@ def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
         found = f"`{ref.span.text}`" if entry is None else sort_of(entry)
         raise Wrong(errors.not_a_tap(found, heads, ref.span))
     owner = Owner("tap", ref.span, place.scope, draft.width)
-    bound = bind(owner, TapParams, given(owner, ("loss",), action.args, draft.bag), draft.bag)
+    bound = bind(owner, TapParams, given(owner, ("loss", "every"), action.args, draft.bag), draft.bag)
     if bound is None:
         raise Wrong()
-    weight, tally = bound.params.loss, ""
+    weight, tally, every = bound.params.loss, "", bound.params.every
     if weight == "halting":
+        if every > 1:
+            raise Wrong(errors.shares_take_no_turns(bound.at("every", ref.span)))
         if draft.halting is None:
             raise Wrong(errors.tap_without_halt(bound.at("loss", ref.span)))
         weight, tally = 1.0, draft.halting.now
@@ -102,7 +107,7 @@ def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
         draft.schedules.append(("loss", weight, span))
     head, table, _ = draft.heads[0]
     times = weight if isinstance(weight, Form) else float(weight)
-    node = Tap(draft.fresh("tap"), draft.x, head.name, table, times, tally, origin(_head(step)))
+    node = Tap(draft.fresh("tap"), draft.x, head.name, table, times, tally, every, origin(_head(step)))
     draft.add_node(node, step.span)
 
 

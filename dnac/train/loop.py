@@ -49,8 +49,8 @@ class Training:
     """Networks whose outputs the net shall come near."""
     reward: Reward | None = None
     """What drawn choices earn, where routers learn from that."""
-    taps: tuple[float | Form, ...] = ()
-    """What the losses of taps count."""
+    taps: tuple[tuple[float | Form, ...], ...] = ()
+    """What the losses of taps count, in turn (`losses.tap_weights`)."""
     summed: Summed = summed_loss
     """The task loss of a micro-batch before division; compiled where the network is."""
 
@@ -169,7 +169,7 @@ def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output
         given = {name: words[name] for name in ("seeds", "samples")}
         found = [each.loss(inputs, output, targets, whole, number, **given) for each in run.teachers]
     smoothing = run.settings.train.label_smoothing
-    weights = [number(weight) for weight in run.taps] or None
+    weights = [number(turns[step % len(turns)]) for turns in run.taps] or None
     if run.reward is not None:
         found.append(run.reward.loss(output, targets, whole))
     loss = whole_loss(output, targets, label_smoothing=smoothing, count=whole, summed=run.summed, weights=weights)

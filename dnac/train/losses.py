@@ -16,6 +16,7 @@ from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Tap
 from dnac.ir.traits import unrolled
 from dnac.lowering.base import Output
+from dnac.lowering.taps import taps_in_turns
 
 
 def counted(targets: Tensor) -> int:
@@ -51,9 +52,12 @@ def summed_loss(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tens
     )
 
 
-def tap_weights(graph: Graph) -> tuple[float | Form, ...]:
-    """What the loss of each tap counts, in the order of `Output.taps`."""
-    return tuple(node.weight for node in unrolled(graph.nodes) if isinstance(node, Tap))
+def tap_weights(graph: Graph) -> tuple[tuple[float | Form, ...], ...]:
+    """What the loss of each of `Output.taps` counts: at train step s the one at s modulo their number. Taps that take
+    turns are one of them together.
+    """
+    taps = [node for node in unrolled(graph.nodes) if isinstance(node, Tap)]
+    return tuple((*(tap.weight for tap in some), *[0.0] * (some[0].every - len(some))) for some in taps_in_turns(taps))
 
 
 def whole_loss(
@@ -63,7 +67,7 @@ def whole_loss(
     label_smoothing: float,
     count: int,
     summed: Summed | None = None,
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float | Tensor] | None = None,
 ) -> Tensor:
     """`task_loss` of a network's outputs, with the losses of its taps. A tap that takes a share of each token's loss
     leaves so much less of it to the outputs of the net. `weights`: what the taps count at present, where schedules say
@@ -79,6 +83,7 @@ def whole_loss(
             loss = (summed or summed_loss)(tap.logits, targets, label_smoothing)
         else:
             loss = _shared(tap.logits, targets, tap.share, label_smoothing)
+        weight = weight.to(loss.dtype) if isinstance(weight, Tensor) else weight
         total = total + weight * loss / max(count, 1)
     return total
 

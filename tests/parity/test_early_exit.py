@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from dnac import catalogue
 from dnac.ir.graph import Graph
@@ -20,6 +17,7 @@ from dnac.semantics.check import check
 from dnac.text.source import Source
 from dnac.train.losses import whole_loss
 from lowered import error, gradients
+from wide import Wide
 
 TEXT = """dna 1
 net early {
@@ -107,21 +105,6 @@ def test_a_dropped_layer_is_passed_by_as_a_whole_by_its_sequence(lowering: str) 
     assert 0.5 < has.double().mean() < 0.7
     again = net(ids, seeds=torch.tensor([5, 2])).logits
     assert not torch.equal(again, logits)
-
-
-class Wide(TorchDispatchMode):
-    """Counts the operations that make a tensor of tokens times vocabulary, or that sort one."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size, self.seen = size, Counter[str]()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        touched = [t for t in tree_leaves((args, out)) if isinstance(t, torch.Tensor) and t.numel() >= self.size]
-        if touched and not func.is_view:
-            self.seen[func.overloadpacket.__name__] += 1
-        return out
 
 
 def wide(text: str, *, training: bool, record: bool = False) -> Counter[str]:

@@ -55,7 +55,7 @@ def test_a_schedule_of_a_tap_is_part_of_the_graph_and_of_its_text() -> None:
     checked = check(Source("t.dna", SPEC.replace("TAP", RISES)))
     assert not checked.bag.has_errors
     graph = checked.nets[0].graph
-    first, second = tap_weights(graph)
+    (first,), (second,) = tap_weights(graph)
     assert isinstance(first, Form) and first == second
     assert first["pieces"][0]["target"] == 0.5  # type: ignore[index]
     assert read_graph(print_graph(graph)) == graph

@@ -6,7 +6,7 @@ written out, increments added up slot by slot. Sort and Gather do nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,13 +15,14 @@ from torch import Tensor
 from dnac.ir.graph import Graph
 from dnac.kinds.present import AWAY
 from dnac.lowering.attention import in_reach, written_out
-from dnac.lowering.base import Lowering, Options, Program
+from dnac.lowering.base import Lowering, Options, Program, TapLoss
 from dnac.lowering.frame import Frame
 from dnac.lowering.history import joint
 from dnac.lowering.interpret import Bound, Interpreter, Values, slot_scales
 from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.ops_dense import Mix
 from dnac.lowering.routing import Routing
+from dnac.lowering.taps import Waiting
 from dnac.lowering.turns import Turn
 from dnac.schedule import instructions as do
 from dnac.schedule.instructions import Schedule
@@ -38,11 +39,19 @@ def among_all(frame: Frame, q: Tensor, k: Tensor, v: Tensor, causal: bool, windo
     return written_out(q, k, v, in_reach(at, at, causal=causal, window=window)[None])
 
 
+def every_head(taps: Sequence[Waiting], step: Tensor | int) -> TapLoss:
+    """Every head is asked, and the answer of the one whose turn it is is taken."""
+    made = [TapLoss(tap.head(tap.x), tap.weight, tap.share) for tap in taps]
+    place = int(step) % taps[0].every
+    return made[place] if place < len(made) else made[0]._replace(weight=0.0)
+
+
 class Reference(Interpreter):
     """Interprets a schedule, obviously."""
 
     name = "reference"
     mix = staticmethod(among_all)
+    in_turn = staticmethod(every_head)
     runs_banks_whole = False
 
     def mix_of(self, here_BT: Tensor) -> Mix:
