@@ -6,6 +6,7 @@ Keys are (catalogue or field, word); (`argument`, `word.field`) for an argument 
 
 from __future__ import annotations
 
+KEPT = "weights that stay as they begin; `body_lr = 0` in `train` keeps those of all modules and trains routers alone"
 PLANNED: dict[tuple[str, str], str] = {
     # what a router reads
     ("read", "purse"): "what is left of the token's purse",
@@ -17,8 +18,11 @@ PLANNED: dict[tuple[str, str], str] = {
     # for whom one decision is made
     ("scope", "chunk"): "one decision for every chunk of tokens",
     # which candidates run
-    ("limit", "purse"): "a purse that each token carries and modules charge",
-    ("limit", "budget"): "a budget declared in the net",
+    ("limit", "purse"): "a purse that each token carries: say it by `budget NAME = flops(40%, per = token, by = hard)`",
+    (
+        "limit",
+        "budget",
+    ): "a budget declared in the net: `budget NAME = ...` holds for all routers that it covers, unasked",
     # what shapes the load
     ("balance", "agree"): "two views of one input shall choose alike",
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
@@ -46,6 +50,11 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "tokens.writes"): "the stream that the embed writes",
     ("argument", "unembed.reads"): "the streams or taps that a head reads",
     ("argument", "classify.reads"): "the streams or taps that a head reads",
+    ("argument", "attention.frozen"): KEPT,
+    ("argument", "conv.frozen"): KEPT,
+    ("argument", "linear_attention.frozen"): KEPT,
+    ("argument", "mlp.frozen"): KEPT,
+    ("argument", "transformer.frozen"): KEPT,
     ("argument", "top.sticky"): "a token that skipped once skips from then on: say `exit()` in place of `identity()`",
     ("argument", "capacity.eval"): "another factor at evaluation",
     ("argument", "router.bias"): "a bias written in the file",
