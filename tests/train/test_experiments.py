@@ -113,3 +113,27 @@ def test_the_tables_of_controls_are_those_of_the_results() -> None:
     assert {"routers", "mixture_of_depths", "unlike_modules"} <= set(results)
     assert all(len(rows) % 5 == 0 for rows in results.values())
     assert not [line for line in controlled.page(results).splitlines() if line not in page]
+
+
+def test_a_second_run_is_compared_with_the_kept_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sys.path.insert(0, str(HOME))
+    again = importlib.import_module("again")
+    for path in sorted((HOME / "dit_gates" / "results").glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if result["arm"] == "mu60" and result["seed"] == 42:
+            continue
+        into = tmp_path / "dit_gates" / "results" / path.name
+        into.parent.mkdir(parents=True, exist_ok=True)
+        into.write_text(json.dumps(result))
+    assert again.main([str(tmp_path)]) == 0
+    everything = capsys.readouterr().out
+    assert "| dit_gates | 19 | 19 | 0 | 0 |  |" in everything and everything.rstrip().endswith("|---|---|---|---|")
+    for path in (tmp_path / "dit_gates" / "results").glob("mu30-*.json"):
+        result = json.loads(path.read_text())
+        result["figures"]["executed"] += 0.5
+        path.write_text(json.dumps({**result, "torch": "other"}))
+    again.main([str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "| dit_gates | 19 | 14 | 0 | 5 | torch |" in said
+    assert "| dit_gates | executed share at mu = .3 | +0.046" in said and "holds, interval crosses the line |" in said
+    assert "does not hold |" in said and "mu = .6 |" not in said
