@@ -1,11 +1,17 @@
-"""Tokens per second of generating, with what earlier tokens left and without, for nets with fresh weights.
+"""Milliseconds a token of generating, by each way to the logits, for nets with fresh weights; one text at a time.
 
     python benchmarks/generate.py FILE[:NET] ... [--set NAME=VALUE] [--device cpu] [--dtype float32]
-        [--prompts 64,512] [--tokens 32]
+        [--prompts 64,512] [--tokens 32] [--ways windows,cached,fixed]
 
-For each net and prompt length one line of JSON: seconds of reading the prompt, the median milliseconds of a token
-behind it by each way, bytes that are kept, and the largest difference of the logits of both ways relative to the
-largest logit. Both ways read the same tokens, in turns.
+- `windows`: the whole window anew for each token. `recorded_windows` (CUDA): the same as one CUDA graph.
+- `cached`: the newest token through the modules that it chose; the host asks what was chosen.
+- `fixed`: shapes that never change; on CUDA one graph a token, else launched operator by operator.
+
+Each net and prompt length is one line of JSON: seconds of reading the prompt and the median milliseconds of a token
+behind it by each way, bytes kept, and how far the logits are from those of `windows`, relative to the largest one. All
+ways read the same tokens, in turns; the first two tokens are not timed (a graph is recorded there: `record_s`).
+Rounding can turn a router's choice over, so the check is made first, in float32 (`check`): the largest difference, and
+behind how many tokens it was above 1e-3.
 """
 
 from __future__ import annotations
@@ -15,17 +21,64 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
+from torch import Tensor
 
 import dnac
+from dnac.ir.graph import Graph
 from dnac.lowering.network import Network
 from dnac.serve.generate import reader
+from dnac.serve.readers import Cached, Fixed, Windows
+
+WARM = 2
+"""Tokens behind the prompt that are not timed."""
+FAR = 1e-3
+
+
+class RecordedWindows:
+    """A window as one CUDA graph: what a whole window costs when the host does not set the pace."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        device = next(network.parameters()).device
+        self.window = torch.zeros((1, network.graph.tokens), dtype=torch.int64, device=device)
+        self.samples = torch.zeros(1, dtype=torch.int64, device=device)
+        self.knobs = network.final_knobs.to(device)
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.made: Tensor | None = None
+
+    @torch.no_grad()
+    def logits(self, ids: Sequence[int]) -> Tensor:
+        """[V] behind the last token."""
+        text = torch.zeros_like(self.window, device="cpu")
+        text[0, : len(ids)] = torch.tensor(ids)
+        self.window.copy_(text)
+        if self.graph is None:
+            self._record()
+        assert self.graph is not None and self.made is not None
+        self.graph.replay()
+        return self.made[0, len(ids) - 1].clone()
+
+    def _run(self) -> Tensor:
+        return self.network(self.window, samples=self.samples, knobs=self.knobs, decode=self.network.decodes).logits
+
+    def _record(self) -> None:
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(3):
+                self._run()
+        torch.cuda.current_stream().wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.made = self._run()
+        self.graph = graph
 
 
 def main() -> None:
@@ -37,49 +90,108 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--prompts", default="64,512")
     parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--ways", default="windows,cached,fixed")
+    parser.add_argument("--check", type=int, default=8, help="tokens that are checked in float32 (default 8; 0: none)")
     args = parser.parse_args()
+    prompts, names = [int(each) for each in args.prompts.split(",")], args.ways.split(",")
     for target in args.nets:
         path, _, name = target.partition(":")
-        spec = dnac.load(path, name or None, tuple(args.settings))
+        graph = dnac.load(path, name or None, tuple(args.settings)).graph
+        checked = checks(graph, args.device, prompts[0], args.check) if args.check else {}
         lowering = "grouped" if args.device.startswith("cuda") else "portable"
-        network = Network(spec.graph, lowering, args.device, args.dtype).eval()
-        for prompt in map(int, args.prompts.split(",")):
-            print(json.dumps({"net": target, "prompt": prompt, **measured(network, prompt, args.tokens)}), flush=True)
+        network = Network(graph, lowering, args.device, args.dtype).eval()
+        for prompt in prompts:
+            found = {"net": target, "prompt": prompt, **checked, **measured(network, prompt, args.tokens, names)}
+            print(json.dumps(found), flush=True)
 
 
-def measured(network: Network, prompt: int, tokens: int) -> dict[str, Any]:
+def ways(network: Network, names: Sequence[str]) -> dict[str, Any]:
+    """The ways that this network can be read, by their names."""
+    made: dict[str, Any] = {}
+    for name in names:
+        if name == "recorded_windows":
+            if next(network.parameters()).is_cuda:
+                made[name] = RecordedWindows(network)
+            continue
+        by, _ = reader(network, cached=name != "windows", fixed=name == "fixed")
+        if isinstance(by, {"windows": Windows, "cached": Cached, "fixed": Fixed}[name]):
+            made[name] = by
+    return made
+
+
+def checks(graph: Graph, device: str, prompt: int, tokens: int) -> dict[str, Any]:
+    """In float32: how far each way is from windows behind each token."""
+    network = Network(graph, "portable", device, "float32").eval()
+    ids = text_of(graph, prompt + tokens)
+    made = ways(network, ("windows", "cached", "fixed"))
+    made["windows"].logits(ids[:prompt])
+    gaps: dict[str, list[float]] = {name: [] for name in made if name != "windows"}
+    for end in range(prompt, len(ids) + 1):
+        wanted = made["windows"].logits(ids[:end])
+        for name, found in gaps.items():
+            found.append(gap(made[name].logits(ids[:end]), wanted))
+    return {
+        "check": {name: {"largest": max(g), "far": sum(x > FAR for x in g), "of": len(g)} for name, g in gaps.items()}
+    }
+
+
+def measured(network: Network, prompt: int, tokens: int, names: Sequence[str]) -> dict[str, Any]:
     """One prompt length."""
     device = next(network.parameters()).device
-    vocabulary = int(str(network.graph.input["vocabulary"]))
-    ids = torch.randint(vocabulary, (prompt + tokens,), generator=torch.Generator().manual_seed(0)).tolist()
-    (cached, reasons), (windows, _) = reader(network), reader(network, cached=False)
-    if reasons:
-        return {"no_cache": list(reasons)}
+    ids = text_of(network.graph, prompt + WARM + tokens)
     if len(ids) > network.graph.tokens:
         return {"too_long": f"{len(ids)} tokens, and the context is {network.graph.tokens}"}
-    windows.logits(ids[:prompt])
-    read, _ = timed(lambda: cached.logits(ids[:prompt]), device)
-    ms: dict[str, list[float]] = {"cached": [], "windows": []}
-    worst = 0.0
-    for end in range(prompt + 1, prompt + tokens + 1):
-        found = {}
-        for name, by in (("cached", cached), ("windows", windows)):
+    made = ways(network, names)
+    for by in ways(network, names).values():  # the device's libraries are loaded once, by others than those measured
+        by.logits(ids[:prompt])
+    read = {name: timed(lambda by=by: by.logits(ids[:prompt]), device)[0] for name, by in made.items()}
+    first = {name: timed(lambda by=by: by.logits(ids[: prompt + 1]), device)[0] for name, by in made.items()}
+    ms: dict[str, list[float]] = {name: [] for name in made}
+    worst = {name: 0.0 for name in made if name != "windows"}
+    for end in range(prompt + 2, len(ids) + 1):
+        found: dict[str, Tensor] = {}
+        for name, by in made.items():
             seconds, found[name] = timed(lambda by=by, end=end: by.logits(ids[:end]), device)
-            ms[name].append(1000 * seconds)
-        gap = (found["cached"] - found["windows"]).abs().max() / found["windows"].abs().max()
-        worst = max(worst, float(gap))
-    median = {f"{name}_ms": round(statistics.median(values), 3) for name, values in ms.items()}
+            if end > prompt + WARM:
+                ms[name].append(1000 * seconds)
+        for name in worst.keys() & found.keys() if "windows" in found else ():
+            worst[name] = max(worst[name], gap(found[name], found["windows"]))
+    median = {name: round(statistics.median(values), 3) for name, values in ms.items()}
     return {
-        "prompt_s": round(read, 4),
-        **median,
-        "times": round(median["windows_ms"] / median["cached_ms"], 2),
-        "kept_bytes": cached.cache.bytes,  # type: ignore[attr-defined]
+        "prompt_s": {name: round(seconds, 4) for name, seconds in read.items()},
+        "ms": median,
+        "times": {n: round(median["windows"] / m, 2) for n, m in median.items() if "windows" in median},
+        "record_s": {name: round(s, 3) for name, s in first.items() if name in ("fixed", "recorded_windows")},
+        "kept_bytes": {name: kept(by) for name, by in made.items() if kept(by)},
         "difference": worst,
+        "missing": [name for name in names if name not in made],
         "torch": torch.__version__,
     }
 
 
-def timed(act: Callable[[], torch.Tensor], device: torch.device) -> tuple[float, torch.Tensor]:
+def text_of(graph: Graph, tokens: int) -> list[int]:
+    """Random ids, always the same."""
+    vocabulary = int(str(graph.input["vocabulary"]))
+    return torch.randint(vocabulary, (tokens,), generator=torch.Generator().manual_seed(0)).tolist()
+
+
+def gap(found: Tensor, wanted: Tensor) -> float:
+    """The largest difference, relative to the largest logit."""
+    return float((found.float() - wanted.float()).abs().max() / wanted.float().abs().max())
+
+
+def kept(by: Any) -> int:
+    """Bytes that a way keeps."""
+    match by:
+        case Cached():
+            return by.cache.bytes
+        case Fixed():
+            return by.stepper.stores.bytes
+        case _:
+            return 0
+
+
+def timed(act: Callable[[], Tensor], device: torch.device) -> tuple[float, Tensor]:
     """Seconds until the result is there, and the result."""
     begin = time.perf_counter()
     found = act()

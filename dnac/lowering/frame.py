@@ -43,6 +43,8 @@ class Frame:
     """See `Call`."""
     knobs: Tensor | None = None
     """See `Call`."""
+    tells: bool = True
+    """Whether routing steps report about themselves; not token by token, where nobody asks."""
     made: dict[Any, Any] = field(default_factory=dict)
     """What is made once per call and used in many places."""
 

@@ -39,7 +39,7 @@ from dnac.lowering.router_ops import StepOps
 from dnac.lowering.routers import Router as Router
 from dnac.lowering.routers import Word, now
 from dnac.lowering.routers import router_of as router_of
-from dnac.lowering.stats import step_stats
+from dnac.lowering.stats import NOT_ASKED, step_stats
 
 
 class Given(NamedTuple):
@@ -145,7 +145,7 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
         inner,
         outer,
         _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here, noise),
-        step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
+        step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here) if frame.tells else NOT_ASKED,
         StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(wanted_BTK, given.here)),
         view_BTD,
     )

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dnac.data.base import Tokenizer
-from dnac.lowering.decode.serves import why_not
+from dnac.lowering.decode.serves import why_not, why_unsteady
 from dnac.lowering.network import Network
 from dnac.semantics.result import Verdict
 from dnac.serve import errors
-from dnac.serve.readers import Cached, Reader, Windows
+from dnac.serve.readers import Cached, Fixed, Reader, Windows
 from dnac.serve.sampling import Sampling, draw
 from dnac.text.diagnostic import Faults
 
@@ -53,11 +54,23 @@ def require_causal(network: Network, verdict: Verdict) -> None:
         raise Faults(errors.not_causal(graph.name, verdict.breaks))
 
 
-def reader(network: Network, *, cached: bool = True, seeds: Tensor | None = None) -> tuple[Reader, tuple[str, ...]]:
-    """How to read the network, and what keeps it from being read by a cache where one was wanted."""
+def reader(
+    network: Network, *, cached: bool = True, seeds: Tensor | None = None, fixed: bool | None = None
+) -> tuple[Reader, tuple[str, ...]]:
+    """How to read the network, and what keeps it from being read by a cache where one was wanted. `fixed`: whether with
+    shapes that never change, where the net can be; unsaid: on a GPU, where the host would set the pace.
+    """
+    given: dict[str, Any] = {"seeds": seeds, "decode": network.decodes}
     reasons = why_not(network.graph) if cached else ()
-    make = Cached if cached and not reasons else Windows
-    return make(network, seeds=seeds, decode=network.decodes), reasons
+    if reasons or not cached:
+        return Windows(network, **given), reasons
+    wants_fixed = next(network.parameters()).is_cuda if fixed is None else fixed
+    notes = why_unsteady(network.graph) if wants_fixed else ()
+    if wants_fixed and not notes:
+        return Fixed(network, **given), ()
+    by = Cached(network, **given)
+    by.notes = notes
+    return by, ()
 
 
 def generate(network: Network, prompt: Sequence[int], wish: Wish, by: Reader | None = None) -> Iterator[int]:

@@ -1,4 +1,7 @@
-"""Two ways to the logits behind a text: from a whole window each time, or from what earlier tokens left."""
+"""Ways to the logits behind a text: from a whole window each time, or from what earlier tokens left.
+
+There are two of the latter: one follows what routers chose, one costs the same launches whatever they choose.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from torch import Tensor
 
 from dnac.lowering.base import Call
 from dnac.lowering.decode.cache import Cache
+from dnac.lowering.decode.captured import Stepper
 from dnac.lowering.decode.decoder import Decoder
+from dnac.lowering.decode.steady import SteadyDecoder
 from dnac.lowering.network import Network
 
 
@@ -38,16 +43,14 @@ class Windows:
         return output.logits[0, len(ids) - 1]
 
 
-class Cached:
+class Behind:
     """The newest tokens alone, as long as the text goes on from the one before; a window that slid begins anew: its
     tokens stand at other positions, so it is left to `Windows`.
     """
 
     def __init__(self, network: Network, *, seeds: Tensor | None = None, decode: bool = False) -> None:
-        self.network, self.cache, self.read = network, Cache(), list[int]()
-        self.decoder = Decoder(network.optimized, network.schedule)
+        self.network, self.read = network, list[int]()
         self.windows = Windows(network, seeds=seeds, decode=decode)
-        self.weights = network.weights()
         knobs = network.final_knobs.to(_device(network))
         self.call = Call(torch.empty(0), seeds=seeds, samples=_one(network), knobs=knobs, decode=decode)
 
@@ -58,7 +61,38 @@ class Cached:
             return self.windows.logits(ids)
         new = torch.tensor([ids[known:]], device=_device(self.network))
         self.read = list(ids)
-        return self.decoder.read(self.weights, self.call._replace(inputs=new), self.cache)[0]
+        return self.behind(new)[0]
+
+    def behind(self, new: Tensor) -> Tensor:
+        """[1, V] behind new tokens [1, n]."""
+        raise NotImplementedError
+
+
+class Cached(Behind):
+    """Each module on the tokens that chose it: little work, and the host asks what was chosen (`decode.decoder`)."""
+
+    def __init__(self, network: Network, *, seeds: Tensor | None = None, decode: bool = False) -> None:
+        super().__init__(network, seeds=seeds, decode=decode)
+        self.cache, self.weights = Cache(), network.weights()
+        self.decoder = Decoder(network.optimized, network.schedule)
+        self.notes: tuple[str, ...] = ()
+        """Why `Fixed` was not taken, where it would have been."""
+
+    def behind(self, new: Tensor) -> Tensor:
+        """Through the modules that were chosen."""
+        return self.decoder.read(self.weights, self.call._replace(inputs=new), self.cache)
+
+
+class Fixed(Behind):
+    """Fixed shapes and no question to the host: on a GPU a token is one recorded program (`decode.captured`)."""
+
+    def __init__(self, network: Network, *, seeds: Tensor | None = None, decode: bool = False) -> None:
+        super().__init__(network, seeds=seeds, decode=decode)
+        self.stepper = Stepper(SteadyDecoder(network.optimized, network.schedule), network.weights(), self.call)
+
+    def behind(self, new: Tensor) -> Tensor:
+        """Through all launches."""
+        return self.stepper.read(new)
 
 
 def _device(network: Network) -> torch.device:

@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-import dnac
 import graphs
 from checking import graph as graph_of
 from checking import net as text_net
+from decoding import in_pieces, shrunk, whole
 from dnac.ir.form import Form, form
 from dnac.ir.graph import Graph, Part
-from dnac.lowering.base import Call
 from dnac.lowering.decode.cache import Cache
-from dnac.lowering.decode.decoder import Decoder
 from dnac.lowering.decode.serves import why_not
 from dnac.lowering.network import Network
+from dnac.serve.generate import reader
+from dnac.serve.readers import Fixed
 from lowered import ATTENTION, BLOCK, LEARNED, MLP, SKIP, TOKENS, error, lively, network, routed
 from random_graphs import random_graph
 
-SPECS = Path(__file__).parents[2] / "specs"
-TEXT = ("input.vocabulary=32", "input.context=12")
-
-
-def whole(net: Network, ids: Tensor, **given: Any) -> Tensor:
-    """[B, T, V] as `forward` computes them."""
-    with torch.no_grad():
-        return net.eval()(ids, decode=net.decodes, **given).logits
-
-
-def in_pieces(net: Network, ids: Tensor, lengths: Sequence[int]) -> tuple[list[Tensor], Cache]:
-    """[B, V] behind each piece, and the cache."""
-    cache, decoder, found, at = Cache(), Decoder(net.optimized, net.schedule), [], 0
-    for length in lengths:
-        knobs = net.final_knobs.to(ids.device)
-        call = Call(ids[:, at : at + length], knobs=knobs, decode=net.decodes)
-        found.append(decoder.read(net.weights(), call, cache))
-        at += length
-    return found, cache
+SIXTEEN = "context = 16, vocabulary = 32"
 
 
 def require_alike(graph: Graph, lengths: Sequence[int] = (3, 1, 2, 1, 1), batch: int = 2, device: str = "cpu") -> Cache:
@@ -70,6 +50,30 @@ def test_whatever_tokens_see(sees: str, k: int) -> None:
 def test_on_a_gpu(sees: str) -> None:
     graph = routed(steps=3, backbone=graphs.transformer(), sees=form(sees), choose=form("top", k=2))
     require_alike(graph, device="cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("sees", ["none", "peers", "everyone", "history", "module"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+def test_a_recorded_token_on_a_gpu(sees: str, dtype: torch.dtype) -> None:
+    """One CUDA graph is replayed for 8 tokens behind a prompt, and for 8 more behind another one."""
+    text = text_net("repeat 3 { transformer(heads = 2) }").replace("context = 8, vocabulary = 16", SIXTEEN)
+    graph = graph_of(text)
+    if sees != "none":
+        choose = form("top", k=2)
+        graph = routed(steps=3, backbone=graphs.transformer(), choose=choose, tokens=16, sees=form(sees))
+    net = lively(Network(graph, "reference", dtype=dtype), 2.0).to("cuda").eval()
+    by = reader(net)[0]
+    assert isinstance(by, Fixed)
+    for seed in (3, 4):
+        ids = torch.randint(32, (1, 12), generator=torch.Generator().manual_seed(seed)).cuda()
+        wanted = whole(net, ids)[0]
+        for end in range(4, 13):
+            found = by.stepper.read(ids[:, :4] if end == 4 else ids[:, end - 1 : end])[0]
+            assert error(found, wanted[end - 1]) < (1e-10 if dtype == torch.float64 else 1e-4), f"behind token {end}"
+        assert by.stepper.is_recorded
+        by.stepper.forget()
 
 
 @pytest.mark.parametrize("combine", ["delta", "in_branch"])
@@ -128,19 +132,6 @@ def test_tokens_that_leave_when_they_are_sure(score: str) -> None:
     body = f"head lm = unembed()\n  repeat 3 {{ transformer(heads = 2); {halt} }}"
     text = text_net(body).replace("\n  head lm = unembed()\n}", "\n}")
     require_alike(graph_of(text))
-
-
-def shrunk(name: str) -> Graph:
-    """The graph of a spec with short texts and few words, and small numbers for those of its params that size it."""
-    path, _, net = name.partition(":")
-    spec = SPECS / f"{path}.dna"
-    known = {
-        "width": 16, "heads": 2, "kv_heads": 2, "modules": 4, "experts": 4, "count": 4, "hidden": 16, "routed": 16,
-        "layers": 4, "turns": 2, "depth": 2,
-    }  # fmt: skip
-    declared = {line.split()[1] for line in spec.read_text().splitlines() if line.startswith("param ")}
-    sized = tuple(f"{word}={value}" for word, value in known.items() if word in declared)
-    return dnac.load(spec, net or path, (*TEXT, *sized)).graph
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -60,6 +60,8 @@ def _generate(args: Namespace) -> int:
     by, reasons = reader(network, cached=args.cached, seeds=seeds_of(run, device))
     for reason in reasons:
         status(f"no cache, so every token takes a whole window: {reason}")
+    for reason in getattr(by, "notes", ()):
+        status(f"shapes follow the choices, so the host sets the pace: {reason}")
     made = generate(network, prompt_ids(tokenizer, prompt), Wish(args.tokens, sampling, args.seed, stop), by)
     begun = time.perf_counter()
     text = _show(prompt, pieces(tokenizer, _kept(made, ids)), is_shown=not wants_json(args))

@@ -9,7 +9,7 @@ B sequences, n new tokens of each, D width, V outputs; R rows of a module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,8 @@ class Later(Frame):
     cache: Cache | None = None
     ran: int = 0
     """Runs of modules so far in this pass."""
+    first: dict[int, int] = field(default_factory=dict)
+    """Of each module, the run at which it could run first."""
 
     def positions(self) -> Tensor:
         """[n] int64: position in the sequence."""
@@ -169,6 +171,8 @@ class Decoder(Interpreter):
             wanted = set(routing.ids.unique().tolist())
             made: dict[int, tuple[Tensor, Tensor]] = {}
             for slot, member in zip(i.make.slots, i.modules, strict=True):
+                number = turn.names.numbers[str(member)]
+                first = _later(turn).first.setdefault(number, _later(turn).ran)
                 if slot not in wanted and not others_run:
                     continue
                 runs = routing.ids == slot
@@ -176,7 +180,7 @@ class Decoder(Interpreter):
                 runs = runs if away is None else runs | away
                 found = keys[member]
                 weights = lambda plan, found=found: {n: self._one(turn, s) for n, s in found[plan.name].items()}
-                ops = _ops_of(turn, _rows_of(turn, runs), self._who(turn, i, str(member), sees), sees, only)
+                ops = _ops_of(turn, _rows_of(turn, runs), self._who(turn, i, str(member), sees), sees, only, first)
                 inner = None if routing.inner is None else slot_scales(routing, slot)[0]
                 here = None if away is None else ~away
                 made[slot] = runs, _run(plans, weights, values[i.rows], runs, ops, inner, here)
@@ -248,12 +252,13 @@ def _run(  # noqa: PLR0913 - as `increment`
 
 
 def _ops_of(
-    turn: Turn, rows: Rows, who: tuple[Any, ...], sees: str = "peers", only: str = "whole"
+    turn: Turn, rows: Rows, who: tuple[Any, ...], sees: str = "peers", only: str = "whole", first: int = 0
 ) -> Callable[[PartPlan], CachedOps]:
     def ops(plan: PartPlan) -> CachedOps:
         key = who if who == ("history",) else (*who, plan.name)
-        earlier = sees in ("module", "history")
-        return CachedOps(turn.frame, _cache(turn), key, rows, earlier, keeps=only != "queries", looks=only != "keys")
+        earlier, at_first = sees in ("module", "first", "history"), first if sees == "first" else None
+        keeps, looks = only != "queries", only != "keys"
+        return CachedOps(turn.frame, _cache(turn), key, rows, earlier, keeps, looks, at_first)
 
     return ops
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
-from dnac.lowering.attention import by_sdpa, heads_of, in_reach
+from dnac.lowering.attention import by_sdpa, heads_of, in_reach, where_seen
 from dnac.lowering.decode.cache import Cache, Rows, visible
 from dnac.lowering.frame import Frame
 from dnac.lowering.ops_composed import OneModuleOps
@@ -35,6 +35,8 @@ class CachedOps(OneModuleOps):
     """Whether what these rows leave is kept; not where an earlier pass has kept it."""
     looks: bool = True
     """Whether rows look at others; not where only their keys are wanted."""
+    first: int | None = None
+    """For `sees = first`: the run of modules in a pass whose keys attention sees, and no others."""
     training: bool = False
 
     def attend(
@@ -59,6 +61,8 @@ class CachedOps(OneModuleOps):
             return q
         reach = in_reach(self.rows.position, whose.position, causal=causal, window=window)
         seen = visible(self.rows, whose, reach, only_this_step=not self.sees_earlier_steps)
+        if self.first is not None:
+            return where_seen(q[None], keys[None], values[None], (seen & (whose.step == self.first))[None])[0]
         return by_sdpa(q[None], keys[None], values[None], seen[None])[0]
 
     def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which nets can be read token by token: those in which what a token does never waits for others but their keys."""
+"""Which nets can be read token by token (a token waits for nothing but keys), and which of them without the host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dnac import catalogue
 from dnac.ir import traits
-from dnac.ir.graph import Graph, Origin, Route
+from dnac.ir.graph import Apply, Graph, Node, Origin, Route
 from dnac.kinds.base import ModuleKind
 from dnac.lowering.routers import Router, router_of
 
@@ -16,6 +16,47 @@ def why_not(graph: Graph) -> tuple[str, ...]:
     found = dict.fromkeys((what, entry.origin) for entry in graph.routers for what in _of_router(router_of(entry)))
     found |= dict.fromkeys(_histories(graph))
     return tuple(f"{what}{f' ({origin})' if origin else ''}" for what, origin in found)
+
+
+def why_unsteady(graph: Graph) -> tuple[str, ...]:
+    """What stands against static shapes without a host sync, beside what stands against any cache."""
+    routers = {entry.name: router_of(entry) for entry in graph.routers}
+    found = dict.fromkeys((what, entry.origin) for entry in graph.routers for what in _unsteady(routers[entry.name]))
+    sees = {router.sees for router in routers.values()}
+    if sees & {"module", "history"} and sees & {"everyone", "copied"}:
+        found["`sees` of some routers goes back to earlier steps, and of others to tokens that ran elsewhere", None] = (
+            None
+        )
+    for node in traits.unrolled(graph.nodes):
+        found |= dict.fromkeys((what, node.origin) for what in _unsteady_modules(graph, node, routers))
+    return why_not(graph) + tuple(f"{what}{f' ({origin})' if origin else ''}" for what, origin in found)
+
+
+def _unsteady(router: Router) -> Iterator[str]:
+    if router.sees == "first":
+        yield "`sees = first` looks at the keys of one step among those that are kept"
+    if router.limit[0].admit is not None:
+        yield f"`limit = {router.limit[0].name}` asks what earlier tokens chose"
+    if router.choose[0].takers(router.choose[1]):
+        yield f"`choose = {router.choose[0].name}` reads a list that the host holds"
+    if router.start is not None:
+        yield f"`start = {router.start[0].name}` reads a table that the host holds"
+    if router.score[0].written(router.score[1]) is not None:
+        yield f"`score = {router.score[0].name}` reads numbers that the host holds"
+
+
+def _unsteady_modules(graph: Graph, node: Node, routers: dict[str, Router]) -> Iterator[str]:
+    members = [node.module] if isinstance(node, Apply) else []
+    if isinstance(node, Route):
+        members = [*(node.candidates[slot] for slot in node.runs), *node.always]
+    for member in members:
+        kinds: list[ModuleKind] = [catalogue.get("module", part.kind.name) for part in traits.parts(graph, member)]
+        for kind in kinds:
+            if kind.mixes_tokens and not kind.has_keys:
+                yield f"`{kind.name}` mixes tokens without keys"
+        is_history = isinstance(node, Route) and routers[node.router].sees == "history"
+        if is_history and sum(kind.mixes_tokens for kind in kinds) > 1:
+            yield f"`sees = history` over `{member.set}`, whose attention runs more than once"
 
 
 def _of_router(router: Router) -> Iterator[str]:

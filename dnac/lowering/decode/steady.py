@@ -1,0 +1,237 @@
+"""A schedule run for the newest tokens alone with static shapes: the host is never asked what a router chose.
+
+Every row of a routing step runs with the gathered weights of its module; a choice of nothing runs too and is dropped.
+So a token costs the same launches whatever it chooses, and one token is one CUDA graph (`captured`). It gives what
+`decoder` gives, for nets that `serves.why_unsteady` has nothing against.
+
+B sequences, n new tokens of each, D width, V outputs; K choices, M modules of a bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from dnac.ir.form import Form
+from dnac.ir.graph import Graph
+from dnac.kinds.present import AWAY
+from dnac.kinds.words import word
+from dnac.lowering.base import Call
+from dnac.lowering.decode.steady_ops import Looks, Slots, Steady, SteadyOps
+from dnac.lowering.decode.stores import NOBODY, Stores
+from dnac.lowering.device import constant
+from dnac.lowering.frame import frame_of
+from dnac.lowering.history import joint
+from dnac.lowering.interpret import Bound, Interpreter, Values
+from dnac.lowering.modules import PartPlan, increment
+from dnac.lowering.ops_dense import Mix, mix_all
+from dnac.lowering.routing import Routing, slot_scales
+from dnac.lowering.turns import Results, Turn
+from dnac.lowering.weights import Stack
+from dnac.schedule import instructions as do
+
+LooksOf = Callable[[PartPlan], Looks]
+
+
+class SteadyDecoder(Interpreter):
+    """One network, token by token, in rooms of the context's length."""
+
+    name = "steady"
+    mix = staticmethod(mix_all)
+
+    def __init__(self, graph: Graph, schedule: do.Schedule) -> None:
+        self._stacked: dict[Hashable, Tensor] = {}
+        """Weights of banks whose modules are apart, put together once."""
+        super().__init__(graph, schedule)
+
+    @torch.no_grad()
+    def read(self, weights: Mapping[str, Tensor], call: Call, at: Tensor, stores: Stores) -> Tensor:
+        """Logits [B, V] behind the last of the new tokens `call.inputs` [B, n], which stand at positions from `at` [1]
+        int64 on; what they leave goes into the stores. Nobody checks that they fit into the context.
+        """
+        frame = frame_of(call, tokens=self.graph.tokens, is_text=True, training=False, record=False)
+        frame = Steady(**{**vars(frame), "tells": False}, at=at, stores=stores)
+        turn = Turn(frame, call, weights, self.whole, Results())
+        values: Values = {}
+        for act in self.bound:
+            act(values, turn)
+        return values[self.result][:, -1]
+
+    def mix_of(self, here_BT: Tensor) -> Mix:
+        """Never asked: attention goes to the stores."""
+        raise AssertionError("a decoder gives modules rows, not tokens under a mask")
+
+    def sort(self, i: do.Sort) -> Bound:
+        """Nothing is sorted."""
+        return lambda values, turn: None
+
+    def gather(self, i: do.Gather) -> Bound:
+        """Banks pick their rows themselves."""
+
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = values[i.x]
+
+        return act
+
+    def _embed(self, i: do.Embed) -> Bound:
+        embed, form = super()._embed(i), self.graph.weights[i.weights].kind
+        positions = form.get("positions")
+        if isinstance(positions, Form) and word("positions", positions).add is None:
+            return embed
+
+        def act(values: Values, turn: Turn) -> None:
+            # positions are added from the first on: the whole context is embedded, and the new tokens taken
+            frame, new = _steady(turn), turn.call.inputs
+            text = new.new_zeros((new.shape[0], self.graph.tokens)).index_copy(1, frame.positions(), new)
+            embed(values, replace(turn, call=turn.call._replace(inputs=text)))
+            values[i.out] = values[i.out].index_select(1, frame.positions())
+
+        return act
+
+    def _route(self, i: do.Route) -> Bound:
+        route = super()._route(i)
+        if i.head is not None or i.tally:
+            return route
+
+        def act(values: Values, turn: Turn) -> None:
+            x = values[i.x]
+            # scores are computed in float32: cast once, and not the router's matrix into three parts each time
+            values[i.x] = x.to(torch.promote_types(x.dtype, torch.float32))
+            route(values, turn)
+            values[i.x] = x
+
+        return act
+
+    def _dense(self, i: do.Dense) -> Bound:
+        plans, keys = self.plans[i.module.set], self._keys((i.module,))
+
+        def act(values: Values, turn: Turn) -> None:
+            x, inner, outer = values[i.x], None, None
+            here = values[i.away] == 0 if i.away else None
+            if i.gate is not None:
+                inner, outer = slot_scales(values[i.gate[0]], i.gate[1])
+            owner = None if here is None or i.copied else torch.where(here, 0, NOBODY)[..., None]
+            band = turn.names.words[i.site], turn.names.words[str(i.module)]
+            looks = lambda plan: Looks((*band, plan.name), (*band, plan.name), owner)
+            weights = lambda plan: {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
+            ops = lambda plan: SteadyOps(_steady(turn), Slots(None, 1, 1), looks(plan))
+            rows = (None if each is None else each.flatten(0, 1) for each in (inner, here))
+            scale, present = rows
+            made = increment(plans, weights, x.flatten(0, 1), ops, scale, None, present).view(x.shape)
+            values[i.out] = made if outer is None else made * outer[..., None]
+
+        return act
+
+    def run_bank(self, i: do.Run) -> Bound:
+        """Increments [B, n, K, D] of the bank's own choices, zero elsewhere."""
+        plans, keys = self.plans[i.modules[0].set], self._keys(i.modules)
+        router = self.routers[self.router_at[i.routing]]
+        sees, slots = router.sees, i.make.slots
+        place_of = [-1] * (router.size + 1)
+        for place, slot in enumerate(slots):
+            place_of[slot] = place
+
+        def run(values: Values, turn: Turn, only: str) -> Tensor:
+            x, routing = values[i.rows], values[i.routing]
+            place = constant(tuple(place_of), torch.int64, x.device)[routing.ids]
+            weights = lambda plan: {n: self._stack(turn, stack) for n, stack in keys[plan.name].items()}
+
+            def bank(rows: Slots, owner: Tensor, inner: Tensor | None, here: Tensor | None) -> Tensor:
+                looks = self._looks(i, turn, sees, owner, only)
+                ops = lambda plan: SteadyOps(_steady(turn), rows, looks(plan))
+                x_ND = x[:, :, None].expand(-1, -1, rows.K, -1).flatten(0, 2)
+                inner, here = (None if each is None else each.flatten() for each in (inner, here))
+                return increment(plans, weights, x_ND, ops, inner, None, here).unflatten(0, (*x.shape[:2], -1))
+
+            if sees in ("everyone", "copied"):
+                made = self._of_every_module(routing, slots, sees, bank)
+                own = place.clamp(min=0)[..., None].expand(*place.shape, x.shape[-1])
+                made = torch.gather(made, 2, own)
+            else:
+                rows = Slots(place.flatten(), len(slots), place.shape[-1])
+                made = bank(rows, self._owner(i, turn, routing, place), routing.inner, None)
+            return torch.where((place >= 0)[..., None], made, 0)
+
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = run(values, turn, "whole")
+
+        if sees == "history" and i.out in self.mixing.get(i.routing, ()):
+            return joint(self, i, run)
+        return act
+
+    def combine(self, i: do.Combine) -> Bound:
+        """Times the weights, summed over banks and choices."""
+
+        def act(values: Values, turn: Turn) -> None:
+            routing: Routing = values[i.routing]
+            made: Tensor = values[i.rows[0]]
+            for name in i.rows[1:]:
+                made = made + values[name]
+            made = made * routing.outer[..., None]
+            values[i.out] = made[:, :, 0] if made.shape[2] == 1 else made.sum(2)
+
+        return act
+
+    def _head(self, i: do.Head) -> Bound:
+        head = self._logits(i.weights, i.table)
+
+        def act(values: Values, turn: Turn) -> None:
+            values[i.out] = head(values[i.x][:, -1:], turn)
+
+        return act
+
+    def _of_every_module(
+        self, routing: Routing, slots: tuple[int, ...], sees: str, bank: Callable[..., Tensor]
+    ) -> Tensor:
+        """Each module on each token [B, n, M, D], since they leave keys of all tokens, or of those that left too."""
+        B, n, _ = routing.ids.shape
+        known = constant(slots, torch.int64, routing.ids.device)
+        places = torch.arange(len(slots), device=known.device).expand(B, n, -1)
+        owner, here = places, None
+        if sees == "copied":
+            away = routing.load.ids[..., :1] == AWAY
+            chosen = (routing.ids[..., None] == known).any(2)
+            owner, here = torch.where(chosen | away, places, NOBODY), (~away).expand(B, n, len(slots))
+        inner = None
+        if routing.inner is not None:
+            inner = torch.where(routing.ids[..., None] == known, routing.inner[..., None], 0).sum(2)
+        return bank(Slots(places.flatten(), len(slots), len(slots), every=True), owner, inner, here)
+
+    def _owner(self, i: do.Run, turn: Turn, routing: Routing, place: Tensor) -> Tensor:
+        """[B, n, K] who rows are to others: their slot, or a number of the network where other steps look."""
+        if not self.carries:
+            return routing.ids
+        numbers = tuple(turn.names.numbers[str(member)] for member in i.modules)
+        return constant((*numbers, NOBODY), torch.int64, place.device)[place]
+
+    def _looks(self, i: do.Run, turn: Turn, sees: str, owner: Tensor, only: str) -> LooksOf:
+        site, bank = turn.names.words[i.site], i.bank
+
+        def looks(plan: PartPlan) -> Looks:
+            band = site, bank, plan.name
+            family: Hashable = band
+            if sees == "history":
+                family = ("history",)
+            elif self.carries:
+                family = "module", plan.name
+            keeps, searches = only != "queries", only != "keys"
+            return Looks(family, band, owner, sees == "history", keeps, searches, alone=sees == "peers")
+
+        return looks
+
+    def _stack(self, turn: Turn, stack: Stack) -> Tensor:
+        """A bank's weights [M, ...]: the tensor itself, or a copy that is made once."""
+        if len(stack.pieces) == 1 and stack.pieces[0][2]:
+            return stack.of(turn.weights)
+        names = tuple((turn.names.keys.get(key, key), indices) for key, indices, _ in stack.pieces)
+        if names not in self._stacked:
+            self._stacked[names] = stack.of(turn.weights)
+        return self._stacked[names]
+
+
+def _steady(turn: Turn) -> Steady:
+    assert isinstance(turn.frame, Steady)
+    return turn.frame

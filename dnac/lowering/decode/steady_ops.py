@@ -1,0 +1,218 @@
+"""`Ops` for the rows of new tokens in token order, each with its own module, with static shapes and no host sync.
+
+A row multiplies by its own module's weights, which are gathered; of many new tokens (a prompt) rows are sorted once
+for each bank and multiplied by groups. Keys go to `Stores`, and attention looks at the whole context under a mask.
+
+B sequences, n new tokens, K rows of a token, N = B n K rows, M modules of the bank, C context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from dnac.ir.form import Form
+from dnac.kinds.base import Ops
+from dnac.kinds.ops import Heads
+from dnac.kinds.words import word
+from dnac.lowering.attention import by_sdpa, heads_of, in_reach
+from dnac.lowering.decode.stores import Stores
+from dnac.lowering.frame import Frame
+from dnac.lowering.gmm import grouped_linear
+from dnac.lowering.ops_composed import ComposedOps
+
+
+@dataclass
+class Steady(Frame):
+    """A frame of tokens that stand behind others, at positions that the device knows."""
+
+    at: Tensor | None = None
+    """[1] int64: the position of the first of them."""
+    stores: Stores | None = None
+
+    def positions(self) -> Tensor:
+        """[n] int64: position in the sequence."""
+        if "positions" not in self.made:
+            assert self.at is not None
+            self.made["positions"] = self.at + torch.arange(self.tokens, device=self.inputs.device)
+        return self.made["positions"]
+
+    def reach(self, window: int | None) -> Tensor:
+        """[n, C] bool: earlier positions of the context, or those less than `window` away; made once per token."""
+        if ("reach", window) not in self.made:
+            assert self.stores is not None
+            everywhere = torch.arange(self.stores.context, device=self.inputs.device)
+            self.made["reach", window] = in_reach(self.positions(), everywhere, causal=True, window=window)
+        return self.made["reach", window]
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Whose the rows of one bank are. With `every` each token has a row for each module, in their order."""
+
+    place: Tensor | None
+    """[N] int64: the place of each row's module in the bank, -1 for none of them; None: one module has all rows."""
+    modules: int
+    K: int
+    every: bool = False
+
+    @cached_property
+    def own(self) -> Tensor:
+        """[N] int64: the place, 0 for dead rows, which are computed and then dropped."""
+        assert self.place is not None
+        return self.place.clamp(min=0)
+
+    @cached_property
+    def sorted(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The rows by module, dead ones last; the way back; and where each module's rows end."""
+        assert self.place is not None
+        group = torch.where(self.place < 0, self.modules, self.place)
+        order = group.argsort(stable=True)
+        known = torch.arange(self.modules, device=group.device)
+        ends = (group[:, None] == known).sum(0).cumsum(0)
+        return order, order.argsort(), ends.to(torch.int32)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Where the rows of one part leave keys, and whom they see."""
+
+    family: Hashable
+    band: Hashable
+    owner: Tensor | None
+    """[B, n, K] int64: who each row is to others; `NOBODY` sees only what belongs to nobody. None: all see all."""
+    anyone: bool = False
+    """Whether rows see those of any owner (`sees = history`)."""
+    keeps: bool = True
+    looks: bool = True
+    alone: bool = True
+    """Whether rows see their own band alone."""
+
+
+@dataclass
+class SteadyOps(ComposedOps):
+    """Operations of one part on rows [N, ...]. Nothing is dropped: nobody trains token by token."""
+
+    frame: Steady
+    slots: Slots
+    looks: Looks
+    training: bool = field(default=False, init=False)
+
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """x [N, ..., I] times each row's own weight of [M, I, O] (of one module: [I, O]), plus its bias."""
+        slots = self.slots
+        if slots.place is None:
+            y = torch.matmul(x, weight)
+            return y if bias is None else y + bias.to(y.dtype)
+        rows = x.reshape(x.shape[0], -1, x.shape[-1])
+        if slots.every:
+            by_module = rows.unflatten(0, (-1, slots.modules)).transpose(0, 1)
+            y = torch.bmm(by_module.flatten(1, 2), weight)
+            y = y.unflatten(1, by_module.shape[1:3]).transpose(0, 1).flatten(0, 1)
+        elif self.frame.tokens == 1:
+            y = torch.bmm(rows, weight.index_select(0, slots.own))
+        else:
+            y = self._by_groups(rows, weight)
+        y = y.reshape(*x.shape[:-1], weight.shape[-1])
+        return y if bias is None else y + self._own(bias, y)
+
+    def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
+        """The norm over the last axis, times each row's own gain."""
+        normalise = word("norm", kind).normalise
+        y = x if normalise is None else normalise(x)
+        return y if gain is None else y * self._own(gain, y)
+
+    def own(self, x: Tensor, values: Tensor) -> Tensor:
+        """x [N, D] times each row's own vector."""
+        return x * self._own(values, x)
+
+    def attend(
+        self,
+        x: Tensor,
+        project: Callable[[Tensor, Ops], Tensor],
+        heads: Heads,
+        *,
+        positions: Form,
+        causal: bool,
+        window: int | None,
+    ) -> Tensor:
+        """Each row among the keys of the context that it sees; [N, H, E]."""
+        frame, looks = self.frame, self.looks
+        stores, K = frame.stores, self.slots.K
+        assert stores is not None
+        packed = project(x, self)
+        q, k, v = heads_of(packed, heads, self._table(positions, heads.width, packed.dtype))
+        shape = (frame.batch, frame.tokens, K)
+        family = looks.family if looks.anyone else (looks.family, heads.keys, heads.width)
+        if looks.keeps:
+            k, v = (each.unflatten(0, shape) for each in (k, v))
+            stores.write(family, looks.band, frame.positions(), k, v, looks.owner)
+        if not looks.looks:
+            return q
+        keys, values, owners = stores.seen(family, looks.band, alone=looks.alone)
+        seen = self._seen(owners, window)
+        return by_sdpa(q.unflatten(0, (frame.batch, -1)), keys, values, seen).flatten(0, 1)
+
+    def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
+        """Not served (`serves.why_unsteady`)."""
+        raise NotImplementedError("tokens that mix without keys")
+
+    def together(self, x: Tensor, mix: Callable[[Tensor, Tensor | None], Tensor], *, causal: bool) -> Tensor:
+        """Not served (`serves.why_unsteady`)."""
+        raise NotImplementedError("tokens that mix without keys")
+
+    def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
+        """x."""
+        return x
+
+    def drop_layer(self, x: Tensor, rate: float | Form) -> Tensor:
+        """x."""
+        return x
+
+    def positions(self) -> Tensor:
+        """[N] int64."""
+        return self._of_rows(self.frame.positions())
+
+    def _seen(self, owners: Tensor | None, window: int | None) -> Tensor:
+        """[B or 1, n K, r C] bool. Rows of nobody see rows of nobody, so that a softmax is never of nothing."""
+        frame, looks = self.frame, self.looks
+        if owners is None:
+            return frame.reach(window)[None]
+        assert looks.owner is not None
+        mine = looks.owner.flatten(1)[:, :, None, None]
+        theirs = owners[:, None]
+        seen = (mine == theirs) if not looks.anyone else (mine < 0) | (theirs >= 0)
+        if frame.tokens > 1 or window is not None:
+            reach = frame.reach(window)[:, None].expand(-1, self.slots.K, -1).flatten(0, 1)
+            seen = seen & reach[None, :, None, :]
+        return seen.flatten(2)
+
+    def _table(self, positions: Form, width: int, like: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """cos and sin of each row; one row of each where there is one new token."""
+        found = self.frame.table(positions, width, like)
+        if found is None or self.frame.tokens == 1:
+            return found
+        return self._of_rows(found[0]), self._of_rows(found[1])
+
+    def _of_rows(self, of_n: Tensor) -> Tensor:
+        """What is so for each new token [n, ...], for each row [N, ...]."""
+        whole = of_n[None, :, None].expand(self.frame.batch, -1, self.slots.K, *of_n.shape[1:])
+        return whole.reshape(-1, *of_n.shape[1:])
+
+    def _own(self, values: Tensor, like: Tensor) -> Tensor:
+        """Each row's own vector of [M, D], or the one vector [D], shaped to join `like` [N, ..., D]."""
+        if self.slots.place is None:
+            return values.to(like.dtype)
+        found = values.index_select(0, self.slots.own).to(like.dtype)
+        return found.reshape(found.shape[0], *(1,) * (like.dim() - 2), found.shape[1])
+
+    def _by_groups(self, rows: Tensor, weight: Tensor) -> Tensor:
+        """[N, j, I] to [N, j, O]."""
+        order, back, ends = self.slots.sorted
+        each = rows.shape[1]
+        y = grouped_linear(rows[order].flatten(0, 1), weight, ends * each)
+        return y.unflatten(0, (-1, each))[back]

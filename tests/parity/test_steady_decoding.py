@@ -1,0 +1,235 @@
+"""Token by token with static shapes, and never asking the host, a network gives the logits of the whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import graphs
+from checking import graph as graph_of
+from checking import net as text_net
+from decoding import in_pieces, shrunk, whole
+from dnac.ir.form import form
+from dnac.ir.graph import Graph, Part
+from dnac.lowering.base import Call
+from dnac.lowering.decode.captured import Stepper
+from dnac.lowering.decode.serves import why_unsteady
+from dnac.lowering.decode.steady import SteadyDecoder
+from dnac.lowering.network import Network
+from dnac.serve.generate import reader
+from dnac.serve.readers import Cached, Fixed
+from lowered import ATTENTION, LEARNED, MLP, SKIP, TOKENS, error, lively, routed
+from random_graphs import random_graph
+
+PIECES = (3, 1, 1, 2, 1)
+
+
+def stepper(net: Network, batch: int = 2) -> Stepper:
+    """A reader of a batch of texts."""
+    decoder = SteadyDecoder(net.optimized, net.schedule)
+    call = Call(torch.empty(0), knobs=net.final_knobs.to(next(net.parameters()).device), decode=net.decodes)
+    return Stepper(decoder, net.weights(), call, batch)
+
+
+def ids_of(graph: Graph, tokens: int, batch: int = 2) -> Tensor:
+    vocabulary = int(str(graph.input["vocabulary"]))
+    return torch.randint(vocabulary, (batch, tokens), generator=torch.Generator().manual_seed(3))
+
+
+def require_alike(graph: Graph, lengths: Sequence[int] = PIECES) -> Stepper:
+    """Pieces of any length give the logits of whole windows, and of the decoder whose shapes follow the choices."""
+    assert not why_unsteady(graph)
+    net = lively(Network(graph, "reference", dtype=torch.float64), 4.0)
+    ids = ids_of(graph, sum(lengths))
+    wanted, (kept, _), by, end = whole(net, ids), in_pieces(net, ids, lengths), stepper(net), 0
+    for length, other in zip(lengths, kept, strict=True):
+        found = by.read(ids[:, end : end + length])
+        end += length
+        assert error(found, wanted[:, end - 1]) < 1e-10, f"behind token {end}"
+        assert error(found, other) < 1e-10, f"behind token {end}"
+    return by
+
+
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
+@pytest.mark.parametrize("k", [1, 2])
+def test_whatever_tokens_see(sees: str, k: int) -> None:
+    require_alike(routed(steps=3, backbone=graphs.transformer(), sees=form(sees), choose=form("top", k=k)))
+
+
+@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
+def test_pools_of_unlike_modules(sees: str) -> None:
+    made = "pool nodes { a[2] = transformer(heads = 2); b[2] = attention(heads = 2); c = mlp(); skip = identity() }"
+    hop = f"hop: route nodes by {{ choose = top(2); weight = raw; sees = {sees}; balance = [] }}"
+    require_alike(graph_of(text_net(f"{made}\n  repeat 3 {{ {hop} }}")))
+
+
+@pytest.mark.parametrize("combine", ["delta", "in_branch"])
+@pytest.mark.parametrize("sees", ["peers", "everyone"])
+def test_however_increments_are_weighed(combine: str, sees: str) -> None:
+    require_alike(routed(steps=2, choose=form("top", k=2), combine=form(combine), sees=form(sees)))
+
+
+@pytest.mark.parametrize("positions", [LEARNED, form("rope", base=100.0), form("sinusoid"), form("none")], ids=str)
+def test_wherever_tokens_stand(positions: Any) -> None:
+    require_alike(routed(steps=2, backbone=graphs.transformer(), positions=positions, choose=form("top", k=2)))
+
+
+def test_a_window_of_attention_and_fewer_heads_of_keys() -> None:
+    narrow = (Part("attention", graphs.attention(window=2, kv_heads=1)),)
+    require_alike(routed([("att", 3, narrow), SKIP], steps=3, backbone=narrow))
+
+
+def test_tokens_that_leave_for_good() -> None:
+    pool = "pool nodes { block[3] = transformer(heads = 2); out = exit() }"
+    hop = "hop: route nodes by { choose = top(1); weight = raw; balance = [] }"
+    require_alike(graph_of(text_net(f"{pool}\n  repeat 3 {{ {hop} }}\n  transformer(heads = 2)")))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_routers_of_their_own_and_one_for_all_steps(shared: bool) -> None:
+    require_alike(routed([("att", 3, ATTENTION), ("ff", 2, MLP), SKIP], steps=3, shared_router=shared))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn",
+        "mixture_of_recursions:mor_token_choice", "radial", "radial:radial_module", "hash_routing", "frozen_routing",
+        "dna_shared:with_path", "dna_node_level", "deepseek_moe", "sparsity_moves:moe_glu",
+    ],
+)  # fmt: skip
+def test_every_routing_system(name: str) -> None:
+    require_alike(shrunk(name), (4, 1, 3, 1, 1, 1))
+
+
+@pytest.mark.parametrize("score", ["saturation", "confidence(lm, entropy)"])
+def test_tokens_that_leave_when_they_are_sure(score: str) -> None:
+    halt = f"halt by {{ score = {score}; choose = threshold(0.5); when = eval; sees = copied }}"
+    body = f"head lm = unembed()\n  repeat 3 {{ transformer(heads = 2); {halt} }}"
+    require_alike(graph_of(text_net(body).replace("\n  head lm = unembed()\n}", "\n}")))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_graphs(seed: int) -> None:
+    graph = random_graph(seed)
+    if why_unsteady(graph):
+        pytest.skip("another decoder reads it")
+    require_alike(graph, (2, 1, 1, 2))
+
+
+class Asks(TorchDispatchMode):
+    """Every operator's name; it fails at one that needs the host: a value that Python reads, or that makes a shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.name().removeprefix("aten::").split(".")[0]
+        asks = ("_local_scalar_dense", "nonzero", "_unique", "masked_select", "is_nonzero", "equal", "lift_fresh")
+        assert not any(name.startswith(word) for word in asks if name != "equal_"), f"{name} asks the host"
+        if name in ("index", "index_put", "index_put_"):
+            assert not any(each is not None and each.dtype == torch.bool for each in args[1]), "a mask makes a shape"
+        self.seen.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+ASKED = [
+    routed(steps=2, choose=form("top", k=2)),
+    routed(steps=2, backbone=graphs.transformer(), positions=form("rope", base=100.0), sees=form("everyone")),
+    routed(steps=2, sees=form("history")),
+    routed(steps=2, sees=form("module"), choose=form("top", k=2)),
+    routed([("att", 3, ATTENTION), ("ff", 2, MLP), SKIP], steps=3, shared_router=True),
+]
+
+
+@pytest.mark.parametrize("graph", ASKED, ids=range(len(ASKED)))
+def test_a_token_never_asks_the_host(graph: Graph) -> None:
+    by = stepper(Network(graph, "reference", dtype=torch.float64))
+    by.read(ids_of(graph, 3))
+    by.read(ids_of(graph, 1))
+    with Asks() as asks:
+        by.step()
+    assert "index_copy_" in asks.seen
+
+
+@pytest.mark.parametrize("name", ["radial", "early_exit", "universal_act", "mixture_of_recursions:mor_token_choice"])
+def test_no_routing_system_asks_the_host(name: str) -> None:
+    test_a_token_never_asks_the_host(shrunk(name))
+
+
+def test_what_asks_is_seen() -> None:
+    x = torch.ones(3)
+    for ask in (lambda: x[x > 0], lambda: float(x.sum()), lambda: x.unique(), lambda: torch.tensor([1, 2])):
+        with Asks(), pytest.raises(AssertionError):
+            ask()
+
+
+def test_a_token_takes_as_many_operators_whatever_it_chooses() -> None:
+    graph = routed(steps=4, choose=form("top", k=1))
+    by, seen = stepper(Network(graph, "reference", dtype=torch.float64), 1), []
+    by.read(ids_of(graph, 2, 1))
+    for token in (1, 7, 20):
+        by.read(torch.tensor([[token]]))
+        with Asks() as asks:
+            by.step()
+        seen.append(asks.seen)
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_text_begins_anew_in_the_same_rooms() -> None:
+    graph = routed(steps=2, backbone=graphs.transformer(), choose=form("top", k=2))
+    net = lively(Network(graph, "reference", dtype=torch.float64), 4.0)
+    by, long, short = stepper(net, 1), ids_of(graph, 6, 1), ids_of(graph, 8, 1)[:, 6:]
+    by.read(long)
+    size = by.stores.bytes
+    by.forget()
+    found = [by.read(short[:, n : n + 1]) for n in range(2)]
+    assert error(found[1], whole(net, short)[:, -1]) < 1e-10
+    assert by.stores.bytes == size > 0
+
+
+def test_a_text_longer_than_the_context_is_refused() -> None:
+    by = stepper(Network(routed(), "reference"), 1)
+    with pytest.raises(ValueError, match="exceed the context"):
+        by.read(torch.zeros(1, TOKENS + 1, dtype=torch.int64))
+
+
+CAPACITY = form("capacity", factor=1.0, overflow="pass", order="position", per="sequence")
+TAKERS = form("top_tokens", share=0.25, member=None, per="sequence", takers=(0, 1, 2), rest=3)
+PREDICTOR = form("predictor", score=form("linear", init=form("normal", std=0.02)), loss=0.5)
+CONV = "pool p { a[2] = conv(size = 3) }\n  hop: route p by { choose = top(1); weight = raw; balance = [] }"
+
+
+@pytest.mark.parametrize(
+    ("graph", "why"),
+    [
+        (routed(limit=CAPACITY), "`limit = capacity` asks what earlier tokens chose"),
+        (routed(gate=form("none"), choose=TAKERS, decode=PREDICTOR), "`choose = top_tokens` reads a list"),
+        (routed(scope=form("sequence")), "`scope = sequence` decides for many tokens at once"),
+        (
+            graph_of(text_net(CONV)),
+            "`conv` mixes",
+        ),
+        (graph_of(text_net("linear_attention(heads = 2)")), "`linear_attention` mixes tokens without keys"),
+    ],
+)
+def test_what_another_decoder_must_read_is_named(graph: Graph, why: str) -> None:
+    assert any(why in line for line in why_unsteady(graph))
+    by, reasons = reader(Network(graph), fixed=True)
+    assert not isinstance(by, Fixed)
+    assert any(why in line for line in (*reasons, *getattr(by, "notes", ())))
+
+
+def test_on_a_cpu_shapes_follow_the_choices() -> None:
+    net = Network(routed(backbone=graphs.transformer()), dtype=torch.float64)
+    assert isinstance(reader(net)[0], Cached)
+    fixed, windows = reader(net, fixed=True)[0], reader(net, cached=False)[0]
+    assert isinstance(fixed, Fixed)
+    for ids in ([1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4, 5], [2, 3, 4], [1, 2, 3, 4, 5, 6]):
+        assert torch.allclose(fixed.logits(ids), windows.logits(ids), atol=1e-9)
