@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,17 @@ def distances(results: Sequence[Result], arm: str, cost: str, measure: Measure =
         if there is not None:
             found[seed] = measure(figures) - there
     return found
+
+
+def from_medians(results: Sequence[Result], arm: str, cost: str) -> dict[int, float]:
+    """The same against the median loss of each depth over its seeds, which one bad seed of a depth does not move."""
+    points = []
+    for name in (a.name for a in chosen.FRONTIER if a.name != arm):
+        own = [f for f in of(results, name).values() if f.get(cost)]
+        if own:
+            points.append((statistics.fmean(f[cost] for f in own), statistics.median(map(loss, own))))
+    there = {seed: on_frontier(f[cost], points) for seed, f in of(results, arm).items() if f.get(cost)}
+    return {seed: of(results, arm)[seed]["loss"] - at for seed, at in there.items() if at is not None}
 
 
 def beyond(results: Sequence[Result], arm: str, cost: str) -> tuple[str, float, dict[int, float]] | None:

@@ -12,7 +12,7 @@ from typing import Any
 import arms as chosen
 import stream
 from claims import spread
-from distances import FLOPS, TIME, at_equal, shown
+from distances import FLOPS, TIME, at_equal, distances, from_medians, shown
 from pairs import paired
 
 from dnac.report.charts import Axis, Line, lines, standing
@@ -75,6 +75,7 @@ def written(out: Path, data: str) -> str:
         head(out),
         untimed(results),
         table(results),
+        steady(results),
         paired(results),
         stream.by_difficulty(results),
         controls(results),
@@ -179,6 +180,20 @@ def table(results: list[dict[str, Any]]) -> list[str]:
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return rows
+
+
+def steady(results: list[dict[str, Any]]) -> list[str]:
+    """How far the differences at equal FLOPs hang on single seeds of the frontier."""
+    dense, moved = {arm.name for arm in chosen.FRONTIER}, dict[str, float]()
+    for arm in (a for a in chosen.ARMS if a not in dense):
+        ways = [way(results, arm, FLOPS) for way in (distances, from_medians)]
+        if all(ways):
+            own, medians = (statistics.fmean(gaps.values()) for gaps in ways)
+            moved[arm] = medians - own
+    if not moved:
+        return []
+    most = max(moved, key=lambda arm: abs(moved[arm]))
+    return [f"Against a frontier of medians over seeds no difference moves by more than {moved[most]:+.4f} ({most})."]
 
 
 def controls(results: list[dict[str, Any]]) -> list[str]:

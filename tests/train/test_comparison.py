@@ -88,6 +88,16 @@ def test_a_net_is_held_against_dense_nets_of_its_own_seed(distances: ModuleType)
     assert distances.at_equal(rows, "top1", distances.FLOPS) == "outside: 8.0 times dense6, -3.5000 against it"
 
 
+def test_a_bad_seed_of_a_depth_does_not_move_the_frontier_of_medians(
+    distances: ModuleType, summary: ModuleType
+) -> None:
+    rows = [row(f"dense{d}", s, 5.0 - d / 4 + 9.0 * (s == 3 and d == 4), 2.0**d) for d in (4, 6) for s in (1, 2, 3)]
+    rows += [row("skip", s, 4.0, 2.0**5) for s in (1, 2, 3)]
+    assert distances.distances(rows, "skip", distances.FLOPS) == pytest.approx({1: 0.25, 2: 0.25, 3: -4.25})
+    assert distances.from_medians(rows, "skip", distances.FLOPS) == pytest.approx({1: 0.25, 2: 0.25, 3: 0.25})
+    assert "no difference moves by more than +1.5000 (skip)" in summary.steady(rows)[0]
+
+
 def test_a_net_slower_than_all_depths_is_held_against_the_slowest_of_them(distances: ModuleType) -> None:
     rows = frontier("step_ms")
     assert distances.at_equal([*rows, row("skip", 1, 4.75, 1.0)], "skip", "step_ms") == "", "it has no time"
