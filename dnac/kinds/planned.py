@@ -15,8 +15,6 @@ PLANNED: dict[tuple[str, str], str] = {
     # how it scores
     ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
     ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",
-    # for whom one decision is made
-    ("scope", "chunk"): "one decision for every chunk of tokens",
     # which candidates run
     ("limit", "purse"): "a purse that each token carries: say it by `budget NAME = flops(40%, per = token, by = hard)`",
     (

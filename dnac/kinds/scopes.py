@@ -23,5 +23,5 @@ class ScopeKind(Kind):
     pool: Callable[[Any, Tensor, Tensor | None], Tensor] | None = None
     is_one: bool = False
     """Whether one decision holds for all inputs, so that scores may not depend on any."""
-    is_causal: bool = True
+    is_causal: bool | Callable[[Any], bool] = True
     is_row_independent: bool = True

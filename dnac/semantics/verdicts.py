@@ -38,8 +38,10 @@ def note_router(label: str, name: str, bound: Bound, over: Span, draft: Draft) -
     programs = ("train", "generate") if params.decode.name == "none" else ("train",)
     rows = choose.is_row_independent
     scope: ScopeKind = words.kind("scope", params.scope.name)
+    ahead = scope.is_causal
+    shared = ahead if isinstance(ahead, bool) else ahead(params_of(scope, params.scope))
     facts = (
-        ("scope", scope.name, scope.is_causal, scope.is_row_independent, ("train", "generate")),
+        ("scope", scope.name, shared, scope.is_row_independent, ("train", "generate")),
         ("choose", choose.name, choose.is_causal, rows if isinstance(rows, bool) else rows(chosen), programs),
         ("limit", limit.name, limit.is_causal(limited), limit.is_row_independent(limited), ("train", "generate")),
     )

@@ -42,7 +42,7 @@ net words {{
 
 
 def spec(folder: Path, scope: str) -> Path:
-    admits = "" if scope == "token" else "assert not_causal(hop)"
+    admits = "" if scope == "token" or ("chunk" in scope and "mean" not in scope) else "assert not_causal(hop)"
     path = folder / f"{scope}.dna"
     path.write_text(SPEC.format(scope=scope, admits=admits))
     return path
@@ -130,6 +130,63 @@ def test_a_text_that_is_read_as_a_whole_cannot_be_generated(tmp_path: Path) -> N
     with pytest.raises(Faults, match="not causal"):
         require_causal(loaded.build(), verdict)
     assert not dnac.load(spec(tmp_path, "batch"), "words").net.verdicts["train"].row_independent
+
+
+CHUNKS = ("chunk(3)", "chunk(3, by = mean)")
+
+
+@pytest.mark.parametrize("scope", CHUNKS)
+def test_chunks_go_one_way_by_their_first_token_or_their_mean(tmp_path: Path, scope: str) -> None:
+    """Nine patches in chunks of four: the last one holds one."""
+    scope = scope.replace("3", "4")
+    own, shared = (recorded(tmp_path, word, patches())[0] for word in ("token", scope))
+    logs, pieces = own.gates.log(), (slice(0, 4), slice(4, 8), slice(8, 9))
+    by = [logs[:, c].mean(1, keepdim=True) if "mean" in scope else logs[:, c][:, :1] for c in pieces]
+    expected = torch.cat([s.expand_as(logs[:, c]) for s, c in zip(by, pieces, strict=True)], 1).softmax(-1)
+    assert torch.allclose(shared.gates, expected, atol=1e-12)
+    assert not torch.allclose(own.gates, expected, atol=1e-3)
+    assert len({tuple(shared.gates[0, t].tolist()) for t in range(9)}) == 3
+
+
+@pytest.mark.parametrize("scope", CHUNKS)
+@pytest.mark.parametrize("net", ["pictures", "leaving", "words"])
+def test_every_lowering_agrees_on_chunks(tmp_path: Path, scope: str, net: str) -> None:
+    inputs = torch.randint(32, (3, 11), generator=torch.Generator().manual_seed(0)) if net == "words" else patches()
+    require_equal(graph(tmp_path, scope, net), inputs=inputs)
+
+
+def test_in_a_chunk_those_that_have_left_neither_decide_nor_count() -> None:
+    from dnac.kinds.scope.chunk import ChunkParams, pool
+
+    scores = torch.arange(5.0)[None, :, None].expand(1, 5, 2) + 1
+    here = torch.tensor([[False, True, True, False, True]])
+    first, mean = (pool(ChunkParams(n=3, by=by), scores, here)[0, :, 0].tolist() for by in ("first", "mean"))
+    assert first == [2.0, 2.0, 2.0, 5.0, 5.0] and mean == [2.5, 2.5, 2.5, 5.0, 5.0]
+    assert pool(ChunkParams(n=3), scores, None)[0, :, 0].tolist() == [1.0, 1.0, 1.0, 4.0, 4.0]
+    assert pool(ChunkParams(n=9), scores[:, :2], None)[0, :, 0].tolist() == [1.0, 1.0]
+
+
+@torch.no_grad()
+def test_no_later_token_reaches_an_earlier_one_through_its_chunk(tmp_path: Path) -> None:
+    """By the first token nothing flows back, for every place; by the mean it does."""
+    ids = torch.randint(32, (1, 12), generator=torch.Generator().manual_seed(1))
+    for scope, leaks in (("chunk(4)", False), ("chunk(4, by = mean)", True)):
+        net = network(graph(tmp_path, scope, "words")).eval()
+        whole, moved = net(ids).logits, False
+        for t in range(1, 12):
+            other = ids.clone()
+            other[:, t:] = (other[:, t:] + 7) % 32
+            moved |= not torch.equal(net(other).logits[:, :t], whole[:, :t])
+        assert moved == leaks
+
+
+def test_a_text_of_chunks_by_their_first_token_is_causal_and_read_by_windows(tmp_path: Path) -> None:
+    from dnac.lowering.decode.serves import why_not
+
+    by_first, by_mean = (dnac.load(spec(tmp_path, scope), "words") for scope in ("chunk(4)", "chunk(4, by = mean)"))
+    assert by_first.net.verdicts["generate"].causal and by_first.net.verdicts["generate"].row_independent
+    assert not by_mean.net.verdicts["generate"].causal
+    assert "`scope = chunk`" in why_not(by_first.graph)[0]
 
 
 def test_one_decision_for_the_network_needs_a_score_that_looks_at_no_token() -> None:
