@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +176,16 @@ def table(results: list[dict[str, Any]]) -> list[str]:
             f"{figures[0][TIME]:.1f}" if TIME in figures[0] else "no time",
             f"{figures[0]['params_total']:,}",
             f"{figures[0]['params_active']:,}",
-            f"{statistics.fmean(skipped):.1%}" if skipped else "",
+            (f"{statistics.fmean(skipped):.1%}" + (" of halts leave" if halts(figures[0]) else "")) if skipped else "",
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return rows
+
+
+def halts(figures: Mapping[str, Any]) -> bool:
+    """Whether the choices of a net are to leave it or to stay."""
+    names = figures.get("routers") or {}
+    return bool(names) and all(name.startswith("halt") for name in names)
 
 
 def steady(results: list[dict[str, Any]]) -> list[str]:
