@@ -19,26 +19,24 @@ from torch import Tensor
 
 from dnac import catalogue
 from dnac.ir.graph import Graph, Member
-from dnac.ir.traits import is_identity
 from dnac.kinds.base import EmbedKind, HeadKind, params_of
 from dnac.kinds.declared import key_of
-from dnac.kinds.limits import Room
 from dnac.kinds.place import site_of
-from dnac.kinds.router import router_weights
 from dnac.lowering import carried, halting, survey
 from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.budgets import Budgets, Ran
 from dnac.lowering.frame import frame_of
+from dnac.lowering.given import giver
 from dnac.lowering.knobs import knobs, margins, own_numbers, present, present_terms, scheduled_terms
-from dnac.lowering.modules import PartPlan, asked, increment, plans_by_set, watching
+from dnac.lowering.modules import PartPlan, increment, plans_by_set, watching
 from dnac.lowering.ops_dense import DenseOps, Mix
 from dnac.lowering.routers import now
 from dnac.lowering.routing import Given, Load, Routing, balance_loss, decide, router_of, slot_scales
 from dnac.lowering.stepped import Stepped
 from dnac.lowering.taps import Waiting, one_head, taps_in_turns
-from dnac.lowering.turns import Names, Renamed, Results, Turn, turn_of
+from dnac.lowering.turns import Names, Renamed, Results, Turn
 from dnac.lowering.weights import Stack, stack_of
-from dnac.passes.facts import fixed_choice, keeps_bias
+from dnac.passes.facts import keeps_bias
 from dnac.schedule import instructions as do
 
 Values = dict[str, Any]
@@ -226,40 +224,12 @@ class Interpreter(ABC):
         return act
 
     def _route(self, i: do.Route) -> Bound:
-        fields = self.graph.router[i.router].fields
-        names = [spec.name for spec in router_weights(fields, self.graph.width, len(i.candidates))]
-        keys = {name: key_of(i.router, name) for name in names}
-        bias = key_of(i.router, "bias") if i.router in self.biased else None
-        head = None if i.head is None else self._logits(*i.head)
-        is_fixed = fixed_choice(self.graph.router[i.router]) is not None
-        skips = tuple(slot for slot, member in enumerate(i.candidates) if is_identity(self.graph, member))
-        room = Room(self.graph.tokens, i.k, skips)
+        given_at = giver(self, i, None if i.head is None else self._logits(*i.head))
 
         def act(values: Values, turn: Turn) -> None:
-            place, call, name = turn.names.steps[i.step], turn.call, turn.names.routers.get(i.router, i.router)
-            given = Given(
-                turn.names.words[i.site],
-                {name: turn.weights[key] for name, key in keys.items()},
-                None if bias is None else turn.weights[bias],
-                *(None if each is None else each[place] for each in (call.routes, call.route_masks, call.module_gates)),
-                room=room,
-            )
+            place, name = turn.names.steps[i.step], turn.names.routers.get(i.router, i.router)
             held = {state: self._carried(values, turn, state) for state in i.carries}
-            given = given._replace(turn=turn.names.words[turn_of(i.site)], last=next(iter(held.values()), None))
-            if i.router in self.numbers and call.knobs is not None:
-                given = given._replace(**{own: call.knobs[at] for own, at in self.numbers[i.router].items()})
-            if i.router in self.margins and call.knobs is not None:
-                given = given._replace(margin=call.knobs[self.margins[i.router]])
-            if i.away:
-                given = given._replace(here=values[i.away] == 0)
-            if i.tally:
-                given = given._replace(given_out=values[i.tally].total, before=values[i.tally].stream)
-            if head is not None:
-                given = given._replace(logits=lambda x, head=head: asked(head, x, values[i.x], turn))
-            given = given._replace(purses=self.budgets.purses(place, turn.results.spent, values[i.x], call.knobs))
-            given = given._replace(gates_are_read=self.weighs or bool(self.budgets.at(place)))
-            if is_fixed:  # a pass may have left no code for another choice
-                given = given._replace(forced=None, mask=None)
+            given = given_at(values, turn, next(iter(held.values()), None))
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)
             values |= {carried.value_name(state): carried.left(routing, was) for state, was in held.items()}
             self._charge(place, i, given, routing, turn)
