@@ -23,6 +23,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from dnac.lowering.device import constant
+
 _LOW = 0xFFFFFFFF
 _Word = TypeVar("_Word", int, Tensor)
 
@@ -41,7 +43,7 @@ def together(words: Sequence[Tensor | int], device: torch.device) -> Tensor:
     """[n] int64: words of names as one tensor, whether they are known while a program is traced or not."""
     if any(isinstance(word, Tensor) for word in words):
         return torch.stack([torch.as_tensor(word, device=device) for word in words])
-    return torch.tensor(words, device=device)
+    return constant(tuple(words), torch.int64, device)  # type: ignore[arg-type]
 
 
 def uniform(*words: Tensor | int) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
 from dnac.lowering.base import Output, StepRecord, StepStats
+from dnac.lowering.device import constant
 from dnac.lowering.survey import routing_steps
 from dnac.passes import facts
 from dnac.schedule.instructions import Schedule
@@ -42,7 +43,7 @@ def with_folded(output: Output, folded: tuple[Folded, ...], batch: int, tokens: 
     stats, records = list(output.stats), list(output.record)
     for entry in folded:
         weight = output.router_loss.detach() * 0 + 1
-        ids = torch.tensor(entry.slots, device=weight.device).expand(batch, tokens, -1)
+        ids = constant(entry.slots, torch.int64, weight.device).expand(batch, tokens, -1)
         chosen = torch.zeros(entry.size, dtype=weight.dtype, device=weight.device)
         chosen[list(entry.slots)] = 1
         stats.insert(entry.step, _stats(chosen, batch * tokens, weight))

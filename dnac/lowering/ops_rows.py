@@ -6,7 +6,7 @@ values, E head width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
 from dnac.lowering import draws, peers
-from dnac.lowering.attention import by_sdpa, heads_of, in_reach
-from dnac.lowering.device import is_at_hand
+from dnac.lowering.attention import by_sdpa, heads_of, in_reach, where_seen
+from dnac.lowering.device import constant, is_at_hand
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
 from dnac.lowering.ops_composed import ComposedOps
@@ -120,11 +120,15 @@ class RowOps(ComposedOps):
             seen = [self._everyone(project, heads, positions)]
         elif self.set.sees == "module":
             seen = [*self._met(self.frame.earlier(self.set.numbers, self.part)), own]
+        elif self.set.sees == "first":
+            seen = [*self._firsts(own)]
         if self.set.carries:
             self.frame.carried.append((self.set.numbers, self.part, own))
-        mask = torch.cat([self._visible(keys, keys is own, causal, window) for keys in seen], dim=-1)
+        is_first = self.set.sees == "first"
+        mask = torch.cat([self._visible(keys, keys is own and not is_first, causal, window) for keys in seen], dim=-1)
         k, v = (torch.cat([getattr(keys, name) for keys in seen], dim=1) for name in ("k", "v"))
-        return to_bank(by_sdpa(q, k, v, mask).flatten(0, 1), self.set.rows)
+        made = where_seen(q, k, v, mask) if is_first else by_sdpa(q, k, v, mask)
+        return to_bank(made.flatten(0, 1), self.set.rows)
 
     def own(self, x: Tensor, values: Tensor) -> Tensor:
         """x [N, D] times each row's own vector, stacked [M, D]."""
@@ -233,6 +237,17 @@ class RowOps(ComposedOps):
         own = {*self.set.module_BR.unique().tolist()} - {-1}
         return [keys for keys in earlier if not own.isdisjoint(keys.module.unique().tolist())]
 
+    def _firsts(self, own: Keys) -> Iterator[Keys]:
+        """The keys that each module of the bank left at the first routing step at which it could run."""
+        known: set[int] = set()
+        for modules, part, keys in (*self.frame.carried, (self.set.numbers, self.part, own)):
+            fresh = {*modules} & {*self.set.numbers} - known
+            if part == self.part and fresh:
+                again = [number for number in modules if number in known]
+                is_again = [keys.module == number for number in again]
+                known |= fresh
+                yield replace(keys, module=torch.where(torch.stack(is_again).any(0), -1, keys.module)) if again else keys
+
     def _history(self, q: Tensor, own: Keys, causal: bool, window: int | None) -> Tensor:
         """Attention among all pairs so far, whichever modules made their keys; [N, H, E]."""
         if self.set.only != "queries":
@@ -260,7 +275,7 @@ class RowOps(ComposedOps):
         packed = project(tokens.expand(M, *tokens.shape).flatten(0, 1), ops)
         _, k, v = ops._heads_of(packed, heads, positions)
         k, v = (x.unflatten(0, (M, frame.batch, frame.tokens)).transpose(0, 1).flatten(1, 2) for x in (k, v))
-        numbers = torch.tensor(self.set.numbers, device=tokens.device)[:, None]
+        numbers = constant(self.set.numbers, torch.int64, tokens.device)[:, None]
         module = numbers.expand(M, frame.tokens).flatten().expand(frame.batch, -1)
         if self.set.away_BT is not None:
             chose_BTM = (self.set.module_BR.unflatten(1, (-1, self.set.K))[..., None, :] == numbers).any(-1)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dnac.ir.graph import Graph, Member
 from dnac.kinds.declared import key_of
+from dnac.lowering.device import constant
 
 
 @dataclass(frozen=True)
@@ -49,4 +50,4 @@ def _picked(tensor: Tensor, indices: tuple[int, ...] | None, whole: bool) -> Ten
     first, count = indices[0], len(indices)
     if indices == tuple(range(first, first + count)):
         return tensor[first : first + count]
-    return tensor[torch.tensor(indices, device=tensor.device)]
+    return tensor[constant(indices, torch.int64, tensor.device)]

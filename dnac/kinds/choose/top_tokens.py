@@ -20,6 +20,7 @@ from dnac.kinds.base import ChooseKind, Fault, MemberName, Params, RouteFacts, S
 from dnac.kinds.count import at_least
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -83,7 +84,7 @@ def of_taken(params: ResolvedTopTokens, taken: Tensor) -> Tensor:
     """Whether each module takes a token, [B, T, K] bool, to slots [B, T, K]."""
     import torch
 
-    ids = torch.where(taken, torch.tensor(params.takers, device=taken.device), -1)
+    ids = torch.where(taken, _their_slots(params, taken.device), -1)
     if params.rest is None:
         return ids
     first = torch.where(taken.any(-1), ids[..., 0], params.rest)
@@ -92,9 +93,17 @@ def of_taken(params: ResolvedTopTokens, taken: Tensor) -> Tensor:
 
 def taken(params: ResolvedTopTokens, ids: Tensor) -> Tensor:
     """Slots [B, T, K] to whether each module took the token, [B, T, K]."""
+    return (ids[..., None] == _their_slots(params, ids.device)).any(-2)
+
+
+def _their_slots(params: ResolvedTopTokens, device: torch.device) -> Tensor:
+    """[K] their slots, made on the device where they follow one another."""
     import torch
 
-    return (ids[..., None] == torch.tensor(params.takers, device=ids.device)).any(-2)
+    first, last = params.takers[0], params.takers[-1]
+    if params.takers == tuple(range(first, last + 1)):
+        return torch.arange(first, last + 1, device=device)
+    return torch.tensor(params.takers, device=device)
 
 
 def shares(params: ResolvedTopTokens, size: int, tokens: int) -> tuple[float, ...]:

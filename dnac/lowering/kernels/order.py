@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from dnac.lowering.device import constant
 from dnac.lowering.operators import operator, shapes_of
 from dnac.lowering.rows import Order, ranks_of, sort_rows
 
@@ -94,5 +95,5 @@ def counted_rows(ids_BTK: Tensor, runs: tuple[int, ...], slots: int) -> Order:
     blocks = -(-ids_BTK.numel() // BLOCK)
     if len(runs) >= 256 or blocks * (len(runs) + 1) > MOST:
         return sort_rows(ids_BTK, runs, slots)
-    ranks = torch.tensor(ranks_of(runs, slots), dtype=torch.uint8, device=ids_BTK.device)
+    ranks = constant(tuple(ranks_of(runs, slots)), torch.uint8, ids_BTK.device)
     return Order(*count_rows(ids_BTK.reshape(-1).to(torch.int64), ranks, len(runs)))

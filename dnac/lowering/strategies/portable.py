@@ -218,7 +218,7 @@ class Portable(Interpreter):
         """All modules of the bank on all tokens, as one routing that chooses them all; then each row's own."""
         slots = i.make.slots
         B, T, D = x_BTD.shape
-        ids_BTM = torch.tensor(slots, device=x_BTD.device).expand(B, T, -1)
+        ids_BTM = constant(slots, torch.int64, x_BTD.device).expand(B, T, -1)
         every = bank_rows(sort_rows(ids_BTM, slots, max(slots) + 1), 0, len(slots))
         x_RD = to_bank(x_BTD[:, :, None].expand(B, T, len(slots), D).reshape(-1, D), every)
         inner = None
