@@ -11,7 +11,7 @@ from dnac.semantics.bind import Owner
 from dnac.semantics.budgets import declare_budget
 from dnac.semantics.draft import Draft, origin
 from dnac.semantics.ends import declare_embed, declare_head, declare_input, entry_of
-from dnac.semantics.halts import halt, settle, tap
+from dnac.semantics.halt_and_tap import halt, settle, tap
 from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
 from dnac.semantics.naming import Place, last_word, step_names
 from dnac.semantics.numbers import Quantity
