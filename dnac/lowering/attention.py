@@ -74,6 +74,12 @@ def written_out(q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Tensor:
         return torch.einsum("bhij,bjhe->bihe", probs, values).to(v.dtype)
 
 
+def where_seen(q: Tensor, k: Tensor, v: Tensor, visible: Tensor) -> Tensor:
+    """`by_sdpa` for queries of which some see no key: these give 0, as written out."""
+    some = visible.any(-1, keepdim=True)
+    return torch.where(some[..., None], by_sdpa(q, k, v, visible | ~some), 0) if k.shape[1] else torch.zeros_like(q)
+
+
 def by_sdpa(q: Tensor, k: Tensor, v: Tensor, visible: Tensor | None, *, causal: bool = False) -> Tensor:
     """The same by torch; `visible` [B or 1, Q, J], or None for every key (no later one if `causal`).
 

@@ -59,7 +59,7 @@ class Interpreter(ABC):
         self.plans = plans_by_set(graph, self.site)
         self.routers = {entry.name: router_of(entry) for entry in graph.routers}
         self.biased = {entry.name for entry in graph.routers if keeps_bias(graph, entry)}
-        self.carries = any(router.sees in ("module", "history") for router in self.routers.values())
+        self.carries = any(router.sees in ("module", "first", "history") for router in self.routers.values())
         """Whether some router sees keys of earlier routing steps."""
         self.scheduled = scheduled_terms(graph)
         self.knobs = len(knobs(graph))

@@ -246,7 +246,9 @@ class RowOps(ComposedOps):
                 again = [number for number in modules if number in known]
                 is_again = [keys.module == number for number in again]
                 known |= fresh
-                yield replace(keys, module=torch.where(torch.stack(is_again).any(0), -1, keys.module)) if again else keys
+                yield (
+                    replace(keys, module=torch.where(torch.stack(is_again).any(0), -1, keys.module)) if again else keys
+                )
 
     def _history(self, q: Tensor, own: Keys, causal: bool, window: int | None) -> Tensor:
         """Attention among all pairs so far, whichever modules made their keys; [N, H, E]."""

@@ -13,7 +13,7 @@ from dnac.lowering import errors
 from dnac.passes import facts
 from dnac.text.diagnostic import Bag, Faults
 
-SEES = ("peers", "module", "everyone", "history", "copied")
+SEES = ("peers", "module", "first", "everyone", "history", "copied")
 
 
 def require_served(graph: Graph, lowering: str) -> None:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 Run = Callable[..., Any]
 NO_REGION = "no two routing steps of it are equal"
-CARRIES = "attention sees keys of earlier routing steps (`sees = module` or `history`), so no two of them are equal"
+CARRIES = (
+    "attention sees keys of earlier routing steps (`sees = module`, `first` or `history`), so no two of them are equal"
+)
 
 TURNS = "taps take turns (`every`), and one head is asked for several steps"
 SPENDS = "a budget adds up what tokens spend from step to step"

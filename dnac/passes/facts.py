@@ -130,6 +130,11 @@ def sees_own_step(router: RouterSet) -> bool:
     return field(router, "sees").name in ("peers", "everyone")
 
 
+def sees_first(router: RouterSet) -> bool:
+    """Whether routed attention looks at the keys of the first step at which the same module could run."""
+    return field(router, "sees").name == "first"
+
+
 def sees_history(router: RouterSet) -> bool:
     """Whether routed attention looks at the keys of every pair (token, step) so far."""
     return field(router, "sees").name == "history"

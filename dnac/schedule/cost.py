@@ -223,13 +223,16 @@ class Costs(Sizes):
 
     def _slot(self, node: Route, slot: int, found: Spread) -> Range:
         """The cost of one slot, by how often it is chosen in each case."""
-        member, chance = node.candidates[slot], found.expected[slot]
+        member, chance, first = node.candidates[slot], found.expected[slot], None
         everyone = facts.field(self.graph.router[node.router], "sees").name == "everyone"
         if everyone:
             keys = (_Keys(), _Keys(), _Keys())
         elif facts.sees_history(self.graph.router[node.router]):
             mean = self._mean_keys(node, chance)
             keys = (mean if found.is_fixed or chance == 1.0 else _Keys(0.0), mean, self._most_keys(node, member))
+        elif (first := self._first(node, member)) is not None:
+            shared = sum(p for m, p in zip(first.candidates, chances(self.graph, first), strict=True) if m == member)
+            keys = (_Keys(float(shared == 1.0)), _Keys(shared), _Keys())
         else:
             alone = _Keys(others=chance if found.is_fixed else float(chance == 1.0))
             together = _Keys(found.together[slot], self._before(node, member, 1.0))
@@ -243,7 +246,8 @@ class Costs(Sizes):
         router = self.graph.router[node.router]
         if found.is_fixed and facts.is_share_of_all(router):
             here = ALL  # the share is of all tokens already
-        keys = (k._replace(others=k.others * p) for k, p in zip(keys, here, strict=True))
+        if first is None:  # of tokens that have left no keys are seen, but for those that were there the first time
+            keys = (k._replace(others=k.others * p) for k, p in zip(keys, here, strict=True))
         cases = zip((found.least[slot], chance, found.most[slot]), keys, here, strict=True)
         return Range(*(p * (s * self.module_flops(member.set, k) + (1.0 - s) * extra) for s, k, p in cases))
 
@@ -285,12 +289,18 @@ class Costs(Sizes):
 
     def _before(self, node: Route, member: Member, chance: float | None) -> float:
         """Chances that a token ran here at earlier steps, summed; `chance` in place of each, if given."""
-        if facts.sees_own_step(self.graph.router[node.router]):
+        if facts.sees_own_step(self.graph.router[node.router]) or facts.sees_first(self.graph.router[node.router]):
             return 0.0
         earlier = [r for r in self._all_routes if r.step < node.step and member in r.candidates]
         if chance is not None:
             return chance * len(earlier)
         return sum(p for r in earlier for m, p in zip(r.candidates, chances(self.graph, r), strict=True) if m == member)
+
+    def _first(self, node: Route, member: Member) -> Route | None:
+        """Under `sees = first`, the earlier step whose keys a module sees at this one."""
+        if not facts.sees_first(self.graph.router[node.router]):
+            return None
+        return next((r for r in self._all_routes if r.step < node.step and member in r.candidates), None)
 
     @cached_property
     def _all_routes(self) -> tuple[Route, ...]:

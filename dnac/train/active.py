@@ -64,8 +64,10 @@ class ActiveFlops:
                 total += here * sum(self._member(member, here, 0.0) for member in node.always)
         return total
 
-    def _one(self, route: Route, choices: Sequence[int], left: dict[Member | None, float]) -> float:
-        """One routing step. `left`: keys of one token that earlier steps left to each module, under None to all."""
+    def _one(self, route: Route, choices: Sequence[int], left: dict[object, float]) -> float:
+        """One routing step. `left`: keys of one token that earlier steps left to each module, under None to all, under
+        `first` and the module the share of the tokens that were there the first time.
+        """
         router = self._graph.router[route.router]
         tokens = sum(choices) / chosen_per_token(router)
         sees = field(router, "sees").name
@@ -73,7 +75,8 @@ class ActiveFlops:
         pairs = sum(share for member, share in used if mixes_tokens(self._graph, member))
         total = 0.0
         for member, share in used:
-            others = {"everyone": 1.0, "history": pairs}.get(sees, share)
+            first = left.setdefault(("first", member), share)
+            others = {"everyone": 1.0, "history": pairs, "first": first}.get(sees, share)
             before = left.get(KEPT[sees] and member, 0.0) if sees in KEPT else 0.0
             total += share * self._member(member, others, before)
         for member, share in used:

@@ -38,7 +38,7 @@ def require_alike(graph: Graph, lengths: Sequence[int] = (3, 1, 2, 1, 1), batch:
     return cache
 
 
-@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
+@pytest.mark.parametrize("sees", ["peers", "module", "first", "everyone", "history"])
 @pytest.mark.parametrize("k", [1, 2])
 def test_whatever_tokens_see(sees: str, k: int) -> None:
     require_alike(routed(steps=3, backbone=graphs.transformer(), sees=form(sees), choose=form("top", k=k)))
@@ -114,7 +114,7 @@ def test_modules_that_choose_tokens_go_by_what_foresees_them() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions",
+        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions", "mixture_of_recursions:mor_shared_keys",
         "mixture_of_recursions:mor_token_choice", "radial", "radial:radial_module", "hash_routing",
         "frozen_routing", "dna_shared:with_path", "dna_node_level",
         "deepseek_moe", "sparsity_moves:moe_glu",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import graphs
 from dnac.ir.form import form
-from dnac.ir.graph import Part
+from dnac.ir.graph import Part, Route
 from dnac.lowering import ops_rows
 from lowered import ATTENTION, BATCH, BLOCK, INTERPRETED, MLP, SKIP, TOKENS, inputs_for, network, require_equal, routed
 
@@ -54,6 +56,7 @@ FIELDS = {
     "aux per sequence": {"balance": (form("aux", weight=0.1, per="sequence"),)},
     "module": {"sees": form("module")},
     "everyone": {"sees": form("everyone")},
+    "first": {"sees": form("first")},
     "history": {"sees": form("history")},
     "history in branch": {"sees": form("history"), "combine": form("in_branch")},
     "all": {"choose": form("all")},
@@ -81,6 +84,17 @@ def test_every_kind_sees_alike(kind: str, sees: str) -> None:
 )
 def test_every_kind_sees_history_alike(kind: str) -> None:
     require_equal(routed(KINDS[kind], steps=3, choose=TOP2, sees=form("history")))
+
+
+def test_first_is_settled_module_by_module() -> None:
+    """Module 0 could run at the first step, module 1 at the second one first, and both at the third."""
+    graph = routed([("a", 2, ATTENTION), SKIP], steps=3, choose=TOP2, sees=form("first"))
+    nodes = list(graph.nodes)
+    places = [i for i, node in enumerate(nodes) if isinstance(node, Route)]
+    a, b, skip = nodes[places[0]].candidates  # type: ignore[union-attr]
+    for place, own in zip(places, ((a, skip, skip), (skip, b, skip), (a, b, skip)), strict=True):
+        nodes[place] = replace(nodes[place], candidates=own)  # type: ignore[type-var]
+    require_equal(replace(graph, nodes=tuple(nodes)))
 
 
 def test_banks_of_unlike_modules_share_one_history() -> None:
@@ -151,7 +165,7 @@ CORNERS = {
 }
 
 
-@pytest.mark.parametrize("sees", ["peers", "module", "everyone", "history"])
+@pytest.mark.parametrize("sees", ["peers", "module", "first", "everyone", "history"])
 @pytest.mark.parametrize("corner", CORNERS)
 def test_corners_of_the_choice_run_alike(corner: str, sees: str) -> None:
     slots = CORNERS[corner]

@@ -39,6 +39,11 @@ MODULE: Sets = (
         4: [(0, 0), (2, 0), (4, 0), (0, 1), (1, 1), (4, 1)],
     },
 )
+# step 1 looks at what its module made at step 0, of its own step at nothing
+FIRST: Sets = (
+    PEERS[0],
+    {0: [(0, 0)], 1: [(0, 0)], 2: [(1, 0)], 3: [(1, 0)], 4: [(0, 0), (2, 0), (4, 0)]},
+)
 EVERYONE: Sets = (
     {i: [(j, 0) for j in range(i + 1)] for i in (0, 1, 2, 4)},
     {i: [(j, 1) for j in range(i + 1)] for i in range(5)},
@@ -67,6 +72,7 @@ WINDOW: Sets = (
 CASES = {
     "peers": ({}, "peers", PEERS),
     "module": ({}, "module", MODULE),
+    "first": ({}, "first", FIRST),
     "everyone": ({}, "everyone", EVERYONE),
     "history": ({}, "history", HISTORY),
     "peers of an image": ({"causal": False}, "peers", IMAGE),
@@ -111,6 +117,21 @@ def test_exactly_these_keys_are_seen(case: str, lowering: str) -> None:
     found = net(inputs, routes=routes).logits[..., :WIDTH]
     for row, tokens in enumerate(inputs):
         assert error(found[row], by_hand(net.get_parameter("embed.table")[tokens].detach(), sets)) < 1e-12
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_who_sees_no_key_of_the_first_step_gets_nothing(lowering: str) -> None:
+    """Tokens 0 and 1 come to module 1 before token 2, who alone was there the first time; nobody was in module 0."""
+    net = averaging({}, "first", lowering)
+    inputs = inputs_for(net.graph)
+    routes = tuple(torch.tensor(s)[None, :, None].expand(2, -1, -1) for s in ([2, 2, 1, 2, 2], [1, 1, 0, 0, 1]))
+    found = net(inputs, routes=routes).logits[..., :WIDTH]
+    x = net.get_parameter("embed.table")[inputs[0]].detach()
+    expected = x.clone()
+    expected[2] += x[2]
+    expected[4] += x[2]
+    assert error(found[0], expected) < 1e-12
+    assert torch.isfinite(torch.autograd.grad(found.sum(), net.get_parameter("pool.a.attention.qkv"))[0]).all()
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)

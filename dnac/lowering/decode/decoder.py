@@ -173,6 +173,7 @@ class Decoder(Interpreter):
             for slot, member in zip(i.make.slots, i.modules, strict=True):
                 number = turn.names.numbers[str(member)]
                 first = _later(turn).first.setdefault(number, _later(turn).ran)
+                leaves = "queries" if is_shared and first < _later(turn).ran else only
                 if slot not in wanted and not others_run:
                     continue
                 runs = routing.ids == slot
@@ -180,7 +181,7 @@ class Decoder(Interpreter):
                 runs = runs if away is None else runs | away
                 found = keys[member]
                 weights = lambda plan, found=found: {n: self._one(turn, s) for n, s in found[plan.name].items()}
-                ops = _ops_of(turn, _rows_of(turn, runs), self._who(turn, i, str(member), sees), sees, only, first)
+                ops = _ops_of(turn, _rows_of(turn, runs), self._who(turn, i, str(member), sees), sees, leaves, first)
                 inner = None if routing.inner is None else slot_scales(routing, slot)[0]
                 here = None if away is None else ~away
                 made[slot] = runs, _run(plans, weights, values[i.rows], runs, ops, inner, here)
@@ -191,6 +192,7 @@ class Decoder(Interpreter):
             values[i.out] = run(values, turn, "whole")
 
         sees = self.routers[self.router_at[i.routing]].sees
+        is_shared = sees == "first" and all(router.sees != "module" for router in self.routers.values())
         if sees == "history" and i.out in self.mixing.get(i.routing, ()):
             together = joint(self, i, run)
 

@@ -99,5 +99,7 @@ class CachedOps(OneModuleOps):
         kept = self.cache.at((self.key, what))
         if self.keeps:
             kept.add(*tensors, *self.rows)
+        elif self.first is not None:  # later turns leave nothing, and look even where the first one left nothing
+            kept.add(*(t[:0] for t in (*tensors, *self.rows)))
         *found, sample, position, step = kept.all()
         return tuple(found), Rows(sample, position, step)

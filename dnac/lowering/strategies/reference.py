@@ -150,12 +150,15 @@ class Reference(Interpreter):
                     seen[-1] = seen[-1] | itself & ~chosen_BT[:, :, None]
                     keys, values = (torch.cat(every, dim=1) for every in list(zip(*frame.history, strict=True))[:2])
                     return written_out(q, keys, values, torch.cat(seen, dim=-1))
-                steps = frame.earlier((number,), part) if sees == "module" else []
+                steps = frame.earlier((number,), part) if sees in ("module", "first") else []
+                if self.carries:
+                    frame.carried.append(((number,), part, (k, v, chosen_BT)))
+                if sees == "first" and steps:
+                    k, v, chosen = steps[0]
+                    return written_out(q, k, v, near & chosen[:, None, :])
                 visible = [near & chosen[:, None, :] for _, _, chosen in steps]
                 visible.append(near & chosen_BT[:, None, :] | itself)
                 keys, values = (torch.cat(every, dim=1) for every in zip(*[s[:2] for s in steps], (k, v), strict=True))
-                if self.carries:
-                    frame.carried.append(((number,), part, (k, v, chosen_BT)))
                 return written_out(q, keys, values, torch.cat(visible, dim=-1))
 
             return mix

@@ -52,6 +52,13 @@ def test_module_sees_earlier_steps_too() -> None:
     assert step_cost(graph, step=2) == pytest.approx(want)
 
 
+def test_first_sees_those_of_the_first_step_wherever_it_stands() -> None:
+    graph = tiny_text(sees=form("first"))
+    p = 1 / 5
+    want = Range(ROUTER, ROUTER + 4 * p * (BLOCK + 4 * D * (1 + p * (KEYS - 1))), ROUTER + BLOCK + 4 * D * KEYS)
+    assert step_cost(graph, step=0) == step_cost(graph, step=2) == pytest.approx(want)
+
+
 def test_what_every_token_chooses_costs_the_same_in_every_case() -> None:
     graph = tiny_text(k=5)
     cost = step_cost(graph)
