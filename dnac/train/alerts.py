@@ -18,6 +18,8 @@ PATIENCE = 3
 """Logged train steps in a row."""
 NEARLY_ALL = 0.95
 """Share of tokens that choose one and the same candidate."""
+FOR_ALL = ("batch", "network")
+"""Scopes of one decision for all tokens of a micro-batch or more."""
 MOSTLY_DEAD = 0.5
 """Share of a routing step's candidates that no token chose."""
 
@@ -32,6 +34,7 @@ class Alerts:
             if _slots(graph.router[step.router].fields, len(step.candidates)) < len(step.candidates)
         }
         self._steps = {step.site: step for step in routing_steps(graph)}
+        self._balanced = {router.name for router in graph.routers if router.fields.get("balance")}
         self.state: dict[str, int] = dict(state or {})
 
     def watch(self, line: Line) -> list[Diagnostic]:
@@ -41,7 +44,9 @@ class Alerts:
             what = _collapse(line["routing"][site], k, [str(member) for member in self._steps[site].candidates])
             self.state[site] = self.state.get(site, 0) + 1 if what else 0
             if what and self.state[site] == PATIENCE:
-                found.append(errors.routing_collapsed(line["step"], site, what, self._steps[site].origin))
+                step = self._steps[site]
+                balanced = step.router in self._balanced
+                found.append(errors.routing_collapsed(line["step"], site, what, step.origin, is_balanced=balanced))
         return found
 
 
@@ -57,7 +62,9 @@ def _collapse(entry: Mapping[str, Any], k: int, names: Sequence[str]) -> str | N
 
 
 def _slots(fields: Form, size: int) -> int:
-    """K of a router; `size` where the choice is no `top`."""
-    choose = fields["choose"]
+    """K of a router; `size` where the choice is no `top`, or where the file asks for one choice for all tokens."""
+    choose, scope, start = fields["choose"], fields.get("scope"), fields.get("start")
+    if (isinstance(scope, Form) and scope.name in FOR_ALL) or (isinstance(start, Form) and start.name != "none"):
+        return size
     k = choose.get("k") if isinstance(choose, Form) and choose.name == "top" else None
     return k if isinstance(k, int) else size

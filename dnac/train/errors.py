@@ -117,12 +117,16 @@ def weights_not_finite(step: int, weight: str, value: float, origin: Origin | No
     )
 
 
-def routing_collapsed(step: int, site: str, what: str, origin: Origin | None) -> Diagnostic:
-    """An alert, not a fault: training goes on."""
+def routing_collapsed(
+    step: int, site: str, what: str, origin: Origin | None, *, is_balanced: bool = True
+) -> Diagnostic:
+    """An alert, not a fault: training goes on. `is_balanced`: a balance term is there, and could be stronger."""
     return _fault(
         "DNA724",
         f"train step {step}: routing at `{site}` has collapsed: {what}",
-        "raise the balance term's rate or weight, or lower `router_lr`",
+        "raise the balance term's rate or weight, or lower `router_lr`"
+        if is_balanced
+        else "give its router a term such as `balance = [aux(0.01)]`, or lower `router_lr`",
         [f"`{site}`{_declared(origin)}"] if origin else (),
         severity="warning",
     )

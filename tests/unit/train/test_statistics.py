@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from dnac.ir.form import form
+from dnac.ir.form import Form, form
 from dnac.lowering.base import StepStats
 from dnac.schedule.cost import Costs
 from dnac.train.active import ActiveFlops
@@ -103,3 +103,18 @@ def test_measured_flops_are_the_least_where_all_skip_and_the_most_where_one_modu
     assert measure.per_token([idle, idle]) == pytest.approx(costs.min)
     assert measure.per_token([full, full]) == pytest.approx(costs.max)
     assert costs.min < measure.per_token([idle, full]) < costs.max
+
+
+@pytest.mark.parametrize(
+    ("balance", "said"), [((), "give its router a term"), ((form("aux", weight=0.1),), "raise the")]
+)
+def test_the_way_out_of_a_collapse_is_a_term_where_there_is_none(balance: tuple[Form, ...], said: str) -> None:
+    alerts = Alerts(tiny_text(steps=1, blocks=3, skips=1, balance=balance))
+    found = [d for i in range(3) for d in alerts.watch(line(i, [1.0, 0.0, 0.0, 0.0]))]
+    assert said in found[0].help
+
+
+@pytest.mark.parametrize("router", [{"scope": form("network"), "score": form("constant")}, {"scope": form("batch")}])
+def test_one_choice_for_all_tokens_is_no_collapse_where_the_file_asks_for_it(router: dict[str, Form]) -> None:
+    alerts = Alerts(tiny_text(steps=1, blocks=3, skips=1, **router))
+    assert [len(alerts.watch(line(i, [1.0, 0.0, 0.0, 0.0]))) for i in range(4)] == [0] * 4
