@@ -6,6 +6,7 @@
 - `windows`: the whole window anew for each token. `recorded_windows` (CUDA): the same as one CUDA graph.
 - `cached`: the newest token through the modules that it chose; the host asks what was chosen.
 - `fixed`: shapes that never change; on CUDA one graph a token, else launched operator by operator.
+- `fixed_compiled`: the same, compiled by torch first (long).
 
 Each net and prompt length is one line of JSON: seconds of reading the prompt and the median milliseconds of a token
 behind it by each way, bytes kept, and how far the logits are from those of `windows`, relative to the largest one. All
@@ -113,7 +114,10 @@ def ways(network: Network, names: Sequence[str]) -> dict[str, Any]:
             if next(network.parameters()).is_cuda:
                 made[name] = RecordedWindows(network)
             continue
-        by, _ = reader(network, cached=name != "windows", fixed=name == "fixed")
+        by, _ = reader(network, cached=name != "windows", fixed=name.startswith("fixed"))
+        if name == "fixed_compiled" and isinstance(by, Fixed):
+            made[name] = Fixed(network, decode=network.decodes, compiled=True)
+            continue
         if isinstance(by, {"windows": Windows, "cached": Cached, "fixed": Fixed}[name]):
             made[name] = by
     return made
@@ -142,7 +146,9 @@ def measured(network: Network, prompt: int, tokens: int, names: Sequence[str]) -
     if len(ids) > network.graph.tokens:
         return {"too_long": f"{len(ids)} tokens, and the context is {network.graph.tokens}"}
     made = ways(network, names)
-    for by in ways(network, names).values():  # the device's libraries are loaded once, by others than those measured
+    for by in ways(
+        network, [name for name in names if name != "fixed_compiled"]
+    ).values():  # the device's libraries are loaded once, by others than those measured
         by.logits(ids[:prompt])
     read = {name: timed(lambda by=by: by.logits(ids[:prompt]), device)[0] for name, by in made.items()}
     first = {name: timed(lambda by=by: by.logits(ids[: prompt + 1]), device)[0] for name, by in made.items()}
@@ -161,7 +167,7 @@ def measured(network: Network, prompt: int, tokens: int, names: Sequence[str]) -
         "prompt_s": {name: round(seconds, 4) for name, seconds in read.items()},
         "ms": median,
         "times": {n: round(median["windows"] / m, 2) for n, m in median.items() if "windows" in median},
-        "record_s": {name: round(s, 3) for name, s in first.items() if name in ("fixed", "recorded_windows")},
+        "record_s": {name: round(s, 3) for name, s in first.items() if name not in ("windows", "cached")},
         "kept_bytes": {name: kept(by) for name, by in made.items() if kept(by)},
         "difference": worst,
         "missing": [name for name in names if name not in made],

@@ -86,9 +86,12 @@ class Cached(Behind):
 class Fixed(Behind):
     """Fixed shapes and no question to the host: on a GPU a token is one recorded program (`decode.captured`)."""
 
-    def __init__(self, network: Network, *, seeds: Tensor | None = None, decode: bool = False) -> None:
+    def __init__(
+        self, network: Network, *, seeds: Tensor | None = None, decode: bool = False, compiled: bool = False
+    ) -> None:
         super().__init__(network, seeds=seeds, decode=decode)
-        self.stepper = Stepper(SteadyDecoder(network.optimized, network.schedule), network.weights(), self.call)
+        decoder = SteadyDecoder(network.optimized, network.schedule)
+        self.stepper = Stepper(decoder, network.weights(), self.call, compiled=compiled)
 
     def behind(self, new: Tensor) -> Tensor:
         """Through all launches."""

@@ -211,6 +211,7 @@ CONV = "pool p { a[2] = conv(size = 3) }\n  hop: route p by { choose = top(1); w
     [
         (routed(limit=CAPACITY), "`limit = capacity` asks what earlier tokens chose"),
         (routed(gate=form("none"), choose=TAKERS, decode=PREDICTOR), "`choose = top_tokens` reads a list"),
+        (routed(sees=form("first")), "`sees = first` looks at some of the keys"),
         (routed(scope=form("sequence")), "`scope = sequence` decides for many tokens at once"),
         (
             graph_of(text_net(CONV)),

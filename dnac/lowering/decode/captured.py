@@ -5,7 +5,7 @@ B sequences, V outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -21,8 +21,18 @@ WARM = 3
 class Stepper:
     """A text [B, ...] as it grows: pieces of any length, and then one token of each sequence at a time."""
 
-    def __init__(self, decoder: SteadyDecoder, weights: Mapping[str, Tensor], call: Call, batch: int = 1) -> None:
-        """`call` says all but its inputs. On CUDA the first single token is recorded, and all later ones replayed."""
+    def __init__(
+        self,
+        decoder: SteadyDecoder,
+        weights: Mapping[str, Tensor],
+        call: Call,
+        batch: int = 1,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        """`call` says all but its inputs. On CUDA the first single token is recorded, and all later ones replayed.
+        `compiled`: torch compiles a token first, which takes long and leaves fewer launches.
+        """
         self.decoder, self.weights, self.call = decoder, weights, call
         self.stores = Stores(decoder.graph.tokens)
         self.tokens = 0
@@ -31,6 +41,10 @@ class Stepper:
         self.ids = torch.zeros((batch, 1), dtype=torch.int64, device=device)
         self.at = torch.zeros(1, dtype=torch.int64, device=device)
         self.captures = device.type == "cuda"
+        self.step: Callable[[], Tensor] = (
+            torch.compile(self._step, fullgraph=True, dynamic=False) if compiled else self._step
+        )
+        """One token in `ids` at the position in `at`."""
         self._graph: torch.cuda.CUDAGraph | None = None
         self._logits: Tensor | None = None
 
@@ -49,6 +63,8 @@ class Stepper:
                 self.weights, self.call._replace(inputs=ids.to(self.at.device)), self.at, self.stores
             )
         self.ids.copy_(ids)
+        if not self.stores.families:
+            self._step()  # makes room, before anything is compiled or recorded
         if not self.captures:
             return self.step()
         if self._graph is None:
@@ -57,8 +73,7 @@ class Stepper:
         self._graph.replay()
         return self._logits.clone()
 
-    def step(self) -> Tensor:
-        """The token in `ids` at the position in `at`."""
+    def _step(self) -> Tensor:
         return self.decoder.read(self.weights, self.call._replace(inputs=self.ids), self.at, self.stores)
 
     @property

@@ -32,9 +32,13 @@ def why_unsteady(graph: Graph) -> tuple[str, ...]:
     return why_not(graph) + tuple(f"{what}{f' ({origin})' if origin else ''}" for what, origin in found)
 
 
+STEADY = ("peers", "module", "everyone", "history", "copied")
+"""Rules of `sees` that static shapes follow."""
+
+
 def _unsteady(router: Router) -> Iterator[str]:
-    if router.sees == "first":
-        yield "`sees = first` looks at the keys of one step among those that are kept"
+    if router.sees not in STEADY:
+        yield f"`sees = {router.sees}` looks at some of the keys of earlier steps"
     if router.limit[0].admit is not None:
         yield f"`limit = {router.limit[0].name}` asks what earlier tokens chose"
     if router.choose[0].takers(router.choose[1]):

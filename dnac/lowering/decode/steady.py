@@ -20,7 +20,7 @@ from dnac.ir.graph import Graph
 from dnac.kinds.present import AWAY
 from dnac.kinds.words import word
 from dnac.lowering.base import Call
-from dnac.lowering.decode.steady_ops import Looks, Slots, Steady, SteadyOps
+from dnac.lowering.decode.steady_ops import Looks, Slots, Steady, SteadyOps, slots_of
 from dnac.lowering.decode.stores import NOBODY, Stores
 from dnac.lowering.device import constant
 from dnac.lowering.frame import frame_of
@@ -117,7 +117,7 @@ class SteadyDecoder(Interpreter):
             band = turn.names.words[i.site], turn.names.words[str(i.module)]
             looks = lambda plan: Looks((*band, plan.name), (*band, plan.name), owner)
             weights = lambda plan: {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
-            ops = lambda plan: SteadyOps(_steady(turn), Slots(None, 1, 1), looks(plan))
+            ops = lambda plan: SteadyOps(_steady(turn), Slots(), looks(plan))
             rows = (None if each is None else each.flatten(0, 1) for each in (inner, here))
             scale, present = rows
             made = increment(plans, weights, x.flatten(0, 1), ops, scale, None, present).view(x.shape)
@@ -151,7 +151,7 @@ class SteadyDecoder(Interpreter):
                 own = place.clamp(min=0)[..., None].expand(*place.shape, x.shape[-1])
                 made = torch.gather(made, 2, own)
             else:
-                rows = Slots(place.flatten(), len(slots), place.shape[-1])
+                rows = slots_of(place, len(slots), is_one=turn.frame.tokens == 1)
                 made = bank(rows, self._owner(i, turn, routing, place), routing.inner, None)
             return torch.where((place >= 0)[..., None], made, 0)
 
@@ -198,7 +198,7 @@ class SteadyDecoder(Interpreter):
         inner = None
         if routing.inner is not None:
             inner = torch.where(routing.ids[..., None] == known, routing.inner[..., None], 0).sum(2)
-        return bank(Slots(places.flatten(), len(slots), len(slots), every=True), owner, inner, here)
+        return bank(Slots(len(slots), len(slots), places.flatten(), every=True), owner, inner, here)
 
     def _owner(self, i: do.Run, turn: Turn, routing: Routing, place: Tensor) -> Tensor:
         """[B, n, K] who rows are to others: their slot, or a number of the network where other steps look."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
-from dnac.lowering.attention import by_sdpa, heads_of, in_reach
+from dnac.lowering.attention import Table, by_sdpa, in_reach, turned
 from dnac.lowering.decode.stores import Stores
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
@@ -54,27 +53,29 @@ class Steady(Frame):
 class Slots:
     """Whose the rows of one bank are. With `every` each token has a row for each module, in their order."""
 
-    place: Tensor | None
-    """[N] int64: the place of each row's module in the bank, -1 for none of them; None: one module has all rows."""
-    modules: int
-    K: int
+    modules: int = 1
+    K: int = 1
+    own: Tensor | None = None
+    """[N] int64: the place of each row's module in the bank, 0 for dead rows, which are computed and then dropped;
+    None: one module has all rows."""
     every: bool = False
+    order: Tensor | None = None
+    """[N] the rows by module, dead ones last, of many tokens; else None."""
+    back: Tensor | None = None
+    """[N] the way back."""
+    ends: Tensor | None = None
+    """[M] int32: where each module's rows end in that order."""
 
-    @cached_property
-    def own(self) -> Tensor:
-        """[N] int64: the place, 0 for dead rows, which are computed and then dropped."""
-        assert self.place is not None
-        return self.place.clamp(min=0)
 
-    @cached_property
-    def sorted(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The rows by module, dead ones last; the way back; and where each module's rows end."""
-        assert self.place is not None
-        group = torch.where(self.place < 0, self.modules, self.place)
-        order = group.argsort(stable=True)
-        known = torch.arange(self.modules, device=group.device)
-        ends = (group[:, None] == known).sum(0).cumsum(0)
-        return order, order.argsort(), ends.to(torch.int32)
+def slots_of(place: Tensor, modules: int, *, is_one: bool) -> Slots:
+    """The rows of `place` [B, n, K], -1 for those of no module here; `is_one`: whether n is 1."""
+    own = place.clamp(min=0).flatten()
+    if is_one:
+        return Slots(modules, place.shape[-1], own)
+    group = torch.where(place < 0, modules, place).flatten()
+    order = group.argsort(stable=True)
+    ends = (group[:, None] == torch.arange(modules, device=group.device)).sum(0).cumsum(0).to(torch.int32)
+    return Slots(modules, place.shape[-1], own, order=order, back=order.argsort(), ends=ends)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class SteadyOps(ComposedOps):
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """x [N, ..., I] times each row's own weight of [M, I, O] (of one module: [I, O]), plus its bias."""
         slots = self.slots
-        if slots.place is None:
+        if slots.own is None:
             y = torch.matmul(x, weight)
             return y if bias is None else y + bias.to(y.dtype)
         rows = x.reshape(x.shape[0], -1, x.shape[-1])
@@ -113,10 +114,12 @@ class SteadyOps(ComposedOps):
             by_module = rows.unflatten(0, (-1, slots.modules)).transpose(0, 1)
             y = torch.bmm(by_module.flatten(1, 2), weight)
             y = y.unflatten(1, by_module.shape[1:3]).transpose(0, 1).flatten(0, 1)
-        elif self.frame.tokens == 1:
+        elif slots.order is None:
             y = torch.bmm(rows, weight.index_select(0, slots.own))
         else:
-            y = self._by_groups(rows, weight)
+            each = rows.shape[1]
+            y = grouped_linear(rows[slots.order].flatten(0, 1), weight, slots.ends * each)
+            y = y.unflatten(0, (-1, each))[slots.back]
         y = y.reshape(*x.shape[:-1], weight.shape[-1])
         return y if bias is None else y + self._own(bias, y)
 
@@ -145,7 +148,7 @@ class SteadyOps(ComposedOps):
         stores, K = frame.stores, self.slots.K
         assert stores is not None
         packed = project(x, self)
-        q, k, v = heads_of(packed, heads, self._table(positions, heads.width, packed.dtype))
+        q, k, v = _apart(packed, heads, self._table(positions, heads.width, packed.dtype))
         shape = (frame.batch, frame.tokens, K)
         family = looks.family if looks.anyone else (looks.family, heads.keys, heads.width)
         if looks.keeps:
@@ -191,7 +194,7 @@ class SteadyOps(ComposedOps):
             seen = seen & reach[None, :, None, :]
         return seen.flatten(2)
 
-    def _table(self, positions: Form, width: int, like: torch.dtype) -> tuple[Tensor, Tensor] | None:
+    def _table(self, positions: Form, width: int, like: torch.dtype) -> Table | None:
         """cos and sin of each row; one row of each where there is one new token."""
         found = self.frame.table(positions, width, like)
         if found is None or self.frame.tokens == 1:
@@ -205,14 +208,16 @@ class SteadyOps(ComposedOps):
 
     def _own(self, values: Tensor, like: Tensor) -> Tensor:
         """Each row's own vector of [M, D], or the one vector [D], shaped to join `like` [N, ..., D]."""
-        if self.slots.place is None:
+        if self.slots.own is None:
             return values.to(like.dtype)
         found = values.index_select(0, self.slots.own).to(like.dtype)
         return found.reshape(found.shape[0], *(1,) * (like.dim() - 2), found.shape[1])
 
-    def _by_groups(self, rows: Tensor, weight: Tensor) -> Tensor:
-        """[N, j, I] to [N, j, O]."""
-        order, back, ends = self.slots.sorted
-        each = rows.shape[1]
-        y = grouped_linear(rows[order].flatten(0, 1), weight, ends * each)
-        return y.unflatten(0, (-1, each))[back]
+
+def _apart(packed: Tensor, heads: Heads, table: Table | None) -> tuple[Tensor, Tensor, Tensor]:
+    """As `attention.heads_of`, queries and keys turned together: fewer launches, the same numbers."""
+    H, G, E = heads
+    q, k, v = packed.unflatten(-1, (-1, E)).split((H, G, G), dim=-2)
+    if table is not None:
+        q, k = turned(packed.unflatten(-1, (-1, E))[..., : H + G, :], *table).split((H, G), dim=-2)
+    return q, k, v
