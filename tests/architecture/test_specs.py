@@ -32,7 +32,7 @@ COUNTS = {
 }
 """Parameters in all, and active at most: docs/numerics.md derives them by hand."""
 
-LEAKY = {"expert_choice", "mixture_of_depths", "mixture_of_recursions"}
+LEAKY = {"expert_choice", "mixture_of_depths", "mixture_of_recursions", "mor_shared_keys"}
 """Nets of text whose training looks at later tokens, which their files admit."""
 
 OWN_UP = {("recursions", "mor"), ("depths", "mod"), ("depths", "drawn")}

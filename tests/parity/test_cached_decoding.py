@@ -14,8 +14,10 @@ from checking import net as text_net
 from decoding import in_pieces, shrunk, whole
 from dnac.ir.form import Form, form
 from dnac.ir.graph import Graph, Part
+from dnac.lowering.base import Call
 from dnac.lowering.decode.cache import Cache
-from dnac.lowering.decode.serves import why_not
+from dnac.lowering.decode.decoder import Decoder
+from dnac.lowering.decode.serves import why_not, why_unsteady
 from dnac.lowering.network import Network
 from dnac.serve.generate import reader
 from dnac.serve.readers import Fixed
@@ -114,7 +116,8 @@ def test_modules_that_choose_tokens_go_by_what_foresees_them() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions", "mixture_of_recursions:mor_shared_keys",
+        "early_exit", "universal_act", "pondernet", "pondernet:pondernet_drawn", "mixture_of_recursions",
+        "mixture_of_recursions:mor_shared_keys",
         "mixture_of_recursions:mor_token_choice", "radial", "radial:radial_module", "hash_routing",
         "frozen_routing", "dna_shared:with_path", "dna_node_level",
         "deepseek_moe", "sparsity_moves:moe_glu",
@@ -170,3 +173,17 @@ def test_limits_count_the_tokens_before(factor: float, k: int, per: str) -> None
 def test_what_waits_for_other_tokens_is_named() -> None:
     (why,) = {line.split(" (")[0] for line in why_not(routed([BLOCK, SKIP], scope=form("sequence")))}
     assert "scope = sequence" in why
+
+
+def test_shared_keys_are_kept_once_and_not_with_static_shapes() -> None:
+    """Three steps leave the rows of one: as many as a net of one step. Static shapes refuse by name."""
+    graphs_of = [routed([BLOCK], steps=n, sees=form("first"), choose=form("all")) for n in (1, 3)]
+    sizes = []
+    for graph in graphs_of:
+        net, cache = Network(graph, "portable", dtype="float64", seed=3).eval(), Cache()
+        decoder = Decoder(net.optimized, net.schedule)
+        ids = torch.arange(6)[None] % 11
+        decoder.read(net.weights(), Call(ids), cache)
+        sizes.append(cache.bytes)
+    assert sizes[0] == sizes[1] > 0
+    assert any("sees = first" in why for why in why_unsteady(graphs_of[1]))
