@@ -25,7 +25,7 @@ def _render(material: Material) -> str | None:
         ("routing steps", f"{plan['routing_steps']}"),
         ("modules", f"{plan['modules']}"),
         ("paths", paths(plan["paths"])),
-        *((f"budget {each['name']}", _budget(each)) for each in plan.get("budgets", ())),
+        *((f"budget {each['name']}", _budget(each) + _spent(each, material)) for each in plan.get("budgets", ())),
         ("causal", _verdict(plan.get("causal"), "an output depends on earlier tokens only", "it sees later tokens")),
         ("row independent", _verdict(plan.get("row_independent"), "a sequence does not see its batch", "it does")),
     ]
@@ -61,6 +61,12 @@ def _budget(each: Mapping[str, Any]) -> str:
     unit = catalogue.get("budget", each["counts"]).unit
     allowed = f"{count(round(each['target'] * each['whole']))} of {count(each['whole'])} {unit} per token"
     return f"{each['target']:.0%} of the dearest choices ({allowed}), per {each['per']}, by {each['by']}"
+
+
+def _spent(each: Mapping[str, Any], material: Material) -> str:
+    """`; 30% spent at the last train step`, of a run."""
+    lines = [line["budgets"][each["name"]] for line in material.metrics if each["name"] in line.get("budgets", {})]
+    return f"; {lines[-1]['reached']:.0%} spent at the last train step" if lines else ""
 
 
 def _verdict(value: bool | None, yes: str, no: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from checking import checked, image_net
+from checking import POOL, ROUTER, checked, image_net, net
 from dnac.ir.form import form
 from dnac.ir.graph import Tap
 from dnac.report import charts, dot, html, mermaid
@@ -256,3 +256,14 @@ def test_a_loss_with_taps_is_not_drawn_as_if_it_were_the_held_out_one():
     tapped = replace(run.graph, nodes=(*run.graph.nodes, Tap("tap0", run.graph.nodes[1].id, "lm", 1.0)))
     assert "training, with taps" in (learning.VIEW.render(replace(run, graph=tapped)) or "")
     assert "taps" not in (learning.VIEW.render(run) or "")
+
+
+def test_a_run_says_what_it_spent_of_a_budget():
+    text = net("  budget money = flops(40%, per = batch, by = bias(1e-3))\n"
+               f"{POOL}  hop: route nodes by {{ {ROUTER} }}")  # fmt: skip
+    planned = plan(checked(text).nets[0])
+    run = Material(
+        tiny_text(), planned, "runs/a", ({"step": 1, "loss": 1.0, "budgets": {"money": {"reached": 0.3026}}},)
+    )
+    assert "; 30% spent at the last train step" in (summary.VIEW.render(run) or "")
+    assert "spent" not in (summary.VIEW.render(replace(run, metrics=())) or "")
