@@ -146,10 +146,15 @@ def measured(network: Network, prompt: int, tokens: int, names: Sequence[str]) -
     if len(ids) > network.graph.tokens:
         return {"too_long": f"{len(ids)} tokens, and the context is {network.graph.tokens}"}
     made = ways(network, names)
-    for by in ways(
-        network, [name for name in names if name != "fixed_compiled"]
-    ).values():  # the device's libraries are loaded once, by others than those measured
-        by.logits(ids[:prompt])
+    failed: dict[str, str] = {}
+    # the device's libraries are loaded once, by others than those that are measured
+    for name, by in ways(network, [name for name in names if name != "fixed_compiled"]).items():
+        try:
+            by.logits(ids[:prompt])
+            by.logits(ids[: prompt + 1])
+        except RuntimeError as fault:  # what asks the host cannot be recorded
+            failed[name] = str(fault).splitlines()[0]
+            made.pop(name)
     read = {name: timed(lambda by=by: by.logits(ids[:prompt]), device)[0] for name, by in made.items()}
     first = {name: timed(lambda by=by: by.logits(ids[: prompt + 1]), device)[0] for name, by in made.items()}
     ms: dict[str, list[float]] = {name: [] for name in made}
@@ -171,6 +176,7 @@ def measured(network: Network, prompt: int, tokens: int, names: Sequence[str]) -
         "kept_bytes": {name: kept(by) for name, by in made.items() if kept(by)},
         "difference": worst,
         "missing": [name for name in names if name not in made],
+        "failed": failed,
         "torch": torch.__version__,
     }
 

@@ -117,6 +117,7 @@ class SteadyOps(ComposedOps):
         elif slots.order is None:
             y = torch.bmm(rows, weight.index_select(0, slots.own))
         else:
+            assert slots.ends is not None
             each = rows.shape[1]
             y = grouped_linear(rows[slots.order].flatten(0, 1), weight, slots.ends * each)
             y = y.unflatten(0, (-1, each))[slots.back]
