@@ -69,10 +69,12 @@ def options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=8, help="runs side by side on each GPU")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--seeds", type=int, nargs="+", help="fewer of the phase's seeds")
-    parser.add_argument("--peaks", nargs="+", default=list(chosen.PEAKS), help="for trying")
+    parser.add_argument("--peaks", nargs="+", help="for trying")
     parser.add_argument("--eager", action="store_true", help="do not compile, as on a CPU")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=V", help="for trying: a tiny size")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.peaks = args.peaks or list(chosen.MATERIALS[args.data].peaks)
+    return args
 
 
 def arms_of(args: argparse.Namespace, phase: str) -> list[Arm]:

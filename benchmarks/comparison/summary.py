@@ -41,6 +41,11 @@ def best_peaks(out: Path, tried_all: Sequence[str] = ()) -> dict[str, str]:
     return {arm: min(tried, key=tried.__getitem__) for arm, tried in whole.items()}
 
 
+def rates(out: Path) -> tuple[str, ...]:
+    """Those that every net is tuned with, on the data that the folder is called after."""
+    return chosen.MATERIALS[out.name].peaks if out.name in chosen.MATERIALS else chosen.PEAKS
+
+
 def detectable(out: Path) -> str:
     """What five paired seeds can tell, from the spread of differences over other seeds on the tuning split."""
     of = {(r["arm"], r["seed"]): r["figures"]["loss"] for r in read(out / "variance")}
@@ -97,7 +102,7 @@ def written(out: Path, data: str) -> str:
 
 def tuned(out: Path, reported: list[dict[str, Any]]) -> list[str]:
     """Nets without all reported seeds, as tuning found them; beside dense nets of the same seed."""
-    peaks = best_peaks(out, chosen.PEAKS)
+    peaks = best_peaks(out, rates(out))
     rows = []
     for result in read(out / "tune"):
         arm, _, peak = result["arm"].partition("@")
@@ -108,7 +113,7 @@ def tuned(out: Path, reported: list[dict[str, Any]]) -> list[str]:
         return []
     dense = {arm.name for arm in chosen.FRONTIER}
     rows = [row for row in with_times(rows, out / "time" / "results") if row["arm"] in dense or row["arm"] not in whole]
-    said = "### Tuning: one seed, the best of four rates on the very split that chose it; not a result"
+    said = "### Tuning: one seed, the best rate on the very split that chose it; not a result"
     return [said, "", *table(rows), "", *stream.by_difficulty(rows)]
 
 
@@ -146,7 +151,7 @@ def head(out: Path) -> list[str]:
     if not path.exists():
         return []
     found, peaks = json.loads(path.read_text()), best_peaks(out)
-    edges = sorted(arm for arm, peak in peaks.items() if peak in (chosen.PEAKS[0], chosen.PEAKS[-1]))
+    edges = sorted(arm for arm, peak in peaks.items() if peak in (rates(out)[0], rates(out)[-1]))
     lines = [f"Detectable with {len(chosen.SEEDS)} paired seeds, estimated before: {found['effect']:.4f} nats."]
     return [*lines, f"Best rate at the edge of those tried: {', '.join(edges)}."] if edges else lines
 
