@@ -130,6 +130,8 @@ def _word(catalogue: str, expr: ast.Expr, at: Field) -> Form:
         # a bare number of an amount lacks its unit
         is_count = catalogue == "amount" and isinstance(expr, ast.Number)
         meant = f"{'sequences' if at.key == 'batch' else 'steps'}({expr.span.text})" if is_count else None
+        if catalogue == "activation" and isinstance(expr, ast.Number):  # `mlp(4x)`
+            meant = f"gelu, {expr.span.text}"
         raise _wrong_type(WordSlot(catalogue), values.describe(datum), expr, at, near=meant)
     text = ref.head.text
     if not ref.tail and words.has(catalogue, text) and at.call is not None:

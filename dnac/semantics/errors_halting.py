@@ -24,6 +24,14 @@ def not_of_a_halt(what: str, help_: str, span: Span) -> Diagnostic:
     )
 
 
+def sum_at_all_steps(choose: str, when: str, span: Span) -> Diagnostic:
+    """A halting step that adds up chances, at training or at evaluation alone."""
+    return Diagnostic(
+        "DNA553", f"`when = {when}` does not go with `choose = {choose}`", span, "a sum of chances wants all steps",
+        help="leave `when` out, or leave by one step alone: `choose = threshold(0.5)`",
+    )  # fmt: skip
+
+
 def always_leaves(what: str, span: Span) -> Diagnostic:
     """A halting step that lets everybody leave at once."""
     return Diagnostic(

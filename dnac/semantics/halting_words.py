@@ -43,9 +43,13 @@ def _of_halts(choice: Choice) -> Iterator[Diagnostic]:
             yield errors.not_of_a_halt(field, f"leave `{field}` out", choice.bound.at(field, span))
     if choice.choose.leaves is not None and params.when != "both":
         at = choice.bound.at("when", span)
-        yield errors.not_of_a_halt(f"when = {params.when}", "a sum of chances wants all of its steps", at)
+        yield errors.sum_at_all_steps(params.choose.name, params.when, at)
     score: ScoreKind = words.kind("score", params.score.name)
-    taught = params.weight is not None or any(kind.loss is not None for kind in _terms(choice))
+    foretells = score.foretells(params_of(score, params.score)) is not None
+    if foretells and params.when != "eval":
+        at = choice.bound.at("when", choice.bound.at("score", span))
+        yield errors.foretells_itself(f"score = {params.score.name}", params.when, at)
+    taught = foretells or params.weight is not None or any(kind.loss is not None for kind in _terms(choice))
     if score.learns(params_of(score, params.score)) and not params.frozen and not taught:
         yield errors.nothing_teaches(span)
 

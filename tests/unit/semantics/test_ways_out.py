@@ -28,6 +28,7 @@ CASES = [
     ("h = h + mlp(gelu, 2x)", "mlp(gelu, 2x)", "DNA113", "adds to the stream by itself"),
     ("positions = rope(theta = 9)", "positions = rope(base = 9)", "DNA301", "`base = ...`"),
     ("data = mnist()", "data = stdlib_text(split = train, limit = 9k)", "DNA308", "`idx`"),
+    ("mlp(4x)", "mlp(gelu, 2x)", "DNA303", "did you mean `gelu, 4x`?"),
     ("init nodes.far = other", "init nodes.far = run(\"x\")", "DNA122", '`run("runs/first")`'),
     ("init nodes.far = run(\"x\", of = mine)", "init nodes.far = run(\"x\")", "DNA303", '`"mine"`'),
 ]  # fmt: skip
@@ -75,3 +76,16 @@ def test_members_of_two_pools_are_named_behind_the_one_that_has_them() -> None:
         f"  route [big, nodes.skip] by {{ {ROUTER} }}"
     )
     assert any("`more.big`" in d.help for d in checked(text).bag)
+
+
+def test_a_label_that_is_taken_is_not_also_said_to_route_over_other_candidates() -> None:
+    text = net(
+        f"{POOL}  hop: route [nodes.block] by {{ {ROUTER} }}\n  hop: route [nodes.skip, nodes.block] by {{ {ROUTER} }}"
+    )
+    assert [d.code for d in checked(text).bag] == ["DNA203"]
+
+
+def test_a_sum_of_chances_at_evaluation_alone_is_refused_for_what_it_is() -> None:
+    halt = "halt by { choose = accumulate(0.9); weight = halting; when = eval; balance = [ponder(0.1)] }"
+    (fault,) = checked(net(f"  repeat 2 {{ mlp(gelu, 2x); {halt} }}")).bag
+    assert fault.message == "`when = eval` does not go with `choose = accumulate`" and "leave `when` out" in fault.help

@@ -29,7 +29,7 @@ def helps(text: str) -> list[str]:
         ("merge(2)", "DNA202", "not built yet"),
         ("mlp gelu 2x", "DNA112", "`mlp(...)`"),
         ("mlp(gelu, 4 * width)", "DNA201", "`4x`"),
-        ("mlp(4x)", "DNA303", "`gelu`"),
+        ("mlp(4x)", "DNA303", "`gelu, 4x`"),
         ("attention(heads = 4, causal = True)", "DNA308", "`true`"),
         ("transformer(heads = 4, positions = rotary)", "DNA308", "here it is called `rope`"),
         (POOL + "route nodes by { choose = top(1), weight = raw, balance = [] }", "DNA120", "`;`"),
