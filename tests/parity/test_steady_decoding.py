@@ -84,9 +84,10 @@ def test_a_window_of_attention_and_fewer_heads_of_keys() -> None:
     require_alike(routed([("att", 3, narrow), SKIP], steps=3, backbone=narrow))
 
 
-def test_tokens_that_leave_for_good() -> None:
+@pytest.mark.parametrize("sees", ["peers", "copied", "module", "history", "everyone"])
+def test_tokens_that_leave_for_good(sees: str) -> None:
     pool = "pool nodes { block[3] = transformer(heads = 2); out = exit() }"
-    hop = "hop: route nodes by { choose = top(1); weight = raw; balance = [] }"
+    hop = f"hop: route nodes by {{ choose = top(1); weight = raw; sees = {sees}; balance = [] }}"
     require_alike(graph_of(text_net(f"{pool}\n  repeat 3 {{ {hop} }}\n  transformer(heads = 2)")))
 
 
