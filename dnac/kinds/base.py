@@ -122,8 +122,8 @@ class ScoreKind(Kind):
     """Whether it is the same for every token of every input."""
     is_chance: bool = False
     """Whether a score is a chance already, so that a halting step needs no gate."""
-    head: Callable[[Any], str | None] = lambda params: None
-    """The head whose logits it asks for (`ops.logits`)."""
+    head: Callable[[Any], str | None] = lambda params: None  # whose logits it asks for (`ops.logits`)
+    foretells: Callable[[Any], float | None] = lambda params: None  # what its loss on agreement with the end counts
     sees_before: bool = False  # whether it asks for the stream at the halting step before (`ops.before`)
     check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
     """(params, candidates) to faults."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from dnac.kinds.place import site_of
 from dnac.lowering import carried, halting, survey
 from dnac.lowering.base import Call, Options, Output, Program
 from dnac.lowering.budgets import Budgets, Ran
+from dnac.lowering.foretold import loss_of, said
 from dnac.lowering.frame import frame_of
 from dnac.lowering.given import giver
 from dnac.lowering.knobs import knobs, margins, own_numbers, present, present_terms, scheduled_terms
@@ -36,6 +38,7 @@ from dnac.lowering.stepped import Stepped
 from dnac.lowering.taps import Waiting, one_head, taps_in_turns
 from dnac.lowering.turns import Names, Renamed, Results, Turn
 from dnac.lowering.weights import Stack, stack_of
+from dnac.passes.facts import foretells as foretells_of
 from dnac.passes.facts import keeps_bias
 from dnac.schedule import instructions as do
 
@@ -102,7 +105,8 @@ class Interpreter(ABC):
         logits = values[self.result]
         loss = self._router_loss(turn.results, call, logits)
         charge, budgets = self.budgets.settle(turn.results.spent, call.knobs, logits)
-        loss = loss if charge is None else loss + charge
+        foretold = loss_of(turn.results.foretold, logits)
+        loss = sum((each for each in (charge, foretold) if each is not None), loss)
         taps = tuple(self.in_turn(some, frame.step) for some in taps_in_turns(turn.results.waiting))
         return Output(logits, loss, tuple(turn.results.stats), tuple(turn.results.record), budgets, taps)
 
@@ -224,13 +228,18 @@ class Interpreter(ABC):
         return act
 
     def _route(self, i: do.Route) -> Bound:
-        given_at = giver(self, i, None if i.head is None else self._logits(*i.head))
+        head = None if i.head is None else self._logits(*i.head)
+        given_at, foretells = giver(self, i, head), foretells_of(self.graph.router[i.router])
 
         def act(values: Values, turn: Turn) -> None:
             place, name = turn.names.steps[i.step], turn.names.routers.get(i.router, i.router)
             held = {state: self._carried(values, turn, state) for state in i.carries}
             given = given_at(values, turn, next(iter(held.values()), None))
+            is_taught = foretells is not None and turn.frame.training
+            given = given._replace(gates_are_read=given.gates_are_read or is_taught)
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)
+            if is_taught:
+                turn.results.foretold.append(said(foretells, routing, partial(head, values[i.x], turn)))
             values |= {carried.value_name(state): carried.left(routing, was) for state, was in held.items()}
             self._charge(place, i, given, routing, turn)
             turn.results.stats.append(routing.stats)

@@ -26,6 +26,7 @@ from dnac.lowering.frame import frame_of
 from dnac.lowering.routing import Load
 from dnac.lowering.taps import taps_in_turns
 from dnac.lowering.turns import Results, Turn, TurnNames
+from dnac.passes.facts import foretells
 from dnac.schedule import instructions as do
 from dnac.schedule.verify import reads
 
@@ -39,6 +40,7 @@ CARRIES = (
 )
 
 TURNS = "taps take turns (`every`), and one head is asked for several steps"
+FORETELLS = "a score foretells what the head says at the end (`score = agreement`)"
 SPENDS = "a budget adds up what tokens spend from step to step"
 
 
@@ -185,6 +187,8 @@ class Stepped:
             return SPENDS
         if any(isinstance(n, Tap) and n.every > 1 for n in unrolled(self.interpreter.graph.nodes)):
             return TURNS
+        if any(foretells(router) is not None for router in self.interpreter.graph.routers):
+            return FORETELLS
         return "" if any(isinstance(i, do.Repeat) for i in self.instructions) else NO_REGION
 
     @cached_property

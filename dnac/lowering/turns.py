@@ -17,6 +17,7 @@ from dnac.ir.graph import Graph, Route
 from dnac.kinds.declared import biases, declared, key_of
 from dnac.lowering import draws, survey
 from dnac.lowering.base import Call, StepRecord, StepStats
+from dnac.lowering.foretold import Foretold
 from dnac.lowering.frame import Frame
 from dnac.lowering.routing import Load
 from dnac.lowering.taps import Waiting
@@ -32,6 +33,8 @@ class Results:
     loads: dict[str, list[Load]] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
     """Taps: which of them ask their heads is settled at the end, since some take turns."""
+    foretold: list[Foretold] = field(default_factory=list)
+    """What halting steps say of the end, until it is there."""
     spent: dict[str, list[Any]] = field(default_factory=dict)
     """Of each budget, what its routing steps cost so far (`budgets.Spent`)."""
 

@@ -120,6 +120,13 @@ def asked_head(router: RouterSet) -> str | None:
     return kind.head(params_of(kind, form))
 
 
+def foretells(router: RouterSet) -> float | None:
+    """What the loss counts by which a score learns whether its head already says what it says at the end."""
+    form = router.fields.get("score")
+    kind: ScoreKind | None = catalogue.get("score", form.name) if isinstance(form, Form) else None
+    return None if kind is None else kind.foretells(params_of(kind, form))  # type: ignore[arg-type]
+
+
 def reads_norm(router: RouterSet) -> bool:
     """Whether the router reads the pool's own norm, as its members do, and not the raw stream."""
     return any(view.name == "normed" for view in views(router.fields))

@@ -217,7 +217,7 @@ class Costs(Sizes):
         scores = [facts.field(router, "score"), decode_score(router.fields)]
         kinds: list[tuple[ScoreKind, Form]] = [(catalogue.get("score", s.name), s) for s in scores if s is not None]
         width = view_width(router.fields, self.graph.width, router.size)
-        asked = facts.asked_head(router)
+        asked = facts.asked_head(router) if facts.foretells(router) is None else None  # else while training alone
         head = 0.0 if asked is None else self.head_flops(asked)
         return head + sum(kind.flops(params_of(kind, form), width, router.size) for kind, form in kinds)
 

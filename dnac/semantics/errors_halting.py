@@ -1,4 +1,4 @@
-"""DNA553 to DNA559, DNA569: tokens that leave a loop, and losses inside the net; DNA566 to DNA568: turns chosen."""
+"""DNA553 to DNA559, DNA569, DNA570: tokens that leave, and losses inside the net; DNA566 to DNA568: turns chosen."""
 
 from __future__ import annotations
 
@@ -85,6 +85,14 @@ def shares_take_no_turns(span: Span) -> Diagnostic:
     return Diagnostic(
         "DNA569", "taps that share a token's loss cannot take turns", span, "`loss = halting` needs all of them",
         help="leave `every` out, or write a number for `loss`",
+    )  # fmt: skip
+
+
+def foretells_itself(score: str, when: str, span: Span) -> Diagnostic:
+    """A score that learns what the whole net says, where tokens leave before it while training."""
+    return Diagnostic(
+        "DNA570", f"`{score}` learns what the whole net says of a token, and here it may leave first", span,
+        f"`when = {when}`", help="write `when = eval`: while training nobody leaves",
     )  # fmt: skip
 
 

@@ -32,10 +32,10 @@ COUNTS = {
 }
 """Parameters in all, and active at most: docs/numerics.md derives them by hand."""
 
-LEAKY = {"expert_choice", "mixture_of_depths", "mixture_of_recursions", "mor_shared_keys"}
+LEAKY = {"expert_choice", "mixture_of_depths", "mixture_of_recursions"}
 """Nets of text whose training looks at later tokens, which their files admit."""
 
-OWN_UP = {("recursions", "mor"), ("depths", "mod"), ("depths", "drawn")}
+OWN_UP = {("mixture_of_recursions", "mor_shared_keys"), ("recursions", "mor"), ("depths", "mod"), ("depths", "drawn")}
 """The same, in files of experiments: (file, net)."""
 
 BOTH_WAYS = {"histogram"}

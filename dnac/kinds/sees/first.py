@@ -10,6 +10,5 @@ from dnac.kinds.base import Kind
 
 KIND = Kind(
     name="first",
-    summary="Keys of tokens of the same sequence that chose the same module at the first routing step at which it "
-    "could run: later turns share them (Mixture-of-Recursions, arXiv 2507.10524).",
+    summary="Keys that the same module made at the first step at which it could run (arXiv 2507.10524).",
 )
