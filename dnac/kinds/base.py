@@ -125,8 +125,8 @@ class ScoreKind(Kind):
     head: Callable[[Any], str | None] = lambda params: None  # whose logits it asks for (`ops.logits`)
     foretells: Callable[[Any], float | None] = lambda params: None  # what its loss on agreement with the end counts
     sees_before: bool = False  # whether it asks for the stream at the halting step before (`ops.before`)
-    check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()
-    """(params, candidates) to faults."""
+    has_table: bool = False  # whether its weights hold `table` [V], a number for each token id, counted from data
+    check: Callable[[Any, int], Iterable[Fault]] = lambda params, size: ()  # (params, candidates)
     carries: Callable[[Any], tuple[str, ...]] = lambda params: ()  # what goes along with each token: `last`
     written: Callable[[Any], tuple[float, ...] | None] = lambda params: None
     """The scores, where the file itself says them, so that they never vary."""

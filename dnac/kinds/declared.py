@@ -20,6 +20,7 @@ from dnac.kinds.base import (
     InputKind,
     ModuleKind,
     NormKind,
+    ScoreKind,
     Site,
     WeightSpec,
     params_of,
@@ -64,6 +65,29 @@ def biases(graph: Graph) -> tuple[tuple[str, int], ...]:
     """(key, M) of every selection bias: routers with a balance term or a budget that changes one."""
     moved = moved_routers(graph)
     return tuple((key_of(r.name, "bias"), r.size) for r in graph.routers if has_bias(r) or r.name in moved)
+
+
+def tables(graph: Graph) -> tuple[tuple[str, int], ...]:
+    """(key, V) of every router's table of token ids: of a text its vocabulary, of an image its places."""
+    return tuple((key_of(r.name, "table"), _ids(graph)) for r in graph.routers if has_table(r))
+
+
+def buffers(graph: Graph) -> tuple[tuple[str, int], ...]:
+    """(key, length) of every tensor that no gradient changes, float32: selection biases and tables of token ids."""
+    return (*biases(graph), *tables(graph))
+
+
+def has_table(router: RouterSet) -> bool:
+    """Whether this router's score reads a table of token ids."""
+    score = router.fields["score"]
+    assert isinstance(score, Form)
+    kind: ScoreKind = catalogue.get("score", score.name)
+    return kind.has_table
+
+
+def _ids(graph: Graph) -> int:
+    source: InputKind = catalogue.get("input", graph.input.name)
+    return source.outputs(params_of(source, graph.input)) if graph.is_text else graph.tokens
 
 
 def has_bias(router: RouterSet) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dnac import catalogue
 from dnac.ir.graph import Graph
 from dnac.kinds.base import InitKind, params_of
-from dnac.kinds.declared import Declared, biases, declared
+from dnac.kinds.declared import Declared, buffers, declared
 from dnac.text.diagnostic import InternalError
 
 
@@ -32,11 +32,11 @@ class Names(nn.Module):
 
 
 def bind(root: Names, graph: Graph, *, device: torch.device, dtype: torch.dtype, seed: int) -> None:
-    """Give `root` all parameters and selection biases of a graph; values unless on `meta`."""
+    """Give `root` all parameters and buffers of a graph; values unless on `meta`."""
     for entry in declared(graph):
         level, name = _place(root, entry.key)
         level._parameters[name] = nn.Parameter(_filled(entry, device, dtype, seed), requires_grad=entry.trains)
-    for key, size in biases(graph):
+    for key, size in buffers(graph):
         level, name = _place(root, key)
         level._buffers[name] = torch.zeros(size, dtype=torch.float32, device=device)
 

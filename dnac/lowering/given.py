@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from dnac.ir.traits import is_identity
-from dnac.kinds.declared import key_of
+from dnac.kinds.declared import has_table, key_of
 from dnac.kinds.limits import Room
 from dnac.kinds.router import router_weights
 from dnac.lowering.modules import asked
@@ -60,6 +60,8 @@ def _outside(run: Interpreter, i: do.Route) -> Callable[[Turn], Given]:
     """Weights of the router at a turn, and what the caller asks of this step."""
     specs = router_weights(run.graph.router[i.router].fields, run.graph.width, len(i.candidates))
     keys = {spec.name: key_of(i.router, spec.name) for spec in specs}
+    if has_table(run.graph.router[i.router]):
+        keys["table"] = key_of(i.router, "table")
     bias = key_of(i.router, "bias") if i.router in run.biased else None
     skips = tuple(slot for slot, member in enumerate(i.candidates) if is_identity(run.graph, member))
     room = Room(run.graph.tokens, i.k, skips)

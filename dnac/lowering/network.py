@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dnac import catalogue
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
-from dnac.kinds.declared import biases, declared, key_of
+from dnac.kinds.declared import buffers, declared, key_of
 from dnac.lowering import errors
 from dnac.lowering.base import Call, Lowering, Options, Output, Watch
 from dnac.lowering.bind import Names, bind
@@ -91,7 +91,7 @@ class Network(Names):
         self.steps = tuple(node.site for node in routes)
         self._slots = tuple(_slots(graph, node) for node in routes)
         self.decodes = any(facts.decodes(router) for router in graph.routers)
-        self._biases = frozenset(key for key, _ in biases(graph))
+        self._float32 = frozenset(key for key, _ in buffers(graph))
         self._starts, self._ends = starts(graph), ends(graph)
         self._folded = folded_steps(graph, self.schedule)
         self.still = without_gradient(graph, self.schedule)
@@ -162,8 +162,8 @@ class Network(Names):
         return dict(self._compiler() if callable(self._compiler) else self._compiler)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-        """As torch's; selection biases stay float32 whatever type the weights take."""
-        before = {key: buffer for key, buffer in self.named_buffers() if key in self._biases}
+        """As torch's; selection biases and tables stay float32 whatever type the weights take."""
+        before = {key: buffer for key, buffer in self.named_buffers() if key in self._float32}
         super()._apply(fn, recurse)
         for key, old in before.items():
             *path, name = key.split(".")

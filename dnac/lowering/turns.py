@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dnac.ir import traits
 from dnac.ir.graph import Graph, Route
-from dnac.kinds.declared import biases, declared, key_of
+from dnac.kinds.declared import buffers, declared, key_of
 from dnac.lowering import draws, survey
 from dnac.lowering.base import Call, StepRecord, StepStats
 from dnac.lowering.foretold import Foretold
@@ -86,7 +86,7 @@ class Names:
     """Sites, modules and state-dict keys of a graph."""
 
     def __init__(self, graph: Graph) -> None:
-        self._keys = [entry.key for entry in declared(graph)] + [key for key, _ in biases(graph)]
+        self._keys = [entry.key for entry in declared(graph)] + [key for key, _ in buffers(graph)]
         members = [
             entry.name if entry.count is None else f"{entry.name}[{n}]"
             for entry in graph.modules

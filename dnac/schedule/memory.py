@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dnac.ir.graph import Graph
-from dnac.passes import facts
+from dnac.kinds.declared import buffers
 from dnac.schedule import instructions as do
 from dnac.schedule.liveness import Life, Peak, forward_peak, kept_for_backward, training_lives, training_peak
 from dnac.schedule.sizes import Sizes
@@ -28,7 +28,7 @@ def weight_bytes(graph: Graph, sizes: Sizes, types: Types) -> dict[str, int]:
         "parameters": size * count,
         "gradients": size * count,
         "optimizer": 2 * size * count,
-        "router_biases": 4 * sum(r.size for r in graph.routers if facts.keeps_bias(graph, r)),
+        "router_biases": 4 * sum(size for _, size in buffers(graph)),
         "working_copies": types.size("work") * count if types.work != types.weight else 0,
     }
 

@@ -29,6 +29,7 @@ from dnac.train.distill import Place, teachers, weight_of_task
 from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
 from dnac.train.files import publish
+from dnac.train.frequencies import fill_tables
 from dnac.train.loop import Training, knob_values
 from dnac.train.losses import compiled_loss, summed_loss, tap_weights
 from dnac.train.metrics import MetricsFile, cut_back
@@ -87,6 +88,7 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         listener.note(f"computed by {way.lowering}{f' ({chosen})' if chosen else ''}: {way.why}")
     if prepared.run is None:
         begin(network, prepared.root)
+        fill_tables(network, prepared.dataset)
     uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
     if is_compiled:
         compile_network(network, compile_by(prepared))

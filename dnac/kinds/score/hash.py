@@ -31,9 +31,15 @@ def scores(params: HashParams, weights: Weights, view: Tensor, ops: RouterOps) -
     import torch
 
     dtype = torch.promote_types(view.dtype, torch.float32)
-    slots = torch.arange(ops.candidates, device=view.device)
-    mixed = _mix(_mix(ops.token_ids() + _mixed_seed(params.seed))[..., None] + slots)
-    return (mixed >> 8).to(dtype) / (1 << 24)
+    return numbers(params.seed, ops.token_ids(), ops.candidates).to(dtype) / (1 << 24)
+
+
+def numbers(seed: int, ids: Tensor, candidates: int) -> Tensor:
+    """Ids [...] to their candidates' hashes [..., M], int64 in [0, 2^24)."""
+    import torch
+
+    slots = torch.arange(candidates, device=ids.device)
+    return _mix(_mix(ids + _mixed_seed(seed))[..., None] + slots) >> 8
 
 
 def _mix(x: Tensor) -> Tensor:
