@@ -118,8 +118,7 @@ class SteadyDecoder(Interpreter):
             looks = lambda plan: Looks((*band, plan.name), (*band, plan.name), owner)
             weights = lambda plan: {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
             ops = lambda plan: SteadyOps(_steady(turn), Slots(), looks(plan))
-            rows = (None if each is None else each.flatten(0, 1) for each in (inner, here))
-            scale, present = rows
+            scale, present = (None if each is None else each.flatten(0, 1) for each in (inner, here))
             made = increment(plans, weights, x.flatten(0, 1), ops, scale, None, present).view(x.shape)
             values[i.out] = made if outer is None else made * outer[..., None]
 
@@ -139,12 +138,12 @@ class SteadyDecoder(Interpreter):
             place = constant(tuple(place_of), torch.int64, x.device)[routing.ids]
             weights = lambda plan: {n: self._stack(turn, stack) for n, stack in keys[plan.name].items()}
 
-            def bank(rows: Slots, owner: Tensor, inner: Tensor | None, here: Tensor | None) -> Tensor:
+            def bank(rows: Slots, owner: Tensor, inner: Tensor | None) -> Tensor:
                 looks = self._looks(i, turn, sees, owner, only)
                 ops = lambda plan: SteadyOps(_steady(turn), rows, looks(plan))
                 x_ND = x[:, :, None].expand(-1, -1, rows.K, -1).flatten(0, 2)
-                inner, here = (None if each is None else each.flatten() for each in (inner, here))
-                return increment(plans, weights, x_ND, ops, inner, None, here).unflatten(0, (*x.shape[:2], -1))
+                scale = None if inner is None else inner.flatten()
+                return increment(plans, weights, x_ND, ops, scale).unflatten(0, (*x.shape[:2], -1))
 
             if sees in ("everyone", "copied"):
                 made = self._of_every_module(routing, slots, sees, bank)
@@ -152,7 +151,7 @@ class SteadyDecoder(Interpreter):
                 made = torch.gather(made, 2, own)
             else:
                 rows = slots_of(place, len(slots), is_one=turn.frame.tokens == 1)
-                made = bank(rows, self._owner(i, turn, routing, place), routing.inner, None)
+                made = bank(rows, self._owner(i, turn, routing, place), routing.inner)
             return torch.where((place >= 0)[..., None], made, 0)
 
         def act(values: Values, turn: Turn) -> None:
@@ -190,15 +189,15 @@ class SteadyDecoder(Interpreter):
         B, n, _ = routing.ids.shape
         known = constant(slots, torch.int64, routing.ids.device)
         places = torch.arange(len(slots), device=known.device).expand(B, n, -1)
-        owner, here = places, None
+        owner = places
         if sees == "copied":
             away = routing.load.ids[..., :1] == AWAY
             chosen = (routing.ids[..., None] == known).any(2)
-            owner, here = torch.where(chosen | away, places, NOBODY), (~away).expand(B, n, len(slots))
+            owner = torch.where(chosen | away, places, NOBODY)
         inner = None
         if routing.inner is not None:
             inner = torch.where(routing.ids[..., None] == known, routing.inner[..., None], 0).sum(2)
-        return bank(Slots(len(slots), len(slots), places.flatten(), every=True), owner, inner, here)
+        return bank(Slots(len(slots), len(slots), places.flatten(), every=True), owner, inner)
 
     def _owner(self, i: do.Run, turn: Turn, routing: Routing, place: Tensor) -> Tensor:
         """[B, n, K] who rows are to others: their slot, or a number of the network where other steps look."""
