@@ -124,9 +124,15 @@ def special(fields: Form) -> list[str]:
             each = [v.name for v in views if isinstance(v, Form)] if isinstance(views, tuple) else [value.name]
             said.append("reads " + ", ".join("h" if name == "raw_stream" else name for name in each))
         else:
-            said.append(f"sees {value.name}" if field == "sees" else f"{field} {phrase(value)}")
+            said.append(f"sees {value.name}" if field == "sees" else f"{field} {phrase(_short(value))}")
     when = fields.get("when")
     return [*said, f"at {'evaluation' if when == 'eval' else 'training'} alone"] if when in ("train", "eval") else said
+
+
+def _short(value: Form) -> Form:
+    """A form without the words that go without saying: `capacity 1.25`, not `capacity 1.25 pass position`."""
+    usual = {"overflow": "pass", "order": "position", "per": "sequence"}
+    return Form(value.name, tuple((k, v) for k, v in value.args if usual.get(k) != v))
 
 
 def paths(number: int | str) -> str:

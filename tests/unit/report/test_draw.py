@@ -187,3 +187,13 @@ def test_what_one_decision_is_for_is_said():
     text = net("  pool p { a[2] = mlp(gelu, 2x) }\n  hop: route p by { choose = top(1); weight = raw; balance = []; "
                "scope = network; score = constant }")  # fmt: skip
     assert "scope network" in " ".join(frames(draw(good(text).graph))["step"].lines)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [("capacity(1.25)", "limit capacity 1.25"), ("capacity(2, order = gate)", "capacity 2 gate")]
+)
+def test_a_limit_says_what_is_not_usual_of_it(limit: str, said: str):
+    router = f"choose = top(1); weight = raw; balance = []; limit = {limit}"
+    text = net(f"  pool p {{ a[2] = mlp(gelu, 2x) }}\n  hop: route p by {{ {router} }}\n  assert not_causal(hop)")
+    text = text if "gate" in limit else text.replace("  assert not_causal(hop)", "")
+    assert frames(draw(good(text).graph))["step"].lines[-1].endswith(said)
