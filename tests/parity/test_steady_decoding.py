@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import dnac
 import graphs
 from checking import graph as graph_of
 from checking import net as text_net
-from decoding import in_pieces, shrunk, whole
+from decoding import SPECS, in_pieces, shrunk, whole
 from dnac.ir.form import form
 from dnac.ir.graph import Graph, Part
 from dnac.lowering.base import Call
@@ -181,6 +182,31 @@ def test_a_token_takes_as_many_operators_whatever_it_chooses() -> None:
             by.step()
         seen.append(asks.seen)
     assert seen[0] == seen[1] == seen[2]
+
+
+class Counts(TorchDispatchMode):
+    """How many operators make something: launches on a GPU, but for those that its own libraries add."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.made += not (func.is_view or func.name() in ("aten::_unsafe_view", "aten::promote_types"))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("name", "most"), [("dense", 400), ("top1", 1000), ("top2", 1100), ("history", 1200)])
+def test_how_many_operators_a_token_takes(name: str, most: int) -> None:
+    """The nets of `benchmarks/generate.py`, narrower: the numbers of docs/performance.md, here with some room."""
+    sizes = ("width=48", "context=64", "vocabulary=64")
+    graph = dnac.load(SPECS.parent / "benchmarks" / "generate.dna", name, sizes).graph
+    by, counts = stepper(Network(graph, dtype=torch.float64), 1), Counts()
+    by.read(ids_of(graph, 3, 1))
+    by.read(ids_of(graph, 1, 1))
+    with counts:
+        by.step()
+    assert 0 < counts.made <= most
 
 
 def test_a_text_begins_anew_in_the_same_rooms() -> None:

@@ -152,7 +152,7 @@ class SteadyDecoder(Interpreter):
             else:
                 rows = slots_of(place, len(slots), is_one=turn.frame.tokens == 1)
                 made = bank(rows, self._owner(i, turn, routing, place), routing.inner)
-            return torch.where((place >= 0)[..., None], made, 0)
+            return made.masked_fill((place < 0)[..., None], 0)
 
         def act(values: Values, turn: Turn) -> None:
             values[i.out] = run(values, turn, "whole")

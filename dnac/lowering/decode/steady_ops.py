@@ -48,6 +48,14 @@ class Steady(Frame):
             self.made["reach", window] = in_reach(self.positions(), everywhere, causal=True, window=window)
         return self.made["reach", window]
 
+    def added(self, window: int | None, dtype: torch.dtype) -> Tensor:
+        """[n, C] what is added to scores: 0 in reach, else -inf. Layers share it, which saves each of them launches."""
+        if ("added", window, dtype) not in self.made:
+            reach = self.reach(window)
+            zeros = torch.zeros(reach.shape, dtype=dtype, device=reach.device)
+            self.made["added", window, dtype] = zeros.masked_fill(~reach, -torch.inf)
+        return self.made["added", window, dtype]
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -158,7 +166,7 @@ class SteadyOps(ComposedOps):
         if not looks.looks:
             return q
         keys, values, owners = stores.seen(family, looks.band, alone=looks.alone)
-        seen = self._seen(owners, window)
+        seen = frame.added(window, q.dtype)[None] if owners is None else self._seen(owners, window)
         return by_sdpa(q.unflatten(0, (frame.batch, -1)), keys, values, seen).flatten(0, 1)
 
     def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
@@ -181,11 +189,9 @@ class SteadyOps(ComposedOps):
         """[N] int64."""
         return self._of_rows(self.frame.positions())
 
-    def _seen(self, owners: Tensor | None, window: int | None) -> Tensor:
-        """[B or 1, n K, r C] bool. Rows of nobody see rows of nobody, so that a softmax is never of nothing."""
+    def _seen(self, owners: Tensor, window: int | None) -> Tensor:
+        """[B, n K, r C] bool. Rows of nobody see rows of nobody, so that a softmax is never of nothing."""
         frame, looks = self.frame, self.looks
-        if owners is None:
-            return frame.reach(window)[None]
         assert looks.owner is not None
         mine = looks.owner.flatten(1)[:, :, None, None]
         theirs = owners[:, None]
