@@ -100,11 +100,11 @@ def test_steps_of_unlike_taps_are_not_compiled_apart() -> None:
 @pytest.mark.slow
 def test_one_compiled_program_serves_all_steps() -> None:
     net = network(TEXT)
-    wanted = [float(loss_at(net, step)) for step in (1, 2, 3)]
+    wanted = [loss_at(net, step).item() for step in (1, 2, 3)]
     torch.compiler.reset()
     net.run = torch.compile(net.run, fullgraph=True)
     torch._dynamo.config.error_on_recompile = True  # type: ignore[attr-defined]
     try:
-        assert [float(loss_at(net, step)) for step in (1, 2, 3)] == pytest.approx(wanted)
+        assert [loss_at(net, step).item() for step in (1, 2, 3)] == pytest.approx(wanted)
     finally:
         torch._dynamo.config.error_on_recompile = False  # type: ignore[attr-defined]
