@@ -168,7 +168,7 @@ class Session:
 
     def _tell(self, line: Line) -> None:
         self.listener.metrics(line)
-        if line["step"] == 1 and line["routing"]:
+        if line["step"] == 1 and mean_weights(line):
             self.listener.note(_weights_at_start(line))
         for alert in self.alerts.watch(line):
             self.listener.warn(alert)

@@ -43,8 +43,8 @@ def routing_statistics(graph: Graph, counts: Sequence[Tensor], stats: Sequence[S
 
 
 def mean_weights(line: Mapping[str, Any]) -> dict[str, float]:
-    """Mean weight by site, from a line of metrics."""
-    return {site: entry["mean_weight"] for site, entry in line["routing"].items()}
+    """Mean weight by site, from a line of metrics; sites at which no token chose anything have none."""
+    return {site: entry["mean_weight"] for site, entry in line["routing"].items() if entry["empty_share"] < 1}
 
 
 def _one(step: RoutingStep, choices: Sequence[int], entropy: float, weight: float) -> dict[str, Any]:

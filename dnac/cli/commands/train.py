@@ -56,10 +56,13 @@ def _train(args: Namespace) -> int:
         return _dry_run(args, prepared)
     from dnac.cli.progress import listener
     from dnac.train.interrupt import Stopped
+    from dnac.train.losses import tap_weights
     from dnac.train.start import train
 
     with listener(args) as hears:
         hears.note(f"training {prepared.checked.name} for {prepared.settings.total_steps} steps into {prepared.out}")
+        if tap_weights(prepared.checked.graph):
+            hears.note("`loss` counts the losses of taps too, `valid` does not")
         try:
             run = train(prepared, hears, tensorboard=args.tensorboard)
         except Stopped as stopped:

@@ -13,7 +13,7 @@ from dnac.schedule.cost import Costs
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
 from dnac.train.losses import counted, task_loss
-from dnac.train.statistics import routing_statistics
+from dnac.train.statistics import mean_weights, routing_statistics
 from graphs import tiny_text
 
 
@@ -118,3 +118,12 @@ def test_the_way_out_of_a_collapse_is_a_term_where_there_is_none(balance: tuple[
 def test_one_choice_for_all_tokens_is_no_collapse_where_the_file_asks_for_it(router: dict[str, Form]) -> None:
     alerts = Alerts(tiny_text(steps=1, blocks=3, skips=1, **router))
     assert [len(alerts.watch(line(i, [1.0, 0.0, 0.0, 0.0]))) for i in range(4)] == [0] * 4
+
+
+def test_a_step_at_which_nobody_chose_has_no_mean_weight() -> None:
+    """A halting step of evaluation alone chooses nothing while training: it does not begin at weight 0."""
+    routing = {
+        "hop[0]": {"mean_weight": 0.2, "empty_share": 0.5},
+        "leave[0]": {"mean_weight": 0.0, "empty_share": 1.0},
+    }
+    assert mean_weights({"routing": routing}) == {"hop[0]": 0.2}
