@@ -238,7 +238,7 @@ class Interpreter(ABC):
             is_taught = foretells is not None and turn.frame.training
             given = given._replace(gates_are_read=given.gates_are_read or is_taught)
             routing = values[i.out] = decide(self.routers[i.router], values[i.x], given, turn.frame)
-            if is_taught:
+            if is_taught and foretells and head:
                 turn.results.foretold.append(said(foretells, routing, partial(head, values[i.x], turn)))
             values |= {carried.value_name(state): carried.left(routing, was) for state, was in held.items()}
             self._charge(place, i, given, routing, turn)

@@ -36,7 +36,7 @@ class ActiveFlops:
 
     def per_token(self, counts: Sequence[Tensor]) -> float:
         """FLOPs per token, from the choices per routing step ([M + 1] each, empty slots last)."""
-        left: dict[Member | None, float] = {}
+        left: dict[object, float] = {}
         listed = [choices.tolist() for choices in counts]
         ks = [chosen_per_token(self._graph.router[route.router]) for route in self._routes]
         whole = max((sum(choices) / k for choices, k in zip(listed, ks, strict=True)), default=1.0)
