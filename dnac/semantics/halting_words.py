@@ -45,7 +45,11 @@ def _of_halts(choice: Choice) -> Iterator[Diagnostic]:
         at = choice.bound.at("when", span)
         yield errors.sum_at_all_steps(params.choose.name, params.when, at)
     score: ScoreKind = words.kind("score", params.score.name)
-    taught = params.weight is not None or any(kind.loss is not None for kind in _terms(choice))
+    foretells = score.foretells(params_of(score, params.score)) is not None
+    if foretells and params.when != "eval":
+        at = choice.bound.at("when", choice.bound.at("score", span))
+        yield errors.foretells_itself(f"score = {params.score.name}", params.when, at)
+    taught = foretells or params.weight is not None or any(kind.loss is not None for kind in _terms(choice))
     if score.learns(params_of(score, params.score)) and not params.frozen and not taught:
         yield errors.nothing_teaches(span)
 
