@@ -27,6 +27,11 @@ from dnac.serve.readers import Cached, Fixed
 from lowered import ATTENTION, LEARNED, MLP, SKIP, TOKENS, error, lively, routed
 from random_graphs import random_graph
 
+HUB = """pool bank { block[3] = transformer(heads = 2); one = transformer(heads = 2); out = exit() }
+  router hub {
+    read = [h, step, last]; score = linear; choose = top(1); weight = one; grad = ste; balance = []; start = START
+  }
+  repeat 4 { hop: route bank by hub }"""
 PIECES = (3, 1, 1, 2, 1)
 
 
@@ -90,6 +95,23 @@ def test_tokens_that_leave_for_good(sees: str) -> None:
     pool = "pool nodes { block[3] = transformer(heads = 2); out = exit() }"
     hop = f"hop: route nodes by {{ choose = top(1); weight = raw; sees = {sees}; balance = [] }}"
     require_alike(graph_of(text_net(f"{pool}\n  repeat 3 {{ {hop} }}\n  transformer(heads = 2)")))
+
+
+STARTS = [
+    "sequential(block, margin = 2.0)",
+    "sequential(block, by = step, margin = 2.0)",
+    "each_turn(one, but = [1], margin = 2.0)",
+]
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_routers_that_start_with_a_table(start: str) -> None:
+    test_a_token_never_asks_the_host(
+        graph := graph_of(
+            text_net(HUB.replace("START", start).replace("one = transformer(heads = 2); " * (start[0] == "s"), ""))
+        )
+    )
+    require_alike(graph)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from dnac.kinds.base import Fault, MemberName, Params, Real, RouteFacts, RouterOps
 from dnac.kinds.starts import StartKind
+from dnac.kinds.tables import number, table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,8 +73,8 @@ def prefers(params: ResolvedEachTurn, ops: RouterOps) -> Tensor:
     import torch
 
     device = ops.token_ids().device
-    turn, (slot, skip) = torch.as_tensor(ops.turn(), device=device), params.slots
-    left_out = (turn == torch.tensor(params.but or (-1,), device=device)).any()
+    turn, (slot, skip) = number(ops.turn(), device), params.slots
+    left_out = (turn == table(params.but or (-1,), device)).any()
     return torch.where(left_out, skip, slot)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from dnac.kinds.base import Fault, MemberName, Params, Real, RouteFacts, RouterOps
 from dnac.kinds.starts import StartKind
+from dnac.kinds.tables import number, table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,13 +87,11 @@ def _behind(params: SequentialParams, facts: RouteFacts) -> int | None:
 
 def prefers(params: ResolvedSequential, ops: RouterOps) -> Tensor:
     """The wanted slot of each token."""
-    import torch
-
-    rows = torch.tensor(params.rows, device=ops.token_ids().device)
+    rows = table(params.rows, ops.token_ids().device)
     if params.by == "last":
         return rows[ops.last()]
-    turn = torch.as_tensor(ops.turn(), device=rows.device).clamp(max=len(params.rows) - 1)
-    return rows[turn]
+    turn = number(ops.turn(), rows.device).clamp(max=len(params.rows) - 1)
+    return rows.index_select(0, turn[None])[0]  # a scalar index would be read by the host
 
 
 KIND = StartKind(

@@ -43,8 +43,6 @@ def _unsteady(router: Router) -> Iterator[str]:
         yield f"`limit = {router.limit[0].name}` asks what earlier tokens chose"
     if router.choose[0].takers(router.choose[1]):
         yield f"`choose = {router.choose[0].name}` reads a list that the host holds"
-    if router.start is not None:
-        yield f"`start = {router.start[0].name}` reads a table that the host holds"
     if router.score[0].written(router.score[1]) is not None:
         yield f"`score = {router.score[0].name}` reads numbers that the host holds"
 
