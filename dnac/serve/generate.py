@@ -55,16 +55,21 @@ def require_causal(network: Network, verdict: Verdict) -> None:
 
 
 def reader(
-    network: Network, *, cached: bool = True, seeds: Tensor | None = None, fixed: bool | None = None
+    network: Network, *, cached: bool | None = None, seeds: Tensor | None = None, fixed: bool | None = None
 ) -> tuple[Reader, tuple[str, ...]]:
-    """How to read the network, and what keeps it from being read by a cache where one was wanted. `fixed`: whether with
-    shapes that never change, where the net can be; unsaid: on a GPU, where the host would set the pace.
+    """How to read the network, and what keeps it from being read by a cache where one was wanted.
+
+    `cached` unsaid: on a CPU. On a GPU a whole window took less time than what follows the choices, and shapes that
+    never change have not been measured there (docs/performance.md). `fixed`: whether with such shapes, where the net
+    can be; unsaid: on a GPU, where the host would set the pace.
     """
     given: dict[str, Any] = {"seeds": seeds, "decode": network.decodes}
-    reasons = why_not(network.graph) if cached else ()
-    if reasons or not cached:
+    on_gpu = next(network.parameters()).is_cuda
+    wants_cache = not on_gpu if cached is None else cached
+    reasons = why_not(network.graph) if wants_cache else ()
+    if reasons or not wants_cache:
         return Windows(network, **given), reasons
-    wants_fixed = next(network.parameters()).is_cuda if fixed is None else fixed
+    wants_fixed = on_gpu if fixed is None else fixed
     notes = why_unsteady(network.graph) if wants_fixed else ()
     if wants_fixed and not notes:
         return Fixed(network, **given), ()

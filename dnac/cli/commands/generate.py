@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING
 
 from dnac.cli.base import Command
@@ -30,7 +30,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top-p", metavar="P", type=float, help="only the likeliest tokens that sum to P")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="equal seeds give equal texts (default 0)")
     parser.add_argument(
-        "--no-cache", dest="cached", action="store_false", help="compute the whole window anew for every token"
+        "--cache", dest="cached", action=BooleanOptionalAction, help="keep what earlier tokens left (default: on a CPU)"
     )
     parser.add_argument("--past-end", action="store_true", help="go on after an end-of-document token")
 
