@@ -67,6 +67,7 @@ class ByKind(Kind):
 
     loss(params, executed share [...], target) -> scalar, added to the training loss.
     update(params, room, costs [M], rate) -> change of a router's bias [M], once per train step.
+    price(params, executed share of each sequence [B], target) -> what it takes off their rewards [B], nats a target.
     """
 
     units: tuple[str, ...] = ()
@@ -75,6 +76,7 @@ class ByKind(Kind):
     update: Callable[[Any, Tensor, Tensor, float], Tensor] | None = None
     rate: Callable[[Any], Any] = lambda params: 0.0
     """The rate of `update`, a number or a schedule."""
+    price: Callable[[Any, Tensor, Any], Tensor] | None = None
     refuses: bool = False
     """Whether what cannot be paid is never chosen."""
     resolve: Callable[[Any], Any] = lambda params: params

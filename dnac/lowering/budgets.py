@@ -54,13 +54,19 @@ class Budget:
 
     def loss(self, spent: Tensor, knobs: Tensor | None) -> Tensor | None:
         """Its loss, from executed shares of tokens, sequences or the batch."""
-        if self.by.loss is None:
-            return None
+        return None if self.by.loss is None else self.by.loss(self._means(knobs), spent, self.target(knobs))
+
+    def price(self, shares_B: Tensor, knobs: Tensor | None) -> Tensor | None:
+        """What executed shares of sequences take off their rewards, [B] nats a target."""
+        return None if self.by.price is None else self.by.price(self._means(knobs), shares_B, self.target(knobs))
+
+    def _means(self, knobs: Tensor | None) -> Present:
+        """The arguments of `by` as they are now."""
         values = dict(self.means)
         for path, place in self.knobs.items():
             if path.startswith("by."):
                 values[path[3:]] = present(values[path[3:]], place, knobs)
-        return self.by.loss(Present(values), spent, self.target(knobs))
+        return Present(values)
 
     def units(self, spent_BT: Tensor) -> Tensor:
         """Shares of those who shall keep to the target."""

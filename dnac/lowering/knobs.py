@@ -155,7 +155,7 @@ def _of_router(router: RouterSet) -> Iterator[Knob]:
 
 def _of_budget(budget: BudgetSet) -> Iterator[Knob]:
     params, by, means = kinds_of(budget)
-    if by.loss is None and not by.refuses:
+    if by.loss is None and by.price is None and not by.refuses:
         return
     numbers = {"target": params.target, **{f"by.{name}": value for name, value in means}}
     yield from ((budget.name, path, value) for path, value in numbers.items() if _is_schedule(value))

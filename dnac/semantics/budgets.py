@@ -14,6 +14,7 @@ from dnac.ir.traits import unrolled
 from dnac.kinds.base import BalanceKind, ScoreKind, params_of
 from dnac.kinds.budgets import BudgetKind, BudgetParams, ByKind, Prices, members, prices
 from dnac.kinds.params import values_of
+from dnac.kinds.rewards import RewardKind
 from dnac.semantics import errors_budgets as errors
 from dnac.semantics import errors_names, errors_values, words
 from dnac.semantics.bind import Bound, Owner, bind, given
@@ -169,7 +170,13 @@ def _reachable(use: BudgetUse, found: Prices, covered: Covered) -> Iterator[Diag
 
 
 def _idle(use: BudgetUse, covered: Covered) -> Iterator[Diagnostic]:
-    """A loss on routers of which none learns."""
+    """A loss on routers of which none learns, or a price in rewards that none asks for."""
+    if use.by.price is not None and not any(_is_paid(route) for _, route in covered):
+        why = "its price is in the reward of `grad = reinforce`, which none of its routers has"
+        yield errors.idle_budget(
+            use.name, why, use.at("by"), "write `grad = reinforce`, or use `by = loss(quadratic, 4)`"
+        )
+        return
     if use.by.loss is None or any(_learns(route) for _, route in covered):
         return
     why = "its loss reaches only routers that do not learn"
@@ -192,6 +199,10 @@ def _controllers(use: BudgetUse, covered: Covered, draft: Draft) -> Iterator[Dia
                 at = route.bound.at_item("balance", number, route.span)
                 yield errors.two_controllers(use.name, f"`{term.name}`", use.at("by"), at)
                 return
+
+
+def _is_paid(route: RouteUse) -> bool:
+    return isinstance(words.kind("grad", route.fields.grad.name), RewardKind)
 
 
 def _learns(route: RouteUse) -> bool:

@@ -171,7 +171,7 @@ def _forward(run: Training, batch: Batch, step: int, whole: int) -> tuple[Output
     smoothing = run.settings.train.label_smoothing
     weights = [number(turns[step % len(turns)]) for turns in run.taps] or None
     if run.reward is not None:
-        found.append(run.reward.loss(output, targets, whole))
+        found.append(run.reward.loss(output, targets, whole, words["knobs"]))
     loss = whole_loss(output, targets, label_smoothing=smoothing, count=whole, summed=run.summed, weights=weights)
     return output, loss, sum(found[1:], found[0]) if found else None
 

@@ -2,8 +2,9 @@
 
     sum_b (L_b - mean of the others' L) * sum_{t, s} log p(choice of token t at step s)  /  targets of the train step
 
-L_b is the task loss of a sequence (or image), summed over its targets that count; its gradient is that of the expected
-loss (Williams 1992), since no sequence's draws change another's loss. B sequences, T tokens, M candidates, K = 1.
+L_b is the task loss of a sequence (or image), summed over its targets that count, and with `by = reward` of a budget
+the price of what it ran, once for each of them. The gradient is that of the expected loss (Williams 1992), since no
+sequence's draws change another's loss. B sequences, T tokens, M candidates, K = 1.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import torch
 from torch import Tensor
 
 from dnac import catalogue
+from dnac.data.base import IGNORED
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph
 from dnac.kinds.rewards import RewardKind
 from dnac.lowering.base import Output, StepRecord
+from dnac.lowering.budgets import Budget, Budgets
 from dnac.train.losses import losses_of
 from dnac.train.routing import routing_steps
 
@@ -30,11 +33,17 @@ class Reward:
     steps: tuple[int, ...]
     """Places in the record."""
     label_smoothing: float = 0.0
+    budgets: tuple[Budget, ...] = ()
+    """Those that take a price off the rewards."""
 
-    def loss(self, output: Output, targets: Tensor, count: int) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, count: int, knobs: Tensor | None = None) -> Tensor:
         """A scalar of value 0 whose gradient is the score function's; `count`: targets of the whole train step."""
         with torch.no_grad():
             losses = by_sequence(output.logits, targets, self.label_smoothing)
+            counted = (targets.view(len(targets), -1) != IGNORED).sum(-1)
+            for budget in self.budgets:
+                price = budget.price(executed(budget, output.record), knobs)
+                losses = losses if price is None else losses + counted * price
             gain = losses - others_mean(losses)
         chances = log_chances([output.record[step] for step in self.steps])
         return (gain * (chances - chances.detach())).sum() / max(count, 1)
@@ -43,7 +52,18 @@ class Reward:
 def reward(graph: Graph, label_smoothing: float) -> Reward | None:
     """What routers with `grad = reinforce` learn from; None where there is none."""
     steps = tuple(step.step for step in routing_steps(graph) if _is_paid(graph, step.router))
-    return Reward(steps, label_smoothing) if steps else None
+    priced = tuple(budget for budget in Budgets(graph).all if budget.by.price is not None)
+    return Reward(steps, label_smoothing, priced) if steps else None
+
+
+def executed(budget: Budget, record: Sequence[StepRecord]) -> Tensor:
+    """[B]: the executed share of each sequence."""
+    total = torch.zeros(len(record[0].ids), dtype=record[0].gates.dtype, device=record[0].gates.device)
+    for step, price in budget.prices.steps.items():
+        ids, gates = record[step].ids, record[step].gates
+        costs = gates.new_tensor((*price.costs, 0.0))  # an empty slot, -1, stands for the last
+        total = total + costs[ids.clamp(min=-1)].sum(-1).mean(-1)
+    return total
 
 
 def by_sequence(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:

@@ -26,6 +26,18 @@ net drawn {
   }
   head lm = unembed(init = normal(1))
 }
+net priced {
+  input text(context = 2, vocabulary = 7, tokenizer = none)
+  embed tokens(8, positions = learned, init = normal(0.5))
+  pool nodes { block[2] = transformer(heads = 2, init = normal(0.5)); skip = identity() }
+  repeat 2 {
+    hop: route nodes by {
+      score = linear(init = normal(1)); choose = sample(1, eval = largest); weight = one; grad = reinforce; balance = []
+    }
+  }
+  head lm = unembed(init = normal(1))
+  budget compute = share(30%, per = sequence, by = reward(schedule(2, linear(5, 100%))))
+}
 net longer = drawn with { input.context = 16; input.vocabulary = 11 }
 train longer {
   data = lookups(train, depth = 2, values = 5, tables = 5, samples = 20)
@@ -71,6 +83,48 @@ def test_over_all_draws_it_is_the_gradient_of_the_expected_loss(net: Network) ->
     wanted = gradient(net, expected)
     assert wanted.abs().max() > 1e-3
     assert torch.allclose(estimated, wanted, atol=1e-12)
+
+
+def test_a_price_is_in_the_reward_of_what_ran_above_the_target(tmp_path: Path) -> None:
+    """Over all draws the gradient of the expected loss and price; two targets, so twice the price."""
+    (tmp_path / "net.dna").write_text(SPEC)
+    loaded = dnac.load(tmp_path / "net.dna", net="priced")
+    net = loaded.build(device="cpu", dtype="float64", lowering="portable", seed=3).train()
+    inputs, targets = torch.tensor([[1, 4]]), torch.tensor([[4, 2]])
+    paid, knobs = reward(net.graph, 0.0), torch.tensor([3.0], dtype=torch.float64)
+    assert paid is not None and [budget.name for budget in paid.budgets] == ["compute"]
+    expected, prices, estimated = torch.zeros(()).double(), torch.zeros(()).double(), torch.zeros(48).double()
+    for ways in product(range(3), repeat=4):
+        routes = tuple(torch.tensor(ways).view(2, 1, 2, 1).unbind(0))
+        output = net(inputs, routes=routes, record=True, knobs=knobs)
+        taken = [torch.gather(step.gates, -1, way) for step, way in zip(output.record, routes, strict=True)]
+        chance = torch.stack(taken).prod()
+        loss = by_sequence(output.logits, targets, 0.0)[0]
+        share = sum(way < 2 for way in ways) / 4  # two tokens at two steps; 2 is the skip
+        prices = prices + chance * 3.0 * max(share - 0.3, 0.0)
+        expected = expected + chance * loss / 2
+        estimated += chance.item() * gradient(net, paid.loss(output, targets, 2, knobs) + loss / 2, keep=True)
+    wanted = gradient(net, expected + prices, keep=True)
+    assert torch.allclose(estimated, wanted, atol=1e-12)
+    assert (wanted - gradient(net, expected)).abs().max() > 1e-3, "the price counts"
+
+
+def test_a_price_needs_routers_that_learn_from_rewards_and_sequences_that_pay() -> None:
+    def of(grad: str, per: str, choose: str = "sample(1, eval = largest)") -> list[str]:
+        return codes(f"""dna 1
+net small {{
+  input text(context = 64, vocabulary = 256)
+  embed tokens(32, positions = learned)
+  pool nodes {{ ffn[4] = mlp(gelu, 2x); skip = identity() }}
+  hop: route nodes by {{ choose = {choose}; weight = one; grad = {grad}; balance = [] }}
+  head lm = unembed()
+  budget compute = flops(40%, per = {per}, by = reward(1))
+}}
+""")
+
+    assert of("reinforce", "sequence") == []
+    assert of("ste", "sequence") == ["DNA544"]
+    assert of("reinforce", "batch") == ["DNA543"]
 
 
 def test_the_mean_of_the_others_is_taken_away(net: Network) -> None:
