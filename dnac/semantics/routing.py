@@ -98,7 +98,7 @@ def _gradient(choice: Choice) -> Iterator[Diagnostic]:
 
 
 def _scope_faults(choice: Choice) -> Iterator[Diagnostic]:
-    """One decision for several tokens can neither be drawn for each, nor be taken by modules or at a halting step."""
+    """One decision for several tokens can neither be drawn for each, nor be taken by modules."""
     params = choice.params
     scope: ScopeKind = words.kind("scope", params.scope.name)
     score: ScoreKind = words.kind("score", params.score.name)
@@ -109,7 +109,6 @@ def _scope_faults(choice: Choice) -> Iterator[Diagnostic]:
     if scope.pool is None:
         return
     of_each = {
-        "a halting step lets tokens leave one by one": choice.is_halt,
         f"with `choose = {choice.choose.name}` modules choose tokens": bool(choice.takers),
         f"`choose = {choice.choose.name}` draws for each token": bool(choice.choose.perturb or choice.choose.draw),
         f"`noise = {noise.name}` is drawn for each token": noise.shake is not None,

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 import dnac
 from checking import codes
 from dnac.ir.graph import Graph
+from dnac.semantics.check import check
 from dnac.text.diagnostic import Faults
+from dnac.text.source import Source
+from dnac.train.losses import whole_loss
 from lowered import network, require_equal
 
 SPEC = """dna 1
@@ -202,3 +206,74 @@ net n {{
     assert codes(body.format(score="score = constant; ")) == []
     assert codes(body.format(score="")) == ["DNA534"]
     assert codes(body.format(score="score = hash; ")) == ["DNA534"]
+
+
+PONDER = """dna 1
+net pondering {{
+  input image([8, 8], channels = 1, classes = 4)
+  embed patches(16, size = 2, positions = learned, init = normal(0.5))
+  head cls = classify(pool = mean, init = normal(0.5))
+  module block = transformer(heads = 2, init = normal(0.5))
+  router pond {{
+    scope = sequence; read = [h]; score = linear(init = normal(0.5)); gate = sigmoid; {choose}
+    balance = [kl_geometric(0.3, 1e-2)]
+  }}
+  repeat 4 {{
+    block
+    halt by pond
+    {tap}
+  }}
+}}
+"""
+THRESHOLD = PONDER.format(choose="choose = threshold(0.5); when = eval", tap="tap cls(loss = halting)")
+ACT = PONDER.format(choose="choose = accumulate(0.99); weight = halting", tap="")
+
+
+def images() -> torch.Tensor:
+    scale = torch.linspace(-3, 3, 5, dtype=torch.float64)[:, None, None, None]
+    return scale * torch.rand(5, 8, 8, 1, generator=torch.Generator().manual_seed(0)).double()
+
+
+def pondering(text: str) -> Graph:
+    checked = check(Source("t.dna", text))
+    assert not checked.bag.has_errors, checked.bag
+    return checked.nets[0].graph
+
+
+@pytest.mark.parametrize("text", [THRESHOLD, ACT], ids=["threshold", "accumulate"])
+@pytest.mark.parametrize("lowering", ["reference", "portable"])
+def test_a_sample_halts_as_a_whole(text: str, lowering: str) -> None:
+    """By the mean of its tokens' scores: all of its tokens leave at one step, and samples at different ones."""
+    net = network(pondering(text), lowering).eval()
+    with torch.no_grad():
+        record = net(images(), record=True).record
+    leaves = torch.stack([(step.ids[..., 0] == 0) for step in record])
+    assert (leaves == leaves[..., :1]).all()
+    when = torch.where(leaves[..., 0].any(0), leaves[..., 0].double().argmax(0), len(record))
+    assert len(when.unique()) > 1
+    gates = record[0].gates[..., 0]
+    assert (gates == gates[:, :1]).all() and gates[:, 0].std() > 0
+
+
+def test_the_expected_loss_of_a_sample_is_over_its_own_chances() -> None:
+    net, classes = network(pondering(THRESHOLD)).train(), torch.arange(5) % 4
+    output = net(images(), record=True)
+    rest, wanted = torch.ones(5, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for tap, step in zip(output.taps, output.record, strict=True):
+        chance = step.gates[:, 0, 0]
+        wanted = wanted + (rest * chance * cross_entropy(tap.logits, classes, reduction="none")).sum()
+        rest = rest * (1 - chance)
+    wanted = wanted + (rest * cross_entropy(output.logits, classes, reduction="none")).sum()
+    found = whole_loss(output, classes, label_smoothing=0.0, count=5)
+    assert abs(float(found - wanted / 5)) < 1e-10
+
+
+def test_lowerings_agree_on_samples_that_halt() -> None:
+    require_equal(pondering(THRESHOLD))
+    require_equal(pondering(ACT))
+
+
+def test_a_draw_for_each_token_is_no_decision_of_a_sample() -> None:
+    assert "DNA534" in [
+        d.code for d in check(Source("t.dna", THRESHOLD.replace("threshold(0.5)", "by_chance"))).bag.items
+    ]
