@@ -283,3 +283,13 @@ def test_on_a_cpu_shapes_follow_the_choices() -> None:
     assert isinstance(fixed, Fixed)
     for ids in ([1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4, 5], [2, 3, 4], [1, 2, 3, 4, 5, 6]):
         assert torch.allclose(fixed.logits(ids), windows.logits(ids), atol=1e-9)
+
+
+def test_a_token_is_traced_in_one_piece() -> None:
+    """`Stepper(compiled=True)` asks for this of torch's compiler; here it only traces."""
+    graph = routed(steps=1, choose=form("top", k=1), sees=form("everyone"))
+    by, ids = stepper(lively(Network(graph, "reference", dtype=torch.float64), 4.0), 1), ids_of(graph, 6, 1)
+    by.read(ids[:, :3])
+    eager, by.step = by.step, torch.compile(by.step, backend="eager", fullgraph=True, dynamic=False)
+    for end in range(4, 7):
+        assert torch.equal(by.read(ids[:, end - 1 : end]), eager())
