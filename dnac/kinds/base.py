@@ -98,12 +98,12 @@ class ReadKind(Kind):
     features(params, ops, dtype) -> [B, T, width] in that dtype, without gradient.
     """
 
-    is_stream: bool = False
-    """Whether it is the stream itself, of width D."""
+    is_stream: bool = False  # whether it is the stream itself, or made of it by `mix`, of width D
+    mix: Callable[[Tensor, Tensor | None, RouterOps], Tensor] | None = None  # (stream [B, T, D], here [B, T] or None)
+    is_causal: bool = True  # whether `mix` looks at no later token
     width: Callable[[Any, int], int] = lambda params, size: 0
     features: Callable[[Any, RouterOps, Any], Tensor] | None = None
-    carries: tuple[str, ...] = ()
-    """What it needs to know that goes along with each token from step to step: `last`."""
+    carries: tuple[str, ...] = ()  # what it needs to know that goes along with each token from step to step: `last`
 
 
 @dataclass(frozen=True, eq=False)

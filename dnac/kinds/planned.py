@@ -10,8 +10,6 @@ KEPT = "weights that stay as they begin; `body_lr = 0` in `train` keeps those of
 PLANNED: dict[tuple[str, str], str] = {
     # what a router reads
     ("read", "purse"): "what is left of the token's purse",
-    ("read", "pooled"): "the mean of the stream over the sequence",
-    ("read", "prefix_mean"): "the mean of the stream over the tokens so far",
     # how it scores
     ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
     ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",

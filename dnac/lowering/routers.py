@@ -59,6 +59,11 @@ class Router:
         return self.decode[0].loss is not None or any(kind.loss is not None for kind, _ in self.balance)
 
     @property
+    def mixes(self) -> bool:
+        """Whether some view is made of several tokens."""
+        return any(kind.mix is not None for kind, _ in self.reads)
+
+    @property
     def wants_chance(self) -> bool:
         """Whether a balance term asks how likely each candidate was."""
         return any(kind.of_chance for kind, _ in self.balance)

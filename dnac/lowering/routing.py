@@ -22,6 +22,7 @@ from dnac.kinds.base import (
     CombineKind,
     GateKind,
     GradKind,
+    ReadKind,
     ScoreKind,
     WeightKind,
     Weights,
@@ -175,7 +176,7 @@ def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tup
     noise: tuple[NoiseKind, Any] = router.noise
     if noise[0].perturb is not None and frame.training:
         view_BTD = _joined(router, noise[0].perturb(noise[1], view_BTD, ops), ops)
-    elif given_BTD.dtype == torch.bfloat16 and given_BTD.is_cuda:
+    elif given_BTD.dtype == torch.bfloat16 and given_BTD.is_cuda and not router.mixes:  # a mean is no bfloat16
         view_BTD = _joined(router, view_BTD, ops)
         ops = replace(ops, wide=view_BTD, narrow=_joined(router, given_BTD, ops))
     else:
@@ -211,15 +212,19 @@ def _first(number: float | Form) -> float:
 
 def _joined(router: Router, stream_BTD: Tensor, ops: StepOps) -> Tensor:
     """All views that the router reads side by side, in the type of the stream (a one-hot is exact in any)."""
-    if len(router.reads) == 1 and router.reads[0][0].is_stream:
+    if len(router.reads) == 1 and router.reads[0][0].is_stream and not router.mixes:
         return stream_BTD
     return torch.cat(
         [
-            stream_BTD if kind.is_stream else kind.features(params, ops, stream_BTD.dtype)
+            _stream(kind, stream_BTD, ops) if kind.is_stream else kind.features(params, ops, stream_BTD.dtype)
             for kind, params in router.reads
         ],
         dim=-1,
     )
+
+
+def _stream(kind: ReadKind, stream_BTD: Tensor, ops: StepOps) -> Tensor:
+    return stream_BTD if kind.mix is None else kind.mix(stream_BTD, ops.given.here, ops)
 
 
 def _sharpened(router: Router, scores_BTM: Tensor, given: Given, frame: Frame) -> Tensor:

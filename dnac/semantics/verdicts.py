@@ -6,8 +6,9 @@ on the token itself. It is row-independent if no choice and no limit depends on 
 
 from __future__ import annotations
 
-from dnac.kinds.base import ChooseKind, ModuleKind, params_of
+from dnac.kinds.base import ChooseKind, ModuleKind, ReadKind, params_of
 from dnac.kinds.limits import LimitKind
+from dnac.kinds.router import views
 from dnac.kinds.scopes import ScopeKind
 from dnac.semantics import errors_routing as errors
 from dnac.semantics import words
@@ -45,6 +46,9 @@ def note_router(label: str, name: str, bound: Bound, over: Span, draft: Draft) -
         ("choose", choose.name, choose.is_causal, rows if isinstance(rows, bool) else rows(chosen), programs),
         ("limit", limit.name, limit.is_causal(limited), limit.is_row_independent(limited), ("train", "generate")),
     )
+    read: list[ReadKind] = [words.kind("read", view.name) for view in views(params.form("router"))]
+    ahead_views = [kind.name for kind in read if not kind.is_causal]
+    facts = (*facts, *(("read", name, False, True, ("train", "generate")) for name in ahead_views))
     for field, word, is_causal, is_row_independent, where in facts:
         span = bound.at(field, over)
         if not is_causal:

@@ -62,6 +62,8 @@ def _unsteady_modules(graph: Graph, node: Node, routers: dict[str, Router]) -> I
 
 
 def _of_router(router: Router) -> Iterator[str]:
+    for kind in (kind for kind, _ in router.reads if kind.mix is not None):
+        yield f"`read = {kind.name}` reads a mean of tokens, which is not kept"
     if router.scope is not None and router.scope[0].pool is not None:
         yield f"`scope = {router.scope[0].name}` decides for many tokens at once"
 
