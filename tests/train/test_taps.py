@@ -33,12 +33,12 @@ train tiny {
 RISES = "tap lm(loss = schedule(0, step(0.5, 50%)))"
 
 
-def losses(folder: Path, tap: str) -> list[float]:
+def losses(folder: Path, tap: str, loop: str = "repeat 2") -> list[float]:
     """The loss of each train step."""
     folder.mkdir()
     (folder / "train.txt").write_text("to be, or not to be, that is the question. " * 6)
     (folder / "valid.txt").write_text("whether 'tis nobler in the mind to suffer the slings. " * 4)
-    (folder / "t.dna").write_text(SPEC.replace("TAP", tap))
+    (folder / "t.dna").write_text(SPEC.replace("TAP", tap).replace("repeat 2", loop))
     assert main(["train", "--no-compile", str(folder / "t.dna"), "--out", str(folder / "run")]) == 0
     return [json.loads(line)["loss"] for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
 
@@ -49,6 +49,14 @@ def test_a_scheduled_tap_counts_what_its_schedule_says_at_each_step(tmp_path: Pa
     assert rises[:2] == without[:2]
     assert always[0] == pytest.approx(2 * without[0], rel=0.05)  # two taps of a half, at about the same loss
     assert rises[-1] > 1.5 * without[-1]
+
+
+def test_taps_that_take_turns_count_their_own_weight_at_their_own_step(tmp_path: Path) -> None:
+    """The first counts nearly nothing at even steps, the second ten times the task at odd ones."""
+    without = losses(tmp_path / "without", "")
+    found = losses(tmp_path / "turns", "tap lm(loss = 0.001 + 10 * i, every = 2)", "repeat 2 as i")
+    assert found[0] == pytest.approx(11 * without[0], rel=0.1)
+    assert all(odd > 5 * even for odd, even in zip(found[::2], found[1::2], strict=True))
 
 
 def test_a_schedule_of_a_tap_is_part_of_the_graph_and_of_its_text() -> None:
