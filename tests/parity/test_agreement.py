@@ -104,3 +104,11 @@ def test_the_rest_of_the_net_trains_as_without_it() -> None:
         (whole_loss(output, IDS, label_smoothing=0.0, count=32) + output.router_loss).backward()
         found.append({name: p.grad for name, p in net.named_parameters()})
     assert all(error(found[0][name], gradient) < 1e-10 for name, gradient in found[1].items())
+
+
+@pytest.mark.slow
+def test_it_compiles_as_one_graph() -> None:
+    net = network()
+    wanted = net(IDS).router_loss
+    net.run = torch.compile(net.run, fullgraph=True)
+    assert error(net(IDS).router_loss, wanted) < 1e-10
