@@ -106,7 +106,7 @@ class _Unroller:
                 return Moment(out, read, held, held, read, 0, 0, i.out)
             case do.Tap():
                 # of taps that take turns, one in `every` is computed
-                logits = _logits(self.graph, self.sizes) * self.types.size("gate") / i.every
+                logits = -(-_logits(self.graph, self.sizes) * self.types.size("gate") // i.every)
                 return Moment(out, read, logits, logits, (*first, out), 0, 0, i.out)
             case do.Route() | do.Sort() | do.Gather() | do.Run() | do.Combine():
                 return self._routed(i, read, out)
