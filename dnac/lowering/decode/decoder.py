@@ -17,19 +17,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dnac.ir.form import Form
 from dnac.ir.graph import Graph
 from dnac.kinds.limits import Room
 from dnac.kinds.present import AWAY
-from dnac.kinds.words import word
 from dnac.lowering.base import Call
 from dnac.lowering.decode.cache import Cache, Rows
+from dnac.lowering.decode.newest import OfNewest
 from dnac.lowering.decode.ops import CachedOps
 from dnac.lowering.frame import Frame, frame_of
 from dnac.lowering.history import joint
-from dnac.lowering.interpret import Bound, Interpreter, Values
+from dnac.lowering.interpret import Bound, Values
 from dnac.lowering.modules import PartPlan, increment
-from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.routing import Routing, slot_scales
 from dnac.lowering.turns import Results, Turn
 from dnac.schedule import instructions as do
@@ -53,14 +51,13 @@ class Later(Frame):
         return self.cache.tokens + torch.arange(self.tokens, device=self.inputs.device)
 
 
-class Decoder(Interpreter):
+class Decoder(OfNewest):
     """One network, token by token. Only for a graph that `serves.why_not` has nothing against.
 
     `Decoder(network.optimized, network.schedule).read(network.weights(), call, cache)`, again and again with one cache.
     """
 
     name = "decode"
-    mix = staticmethod(mix_all)
     runs_banks_whole = False
 
     def __init__(self, graph: Graph, schedule: do.Schedule) -> None:
@@ -86,42 +83,16 @@ class Decoder(Interpreter):
             )
         frame = frame_of(call, tokens=self.graph.tokens, is_text=True, training=False, record=False)
         turn = Turn(Later(**vars(frame), cache=cache), call, weights, self.whole, Results())
-        values: Values = {}
-        for act in self.bound:
-            act(values, turn)
+        logits = self.run_all(turn)
         cache.tokens += call.inputs.shape[1]
-        return values[self.result][:, -1]
+        return logits
 
-    def mix_of(self, here_BT: Tensor) -> Mix:
-        """Never asked: who runs for some of the tokens gets their rows."""
-        raise AssertionError("a decoder gives modules rows, not tokens under a mask")
-
-    def sort(self, i: do.Sort) -> Bound:
-        """Nothing is sorted."""
-        return lambda values, turn: None
-
-    def gather(self, i: do.Gather) -> Bound:
-        """Modules pick their rows themselves."""
-
-        def act(values: Values, turn: Turn) -> None:
-            values[i.out] = values[i.x]
-
-        return act
-
-    def _embed(self, i: do.Embed) -> Bound:
-        embed, form = super()._embed(i), self.graph.weights[i.weights].kind
-        positions = form.get("positions")
-        if isinstance(positions, Form) and word("positions", positions).add is None:
-            return embed
-
-        def act(values: Values, turn: Turn) -> None:
-            # positions are added from the first on: earlier tokens are given as zeros, and left out again
-            new = turn.call.inputs
-            call = turn.call._replace(inputs=functional.pad(new, (_cache(turn).tokens, 0)))
-            embed(values, replace(turn, call=call))
-            values[i.out] = values[i.out][:, -new.shape[1] :]
-
-        return act
+    def embed_behind(self, embed: Bound, i: do.Embed, values: Values, turn: Turn) -> None:
+        """Earlier tokens are given as zeros, and left out again."""
+        new = turn.call.inputs
+        call = turn.call._replace(inputs=functional.pad(new, (_cache(turn).tokens, 0)))
+        embed(values, replace(turn, call=call))
+        values[i.out] = values[i.out][:, -new.shape[1] :]
 
     def _route(self, i: do.Route) -> Bound:
         route = super()._route(i)
@@ -216,14 +187,6 @@ class Decoder(Interpreter):
                     total = part if total is None else total + part
             nothing = routing.outer.new_zeros((*routing.ids.shape[:2], self.graph.width))
             values[i.out] = nothing if total is None else total
-
-        return act
-
-    def _head(self, i: do.Head) -> Bound:
-        head = self._logits(i.weights, i.table)
-
-        def act(values: Values, turn: Turn) -> None:
-            values[i.out] = head(values[i.x][:, -1:], turn)
 
         return act
 

@@ -15,19 +15,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dnac.ir.form import Form
 from dnac.ir.graph import Graph
 from dnac.kinds.present import AWAY
-from dnac.kinds.words import word
 from dnac.lowering.base import Call
+from dnac.lowering.decode.newest import OfNewest
 from dnac.lowering.decode.steady_ops import Looks, Slots, Steady, SteadyOps, slots_of
 from dnac.lowering.decode.stores import NOBODY, Stores
 from dnac.lowering.device import constant
 from dnac.lowering.frame import frame_of
 from dnac.lowering.history import joint
-from dnac.lowering.interpret import Bound, Interpreter, Values
+from dnac.lowering.interpret import Bound, Values
 from dnac.lowering.modules import PartPlan, increment
-from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.routing import Routing, slot_scales
 from dnac.lowering.turns import Results, Turn
 from dnac.lowering.weights import Stack
@@ -36,11 +34,10 @@ from dnac.schedule import instructions as do
 LooksOf = Callable[[PartPlan], Looks]
 
 
-class SteadyDecoder(Interpreter):
+class SteadyDecoder(OfNewest):
     """One network, token by token, in rooms of the context's length."""
 
     name = "steady"
-    mix = staticmethod(mix_all)
 
     def __init__(self, graph: Graph, schedule: do.Schedule) -> None:
         self._stacked: dict[Hashable, Tensor] = {}
@@ -54,42 +51,14 @@ class SteadyDecoder(Interpreter):
         """
         frame = frame_of(call, tokens=self.graph.tokens, is_text=True, training=False, record=False)
         frame = Steady(**{**vars(frame), "tells": False}, at=at, stores=stores)
-        turn = Turn(frame, call, weights, self.whole, Results())
-        values: Values = {}
-        for act in self.bound:
-            act(values, turn)
-        return values[self.result][:, -1]
+        return self.run_all(Turn(frame, call, weights, self.whole, Results()))
 
-    def mix_of(self, here_BT: Tensor) -> Mix:
-        """Never asked: attention goes to the stores."""
-        raise AssertionError("a decoder gives modules rows, not tokens under a mask")
-
-    def sort(self, i: do.Sort) -> Bound:
-        """Nothing is sorted."""
-        return lambda values, turn: None
-
-    def gather(self, i: do.Gather) -> Bound:
-        """Banks pick their rows themselves."""
-
-        def act(values: Values, turn: Turn) -> None:
-            values[i.out] = values[i.x]
-
-        return act
-
-    def _embed(self, i: do.Embed) -> Bound:
-        embed, form = super()._embed(i), self.graph.weights[i.weights].kind
-        positions = form.get("positions")
-        if isinstance(positions, Form) and word("positions", positions).add is None:
-            return embed
-
-        def act(values: Values, turn: Turn) -> None:
-            # positions are added from the first on: the whole context is embedded, and the new tokens taken
-            frame, new = _steady(turn), turn.call.inputs
-            text = new.new_zeros((new.shape[0], self.graph.tokens)).index_copy(1, frame.positions(), new)
-            embed(values, replace(turn, call=turn.call._replace(inputs=text)))
-            values[i.out] = values[i.out].index_select(1, frame.positions())
-
-        return act
+    def embed_behind(self, embed: Bound, i: do.Embed, values: Values, turn: Turn) -> None:
+        """The whole context is embedded, and the new tokens taken."""
+        frame, new = _steady(turn), turn.call.inputs
+        text = new.new_zeros((new.shape[0], self.graph.tokens)).index_copy(1, frame.positions(), new)
+        embed(values, replace(turn, call=turn.call._replace(inputs=text)))
+        values[i.out] = values[i.out].index_select(1, frame.positions())
 
     def _route(self, i: do.Route) -> Bound:
         route = super()._route(i)
@@ -171,14 +140,6 @@ class SteadyDecoder(Interpreter):
                 made = made + values[name]
             made = made * routing.outer[..., None]
             values[i.out] = made[:, :, 0] if made.shape[2] == 1 else made.sum(2)
-
-        return act
-
-    def _head(self, i: do.Head) -> Bound:
-        head = self._logits(i.weights, i.table)
-
-        def act(values: Values, turn: Turn) -> None:
-            values[i.out] = head(values[i.x][:, -1:], turn)
 
         return act
 
