@@ -265,7 +265,7 @@ def test_the_expected_loss_of_a_sample_is_over_its_own_chances() -> None:
         rest = rest * (1 - chance)
     wanted = wanted + (rest * cross_entropy(output.logits, classes, reduction="none")).sum()
     found = whole_loss(output, classes, label_smoothing=0.0, count=5)
-    assert abs(float(found - wanted / 5)) < 1e-10
+    assert abs((found - wanted / 5).item()) < 1e-10
 
 
 def test_lowerings_agree_on_samples_that_halt() -> None:
