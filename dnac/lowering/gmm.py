@@ -140,7 +140,8 @@ def summed_by_membership(y: Tensor, ends: Tensor) -> Tensor:
     row = torch.arange(y.shape[0], device=y.device, dtype=ends.dtype)
     live_N1, starts = row[:, None] < ends[-1], torch.cat([ends.new_zeros(1), ends[:-1]])
     member_MN = (row >= starts[:, None]) & (row < ends[:, None])
-    return member_MN.to(y.dtype) @ torch.where(live_N1, y, 0)
+    with torch.autocast(y.device.type, enabled=False):  # sums keep the type that they were asked for in
+        return member_MN.to(y.dtype) @ torch.where(live_N1, y, 0)
 
 
 def aten_gmm(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ There are two of the latter: one follows what routers chose, one costs the same 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -43,7 +44,7 @@ class Windows:
         return output.logits[0, len(ids) - 1]
 
 
-class Behind:
+class Behind(ABC):
     """The newest tokens alone, as long as the text goes on from the one before; a window that slid begins anew: its
     tokens stand at other positions, so it is left to `Windows`.
     """
@@ -63,9 +64,9 @@ class Behind:
         self.read = list(ids)
         return self.behind(new)[0]
 
+    @abstractmethod
     def behind(self, new: Tensor) -> Tensor:
         """[1, V] behind new tokens [1, n]."""
-        raise NotImplementedError
 
 
 class Cached(Behind):

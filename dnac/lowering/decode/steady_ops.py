@@ -23,6 +23,7 @@ from dnac.lowering.decode.stores import Stores
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
 from dnac.lowering.ops_composed import ComposedOps
+from dnac.text.diagnostic import InternalError
 
 
 @dataclass
@@ -171,11 +172,11 @@ class SteadyOps(ComposedOps):
 
     def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
         """Not served (`serves.why_unsteady`)."""
-        raise NotImplementedError("tokens that mix without keys")
+        raise InternalError("lowering.decode", "`serves.why_unsteady` let a module pass that mixes tokens without keys")
 
     def together(self, x: Tensor, mix: Callable[[Tensor, Tensor | None], Tensor], *, causal: bool) -> Tensor:
         """Not served (`serves.why_unsteady`)."""
-        raise NotImplementedError("tokens that mix without keys")
+        raise InternalError("lowering.decode", "`serves.why_unsteady` let a module pass that mixes tokens without keys")
 
     def dropout(self, x: Tensor, rate: float, branch: str) -> Tensor:
         """x."""

@@ -203,3 +203,11 @@ def test_sums_by_membership_are_those_of_the_loop(ends):
     y[ENDS[-1] :] = torch.nan  # nobody's rows are not cleared
     where = torch.tensor(ends, dtype=torch.int32)
     torch.testing.assert_close(summed_by_membership(y, where), gsum(y, where), rtol=1e-12, atol=1e-12)
+
+
+def test_autocast_takes_nothing_from_sums_by_membership():
+    y, ends = torch.full((3000, 1), 1.0 + 2**-12), torch.tensor([3000], dtype=torch.int32)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = summed_by_membership(y, ends)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found[0, 0], torch.tensor(3000 * (1 + 2**-12)))
