@@ -12,40 +12,15 @@ import dnac
 from checking import codes
 from dnac.ir.graph import Graph
 from dnac.lowering.decode.serves import why_not
+from leaving import NETS
 from lowered import network, require_equal
 
-SPEC = """dna 1
-net pictures {{
-  input image([6, 6], channels = 1, classes = 4)
-  embed patches(16, size = 2, positions = learned)
-  pool nodes {{ block[3] = transformer(heads = 2); skip = identity(); out = exit() }}
-  repeat 3 {{ hop: route nodes by {{ read = {read}; choose = top(2); weight = raw; balance = [aux(0.1)] }} }}
-  head cls = classify(pool = mean)
-}}
-net leaving {{
-  input image([6, 6], channels = 1, classes = 4)
-  embed patches(16, size = 2, positions = learned)
-  pool ways {{ go = mlp(gelu, 1x); out = exit() }}
-  way: route ways by {{ choose = top(1); weight = raw; balance = [] }}
-  pool nodes {{ block[3] = transformer(heads = 2); skip = identity() }}
-  hop: route nodes by {{ read = {read}; choose = top(2); weight = raw; balance = [] }}
-  head cls = classify(pool = mean)
-}}
-net words {{
-  input text(context = 12, vocabulary = 32, tokenizer = none)
-  embed tokens(16, positions = learned)
-  pool nodes {{ block[3] = mlp(gelu, 1x); out = exit() }}
-  head lm = unembed()
-  repeat 3 {{ hop: route nodes by {{ read = {read}; choose = top(1); weight = raw; balance = [] }} }}
-  {admits}
-}}
-"""
 VIEWS = ("[pooled]", "[prefix_mean]", "[h, pooled]", "[h, step, prefix_mean]")
 
 
 def graph(folder: Path, read: str, net: str) -> Graph:
     path = folder / "net.dna"
-    path.write_text(SPEC.format(read=read, admits="assert not_causal(hop)" if "pooled" in read else ""))
+    path.write_text(NETS.format(field=f"read = {read}", admits="assert not_causal(hop)" if "pooled" in read else ""))
     return dnac.load(path, net).graph
 
 

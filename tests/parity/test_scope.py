@@ -15,40 +15,14 @@ from dnac.semantics.check import check
 from dnac.text.diagnostic import Faults
 from dnac.text.source import Source
 from dnac.train.losses import whole_loss
+from leaving import NETS
 from lowered import network, require_equal
-
-SPEC = """dna 1
-net pictures {{
-  input image([6, 6], channels = 1, classes = 4)
-  embed patches(16, size = 2, positions = learned)
-  pool nodes {{ block[3] = transformer(heads = 2); skip = identity(); out = exit() }}
-  repeat 3 {{ hop: route nodes by {{ scope = {scope}; choose = top(2); weight = raw; balance = [aux(0.1)] }} }}
-  head cls = classify(pool = mean)
-}}
-net leaving {{
-  input image([6, 6], channels = 1, classes = 4)
-  embed patches(16, size = 2, positions = learned)
-  pool ways {{ go = mlp(gelu, 1x); out = exit() }}
-  way: route ways by {{ choose = top(1); weight = raw; balance = [] }}
-  pool nodes {{ block[3] = transformer(heads = 2); skip = identity() }}
-  hop: route nodes by {{ scope = {scope}; choose = top(2); weight = raw; balance = [] }}
-  head cls = classify(pool = mean)
-}}
-net words {{
-  input text(context = 12, vocabulary = 32, tokenizer = none)
-  embed tokens(16, positions = learned)
-  pool nodes {{ block[3] = mlp(gelu, 1x); out = exit() }}
-  head lm = unembed()
-  repeat 3 {{ hop: route nodes by {{ scope = {scope}; choose = top(1); weight = raw; balance = [] }} }}
-  {admits}
-}}
-"""
 
 
 def spec(folder: Path, scope: str) -> Path:
     admits = "" if scope == "token" or ("chunk" in scope and "mean" not in scope) else "assert not_causal(hop)"
     path = folder / f"{scope}.dna"
-    path.write_text(SPEC.format(scope=scope, admits=admits))
+    path.write_text(NETS.format(field=f"scope = {scope}", admits=admits))
     return path
 
 
