@@ -80,6 +80,20 @@ def _lowest(tensors: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
     return first, [(t.data_ptr() - first.data_ptr()) // first.element_size() for t in tensors]
 
 
+def _table(numbers: Sequence[int], beside: Tensor) -> Tensor:
+    """[n] on the device of another tensor.
+
+    A CUDA graph that copies from the host would copy again at each replay, when the host may keep something else
+    there: while one is recorded, every number is written by the device.
+    """
+    if not (beside.is_cuda and torch.cuda.is_current_stream_capturing()):
+        return torch.tensor(numbers, pin_memory=beside.is_cuda).to(beside.device, non_blocking=True)
+    made = torch.empty(len(numbers), dtype=torch.int64, device=beside.device)
+    for place, number in enumerate(numbers):
+        made[place].fill_(number)
+    return made
+
+
 def _tile(rows: int, modules: int) -> dict[str, int]:
     each = rows / modules
     return MANY if each >= MANY_ROWS else POINTERS if each >= FEW_ROWS else FEW
@@ -99,7 +113,7 @@ def rows_outer_joined(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) ->
     xs, ys, ends = ([t.contiguous() for t in each] for each in (xs, ys, ends))
     (I, O), M, S = (xs[0].shape[1], ys[0].shape[1]), ends[0].shape[0], len(xs)
     (x, x_at), (y, y_at), (end, end_at) = _lowest(xs), _lowest(ys), _lowest(ends)
-    tables = torch.tensor([*x_at, *y_at, *end_at], pin_memory=x.is_cuda)
+    table = _table([*x_at, *y_at, *end_at], x)
     out = x.new_empty((M, I, O))
     tile = _tile(xs[0].shape[0], M)
     by_lines = _by_lines((*xs, *ys), tile, I, O)
@@ -110,7 +124,7 @@ def rows_outer_joined(xs: list[Tensor], ys: list[Tensor], ends: list[Tensor]) ->
     ]
     aligned = all(t.data_ptr() % 16 == 0 for t in (*xs, *ys))
     _outer[(triton.cdiv(I, tile["INNER"]) * triton.cdiv(O, tile["OUTER"]), M)](
-        *lines, x, y, end, tables.to(out.device, non_blocking=True), out, I, O, S,
+        *lines, x, y, end, table, out, I, O, S,
         ALIGN=16 // out.element_size() if aligned else 1, BY_LINES=by_lines,
         PRECISION="ieee" if out.dtype == torch.float32 else "tf32", **tile,
     )  # fmt: skip

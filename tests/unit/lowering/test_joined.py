@@ -113,6 +113,25 @@ def test_on_a_gpu_the_joined_product_is_the_sum_of_the_steps(sizes: tuple[int, i
     require_the_sum(sizes, rows, torch.bfloat16, "cuda")
 
 
+@pytest.mark.gpu
+def test_a_cuda_graph_of_the_joined_product_reads_its_own_rows_at_every_replay() -> None:
+    from dnac.lowering.kernels.outer import rows_outer_joined
+
+    torch.manual_seed(0)
+    xs, ys = ([torch.randn(1000, 128, device="cuda", dtype=torch.bfloat16) for _ in range(3)] for _ in range(2))
+    ends = [torch.tensor([300, 700, 1000], dtype=torch.int32, device="cuda") for _ in range(3)]
+    rows_outer_joined(xs, ys, ends)  # compiles
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        found = rows_outer_joined(xs, ys, ends)
+    for _ in range(3):
+        for tensor in (*xs, *ys):
+            tensor.normal_()
+        torch.full((4096,), 7, pin_memory=True)  # where a table of addresses on the host would have been
+        graph.replay()
+        assert torch.equal(found, rows_outer_joined(xs, ys, ends))
+
+
 @INTERPRETED
 def test_a_program_from_the_compilers_cache_finds_the_operator_that_the_pass_put_in() -> None:
     asks = "import dnac.lowering.grouped, torch; print(hasattr(torch.ops.dnac, 'rows_outer_joined'))"
