@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from dnac.data.base import Tokenizer
+from dnac.ir.graph import Graph
 from dnac.lowering.decode.serves import why_not, why_unsteady
 from dnac.lowering.network import Network
 from dnac.semantics.result import Verdict
@@ -24,8 +24,6 @@ from dnac.serve.sampling import Sampling, draw
 from dnac.text.diagnostic import Faults
 
 _TORN = "\ufffd"
-
-
 _PLAIN = Sampling()
 
 
@@ -54,28 +52,34 @@ def require_causal(network: Network, verdict: Verdict) -> None:
         raise Faults(errors.not_causal(graph.name, verdict.breaks))
 
 
+def way_of(
+    graph: Graph, *, on_gpu: bool, cached: bool | None = None, fixed: bool | None = None
+) -> tuple[type[Windows | Cached | Fixed], tuple[str, ...]]:
+    """The way to read a net, and what keeps it from a faster one; `reader` says what is asked."""
+    if cached is False:
+        return Windows, ()
+    if reasons := why_not(graph):
+        return Windows, reasons
+    if not (on_gpu if fixed is None else fixed):
+        return Cached, ()
+    reasons = why_unsteady(graph)
+    if not reasons:
+        return Fixed, ()
+    return (Windows if on_gpu and cached is None else Cached), reasons
+
+
 def reader(
     network: Network, *, cached: bool | None = None, seeds: Tensor | None = None, fixed: bool | None = None
 ) -> tuple[Reader, tuple[str, ...]]:
-    """How to read the network, and what keeps it from being read by a cache where one was wanted.
+    """How to read the network, and what keeps it from being read in a faster way, each with its place in the file.
 
-    `cached` unsaid: on a CPU. On a GPU a whole window took less time than what follows the choices, and shapes that
-    never change have not been measured there (docs/performance.md). `fixed`: whether with such shapes, where the net
-    can be; unsaid: on a GPU, where the host would set the pace.
+    Unsaid, it is what was fastest for a token where the net is (docs/performance.md): on a GPU `Fixed`, and windows for
+    a net that `Fixed` does not serve; on a CPU `Cached`. With `cached` such a net is read by `Cached` on a GPU too;
+    without it, by windows anywhere. `fixed` asks for static shapes on a CPU, or for none on a GPU. `seeds` [2] int64
+    are those of draws, where the net draws while it generates.
     """
-    given: dict[str, Any] = {"seeds": seeds, "decode": network.decodes}
-    on_gpu = next(network.parameters()).is_cuda
-    wants_cache = not on_gpu if cached is None else cached
-    reasons = why_not(network.graph) if wants_cache else ()
-    if reasons or not wants_cache:
-        return Windows(network, **given), reasons
-    wants_fixed = on_gpu if fixed is None else fixed
-    notes = why_unsteady(network.graph) if wants_fixed else ()
-    if wants_fixed and not notes:
-        return Fixed(network, **given), ()
-    by = Cached(network, **given)
-    by.notes = notes
-    return by, ()
+    way, reasons = way_of(network.graph, on_gpu=next(network.parameters()).is_cuda, cached=cached, fixed=fixed)
+    return way(network, seeds=seeds, decode=network.decodes), reasons
 
 
 def generate(network: Network, prompt: Sequence[int], wish: Wish, by: Reader | None = None) -> Iterator[int]:

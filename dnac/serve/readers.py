@@ -76,8 +76,6 @@ class Cached(Behind):
         super().__init__(network, seeds=seeds, decode=decode)
         self.cache, self.weights = Cache(), network.weights()
         self.decoder = Decoder(network.optimized, network.schedule)
-        self.notes: tuple[str, ...] = ()
-        """Why `Fixed` was not taken, where it would have been."""
 
     def behind(self, new: Tensor) -> Tensor:
         """Through the modules that were chosen."""

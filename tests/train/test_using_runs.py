@@ -121,6 +121,8 @@ def test_generate_goes_on_from_a_prompt(runs: Path, capsys: pytest.CaptureFixtur
     words = ("generate", str(runs / "s1"), "--prompt", "the ", "--tokens", "9", "--device", "cpu")
     greedy = [said(capsys, *words, "--greedy", "--seed", str(seed)) for seed in (1, 2)]
     assert greedy[0]["ids"] == greedy[1]["ids"] and len(greedy[0]["ids"]) == 9
+    windows = said(capsys, *words, "--greedy", "--no-cache")
+    assert (greedy[0]["cached"], windows["cached"]) == (True, False) and windows["ids"] == greedy[0]["ids"]
     drawn = [said(capsys, *words, "--seed", str(seed))["ids"] for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     capsys.readouterr()

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     from dnac.serve.sampling import Sampling
 
+_WHAT_IS_SLOWER = {
+    False: "every token takes a whole window",
+    True: "shapes follow the choices, so the host sets the pace",
+}
+"""What is said before each reason, by whether earlier tokens leave something."""
+
 
 def _add_arguments(parser: ArgumentParser) -> None:
     add_run(parser)
@@ -30,7 +36,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top-p", metavar="P", type=float, help="only the likeliest tokens that sum to P")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="equal seeds give equal texts (default 0)")
     parser.add_argument(
-        "--cache", dest="cached", action=BooleanOptionalAction, help="keep what earlier tokens left (default: on a CPU)"
+        "--cache",
+        dest="cached",
+        action=BooleanOptionalAction,
+        help="keep what earlier tokens left (default: where it is fastest)",
     )
     parser.add_argument("--past-end", action="store_true", help="go on after an end-of-document token")
 
@@ -44,6 +53,7 @@ def _run(args: Namespace) -> int:
 def _generate(args: Namespace) -> int:
     from dnac.data import load_tokenizer
     from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal
+    from dnac.serve.readers import Windows
     from dnac.train.assess import changed, seeds_of
     from dnac.train.run import Run
     from dnac.train.start import pick_device
@@ -58,10 +68,9 @@ def _generate(args: Namespace) -> int:
     stop = None if args.past_end else tokenizer.end
     ids: list[int] = []
     by, reasons = reader(network, cached=args.cached, seeds=seeds_of(run, device))
+    is_cached = not isinstance(by, Windows)
     for reason in reasons:
-        status(f"no cache, so every token takes a whole window: {reason}")
-    for reason in getattr(by, "notes", ()):
-        status(f"shapes follow the choices, so the host sets the pace: {reason}")
+        status(f"{_WHAT_IS_SLOWER[is_cached]}: {reason}")
     made = generate(network, prompt_ids(tokenizer, prompt), Wish(args.tokens, sampling, args.seed, stop), by)
     begun = time.perf_counter()
     text = _show(prompt, pieces(tokenizer, _kept(made, ids)), is_shown=not wants_json(args))
@@ -78,7 +87,7 @@ def _generate(args: Namespace) -> int:
                     **found,
                     "stopped_by": ended,
                     "seed": args.seed,
-                    "cached": args.cached and not reasons,
+                    "cached": is_cached,
                 }
             )
         )

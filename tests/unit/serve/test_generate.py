@@ -13,8 +13,8 @@ from dnac.ir.form import form
 from dnac.ir.graph import Graph
 from dnac.lowering.network import Network
 from dnac.semantics.result import Verdict
-from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal
-from dnac.serve.readers import Cached, Windows
+from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal, way_of
+from dnac.serve.readers import Cached, Fixed, Windows
 from dnac.serve.sampling import Sampling
 from dnac.text.diagnostic import Faults
 from graphs import tiny_text
@@ -157,3 +157,23 @@ def test_a_net_that_decides_for_many_tokens_says_why_it_has_no_cache() -> None:
     net = Network(tiny_text(scope=form("sequence")), dtype=torch.float64)
     by, reasons = reader(net)
     assert isinstance(by, Windows) and "scope = sequence" in reasons[0]
+
+
+LIMITED = form("capacity", factor=1.0, overflow="pass", order="position", per="sequence")
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "cached", "way"),
+    [(True, None, Fixed), (True, True, Fixed), (True, False, Windows), (False, None, Cached), (False, False, Windows)],
+)
+def test_a_net_is_read_in_the_way_that_is_fastest_on_its_device(on_gpu: bool, cached: bool | None, way: type) -> None:
+    assert way_of(tiny_text(), on_gpu=on_gpu, cached=cached) == (way, ())
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "cached", "way"), [(True, None, Windows), (True, True, Cached), (False, None, Cached)]
+)
+def test_a_net_that_static_shapes_do_not_serve(on_gpu: bool, cached: bool | None, way: type) -> None:
+    found, reasons = way_of(tiny_text(limit=LIMITED), on_gpu=on_gpu, cached=cached)
+    assert found is way
+    assert bool(reasons) == on_gpu and all("limit = capacity" in why for why in reasons)
