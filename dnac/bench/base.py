@@ -58,6 +58,8 @@ class Task:
     seed: int = 0
     choices: Mapping[str, str] | None = None
     """Candidates for lowerings that have any (`Network`)."""
+    cuda_graphs: bool = False
+    """Whether compiled programs are replayed as CUDA graphs, the baselines' too."""
     tokens: int | None = None
     """Tokens per sequence, if fewer than the context."""
 

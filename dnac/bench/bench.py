@@ -159,6 +159,7 @@ def _result(run: _Bench, gemm: float) -> dict[str, Any]:
         "tokens": task.length,
         "types": {name: str(getattr(task.types, name)).removeprefix("torch.") for name in _TYPES},
         "compiled": task.compile,
+        "cuda_graphs": task.cuda_graphs,
         "peak_tflops": peak,
         "gemm_tflops": gemm,
         "params": params[run.cases[0].name],

@@ -21,6 +21,7 @@ from dnac.bench.shape import Twin
 from dnac.ir.form import Form
 from dnac.kinds.module.attention import AttentionParams
 from dnac.kinds.module.mlp import MlpParams
+from dnac.lowering import cuda_graphs
 
 EPSILON = 1e-5
 
@@ -206,7 +207,7 @@ def program(task: Task, name: str, twin: Twin) -> Program:
     with torch.device(task.device):
         net = DenseNet(twin, task.types, task.length)
     if task.compile:
-        net.compile(fullgraph=True, dynamic=False)
+        net.compile(fullgraph=True, dynamic=False, options=cuda_graphs.options({}, cuda_graphs=task.cuda_graphs))
 
     def loss(inputs: Tensor, targets: Tensor, routes: Routes) -> Tensor:
         return net(inputs, targets)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dnac.bench.base import Program, Routes, Task
+from dnac.lowering import cuda_graphs
 from dnac.lowering.base import Call
 from dnac.lowering.compile import missing_compiler
 from dnac.lowering.knobs import starts
@@ -41,7 +42,8 @@ def program(task: Task) -> Program:
     notes = network.notes if missing is None else (*network.notes, f"{missing.message}; {missing.help}")
     step = _step(network)
     if task.compile and missing is None:
-        step = torch.compile(step, fullgraph=True, dynamic=False, options=network.compiler or None)
+        options: Any = cuda_graphs.options(network.compiler, cuda_graphs=task.cuda_graphs)
+        step = torch.compile(step, fullgraph=True, dynamic=False, options=options)
     weights = dict(network.named_parameters()) | dict(network.named_buffers())
     knobs = starts(task.graph).to(task.device)
     autocast = task.types.autocast

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import TextIO
 
@@ -36,6 +36,16 @@ def add_by(parser: ArgumentParser, name: str) -> None:
     """`--by` or `--compile-by`: what is compiled as one graph."""
     what = "the net as one graph, or equal routing steps as one that they share, which compiles many steps sooner"
     parser.add_argument(name, choices=("whole", "steps"), help=f"compile {what} (default: whole)")
+
+
+def add_cuda_graphs(parser: ArgumentParser) -> None:
+    """`--cuda-graphs` and `--no-cuda-graphs`; None where neither is said."""
+    parser.add_argument(
+        "--cuda-graphs",
+        action=BooleanOptionalAction,
+        default=None,
+        help="on a GPU, replay compiled train steps as CUDA graphs (default: where a step takes at most 10 TFLOPs)",
+    )
 
 
 def _device(name: str) -> str:

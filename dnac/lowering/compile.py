@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from dnac.lowering import cuda_graphs as recording
 from dnac.lowering import errors
 from dnac.lowering.joined import JoinedGradients
 from dnac.text.diagnostic import Diagnostic, Faults
@@ -41,11 +42,18 @@ WAYS = ("whole", "steps")
 """What is compiled as one graph."""
 
 
-def compile_network(network: Network, by: str = "whole") -> Network:
+def compile_network(network: Network, by: str = "whole", *, cuda_graphs: bool = False) -> Network:
     """The same network, compiled at its first call; uncompiled, with a note, where there is no compiler.
 
     by: `whole`, or `steps`, which compiles as `whole`, with a note, where no two routing steps are equal.
+    cuda_graphs: replay each program as a CUDA graph (of a network compiled whole, on a GPU). Outputs of a call are
+    then overwritten by the next one: whoever keeps them clones them.
+
+    Raises:
+        ValueError: CUDA graphs of a network that is not compiled whole, or on another device.
     """
+    if cuda_graphs and (by != "whole" or next(network.parameters()).device.type != "cuda"):
+        raise ValueError("CUDA graphs replay what is compiled `whole`, on a GPU")
     if by not in WAYS:
         raise ValueError(f"`by` is one of {', '.join(WAYS)}, not {by!r}")
     missing = missing_compiler(next(network.parameters()).device)
@@ -55,18 +63,19 @@ def compile_network(network: Network, by: str = "whole") -> Network:
     if by == "steps":
         network.notes = (*network.notes, *_notes(network))
     if by == "steps" and network.stepped is not None and not network.stepped.why_not:
-        compiled = network.stepped.program(lambda piece: _compiled(network, piece))
+        compiled = network.stepped.program(lambda piece: _compiled(network, piece, cuda_graphs=False))
         network.compiled_by = "steps"
     else:
-        compiled = _compiled(network, network.run)
+        compiled = _compiled(network, network.run, cuda_graphs=cuda_graphs)
         network.compiled_by = "whole"
     network.run = _in_the_users_words(compiled)
-    network.is_compiled = True
+    network.is_compiled, network.cuda_graphs = True, cuda_graphs
     return network
 
 
-def _compiled(network: Network, run: Callable[..., Any]) -> Callable[..., Any]:
-    return torch.compile(run, fullgraph=True, dynamic=False, options=network.compiler or None)
+def _compiled(network: Network, run: Callable[..., Any], *, cuda_graphs: bool) -> Callable[..., Any]:
+    options: Any = recording.options(network.compiler, cuda_graphs=cuda_graphs)
+    return torch.compile(run, fullgraph=True, dynamic=False, options=options)
 
 
 def _notes(network: Network) -> Iterator[str]:

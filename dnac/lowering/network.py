@@ -48,6 +48,8 @@ class Network(Names):
     is_compiled: bool
     compiled_by: str
     """`whole` or `steps`; empty where it is not compiled."""
+    cuda_graphs: bool
+    """Whether its compiled program is replayed as CUDA graphs."""
     decays: dict[str, bool]
     """Whether weight decay applies, by parameter."""
     router_parameters: frozenset[str]
@@ -98,7 +100,7 @@ class Network(Names):
         """Keys of parameters that train and that no gradient needs to reach."""
         self.run: Callable[..., Output] = program.run
         self._compiler, self.stepped = program.compiler, program.stepped
-        self.is_compiled, self.compiled_by = False, ""
+        self.is_compiled, self.compiled_by, self.cuda_graphs = False, "", False
         bind(self, graph, device=device, dtype=number, seed=seed)
         if compile:
             from dnac.lowering.compile import compile_network

@@ -71,6 +71,7 @@ def _resolved(checked: CheckedNet, file: CheckedFile, network: Network, options:
         "dtype": "float32",
         "autocast": None,
         "compile": False,
+        "cuda_graphs": False,
         **provenance(home, options.command),
     }
 

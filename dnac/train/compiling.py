@@ -1,5 +1,5 @@
-"""When compiling pays. The rule knows the spec and the device alone, never a clock, so that a run
-and its resumption are computed alike.
+"""When compiling pays, and when CUDA graphs do. The rules know the spec and the device alone, never a clock, so that a
+run and its resumption are computed alike.
 """
 
 from __future__ import annotations
@@ -29,3 +29,23 @@ def is_worth_compiling(settings: Settings, plan: Mapping[str, Any], device: torc
 def run_flops(settings: Settings, plan: Mapping[str, Any]) -> float:
     """FLOPs of the whole run, forward and backward."""
     return PASSES * plan["flops_per_token"]["expected"] * settings.tokens_per_step * settings.total_steps
+
+
+GRAPH_FLOPS = 1e13
+"""Of a train step: up to here a large GPU computes for some 25 ms, and a host takes about as long to launch it all."""
+
+
+def is_worth_recording(plan: Mapping[str, Any], tokens: int) -> bool:
+    """Whether a compiled train step of so many tokens is short enough to gain from CUDA graphs, on a GPU."""
+    return PASSES * plan["flops_per_token"]["expected"] * tokens <= GRAPH_FLOPS
+
+
+def why_not_recorded(settings: Settings, device: torch.device, compile_by: str) -> str:
+    """What keeps a compiled run from CUDA graphs, in words; empty if nothing does."""
+    if device.type != "cuda":
+        return f"CUDA graphs run on a GPU, not on {device.type}"
+    if compile_by != "whole":
+        return "programs compiled by steps are too many to be CUDA graphs"
+    if settings.train.accumulate > 1:
+        return "gradients of several micro-batches are summed outside of a CUDA graph, which overwrites them"
+    return ""

@@ -13,7 +13,7 @@ import torch
 from dnac.train.events import Listener
 from dnac.train.loop import train_step
 from dnac.train.prepare import Prepared
-from dnac.train.start import build_session, decide_compile, pick_device
+from dnac.train.start import build_session, decide_compile, decide_cuda_graphs, pick_device
 from dnac.train.way import way_of
 
 STEPS = 2
@@ -43,6 +43,7 @@ def dry_run(prepared: Prepared, listener: Listener) -> dict[str, Any]:
         "device": str(training.device),
         "lowering": way.lowering,
         "compile": is_compiled,
+        "cuda_graphs": is_compiled and decide_cuda_graphs(prepared),
         "precision": settings.train.precision.name,
         "data": f"{prepared.dataset.card.name}: {prepared.dataset.card.size}",
         "valid": f"{prepared.valid.card.name}: {prepared.valid.card.size}",

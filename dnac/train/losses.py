@@ -6,6 +6,7 @@ Shapes: B sequences, T tokens, V outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from dnac.data.base import IGNORED
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Tap
 from dnac.ir.traits import unrolled
+from dnac.lowering import cuda_graphs as recording
 from dnac.lowering.base import Output
 from dnac.lowering.taps import taps_in_turns
 
@@ -106,12 +108,13 @@ def losses_of(logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor
     )
 
 
-def compiled_loss() -> Summed:
+def compiled_loss(*, cuda_graphs: bool = False) -> Summed:
     """`summed_loss` as training compiles it."""
-    return torch.compile(summed_loss, fullgraph=True, dynamic=False)
+    options: Any = recording.options({}, cuda_graphs=cuda_graphs)
+    return torch.compile(summed_loss, fullgraph=True, dynamic=False, options=options)
 
 
-def warm_loss(logits: Tensor, label_smoothing: float) -> None:
+def warm_loss(logits: Tensor, label_smoothing: float, *, cuda_graphs: bool = False) -> None:
     """Leave the compiled loss for such logits, forward and backward, in the compiler's cache."""
     targets = torch.zeros(logits.shape[:-1], dtype=torch.int64, device=logits.device)
-    compiled_loss()(logits.clone().requires_grad_(), targets, label_smoothing).backward()
+    compiled_loss(cuda_graphs=cuda_graphs)(logits.clone().requires_grad_(), targets, label_smoothing).backward()

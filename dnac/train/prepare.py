@@ -31,6 +31,8 @@ class Options:
     """None: where the run is long enough to pay."""
     compile_by: str | None = None
     """`whole` or `steps` (`lowering.compile`), where it is compiled. None: as the run began, else whole."""
+    cuda_graphs: bool | None = None
+    """Whether a compiled train step is replayed. None: as the run began, else where its work is small."""
     settings: tuple[str, ...] = ()
     """The texts of `--set`, kept with the run."""
     command: tuple[str, ...] = ()

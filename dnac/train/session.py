@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dnac.data.base import Dataset
+from dnac.lowering.cuda_graphs import not_recorded
 from dnac.lowering.network import Network
 from dnac.text.diagnostic import Faults
 from dnac.train import checkpoint, errors
@@ -120,6 +121,7 @@ class Session:
         self.listener.progress(update.step, settings.total_steps)
         if update.step == WHEN:
             self._look_at_gradients(update)
+            self._look_at_recording()
         evaluating = settings.is_due(settings.eval_every, update.step)
         if evaluating or update.step == 1 or settings.is_due(settings.train.log_every, update.step):
             line = self._line(update)
@@ -136,6 +138,10 @@ class Session:
         if isinstance(network, Network) and (names := unreached(network, update.counts)):
             of = sum(1 for _ in network.parameters())
             self.listener.warn(errors.not_reached(update.step, names, of, network.is_compiled))
+
+    def _look_at_recording(self) -> None:
+        if getattr(self.training.network, "cuda_graphs", False) and (programs := not_recorded()):
+            self.listener.note(f"{programs} programs of a train step could not be CUDA graphs, and run without")
 
     def _line(self, update: Update) -> dict[str, Any]:
         now, settings = time.perf_counter(), self.training.settings

@@ -24,7 +24,7 @@ from dnac.text.diagnostic import Faults
 from dnac.train import checkpoint, errors, identity
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
-from dnac.train.compiling import is_worth_compiling
+from dnac.train.compiling import is_worth_compiling, is_worth_recording, why_not_recorded
 from dnac.train.distill import Place, teachers, weight_of_task
 from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
@@ -91,7 +91,8 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         fill_tables(network, prepared.dataset)
     uncompiled = copy(network)  # the same weights; an evaluation is not worth compiling
     if is_compiled:
-        compile_network(network, compile_by(prepared))
+        recorded = decide_cuda_graphs(prepared, listener)
+        compile_network(network, compile_by(prepared), cuda_graphs=recorded)
     for note in network.notes:
         listener.note(note)
     training = Training(
@@ -108,7 +109,7 @@ def build_session(prepared: Prepared, listener: Listener, way: Way, *, is_compil
         reward=reward(graph, settings.train.label_smoothing),
         taps=tap_weights(graph),
         # a loss of its own graph would hold the logits in float32 too
-        summed=compiled_loss() if network.is_compiled else summed_loss,
+        summed=compiled_loss(cuda_graphs=network.cuda_graphs) if network.is_compiled else summed_loss,
     )
     return Session(
         training,
@@ -175,6 +176,22 @@ def compile_by(prepared: Prepared) -> str:
     return prepared.options.compile_by or began or "whole"
 
 
+def decide_cuda_graphs(prepared: Prepared, listener: Listener | None = None) -> bool:
+    """Whether a compiled train step is replayed as CUDA graphs: as asked, else as the run began, else where it is
+    small. What was asked for and cannot be is noted.
+    """
+    settings, asked = prepared.settings, prepared.options.cuda_graphs
+    hindrance = why_not_recorded(settings, pick_device(prepared.options.device), compile_by(prepared))
+    if hindrance:
+        if asked and listener is not None:
+            listener.note(f"no CUDA graphs: {hindrance}")
+        return False
+    began = prepared.run.resolved.get("cuda_graphs") if prepared.run else None
+    if asked is None and began is None:
+        return is_worth_recording(plan(prepared.checked), settings.tokens_per_step)
+    return bool(began if asked is None else asked)
+
+
 def _begun(prepared: Prepared, session: Session, way: Way, is_compiled: bool) -> Run:
     """A new run folder with its checkpoint of step 0, published whole."""
     out, file = prepared.out, prepared.file
@@ -227,5 +244,6 @@ def _resolved(prepared: Prepared, way: Way, is_compiled: bool) -> dict[str, Any]
         "stream": precision_of(settings).stream,
         "compile": is_compiled,
         "compile_by": compile_by(prepared) if is_compiled else None,
+        "cuda_graphs": is_compiled and decide_cuda_graphs(prepared),
         **provenance(prepared.root, options.command),
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnac import catalogue
 from dnac.cli.base import Command
-from dnac.cli.options import add_device, add_settings, status, wants_colour, wants_json
+from dnac.cli.options import add_cuda_graphs, add_device, add_settings, status, wants_colour, wants_json
 from dnac.cli.runs import outcome
 from dnac.cli.select import check_net, render
 from dnac.cli.usage import WrongUse
@@ -48,6 +48,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action=BooleanOptionalAction, default=True, help="compile net and baselines (naive is eager)"
     )
+    add_cuda_graphs(parser)
     parser.add_argument(
         "--lock", metavar="FILE", type=Path, help="compile beside others that name FILE, measure one at a time"
     )
@@ -127,7 +128,19 @@ def _task(args: Namespace, net: CheckedNet) -> Task:
         if found.note is not None:
             status(render(found.note, args))
         status(f"{net.name}: {found.lowering}, because {found.why}")
-    return Task(net.graph, batch, device, types, args.compile, lowering, choices=choices, tokens=args.tokens)
+    recorded = _is_recorded(args, net, device.type, batch * (args.tokens or net.graph.tokens))
+    return Task(net.graph, batch, device, types, args.compile, lowering, 0, choices, recorded, args.tokens)
+
+
+def _is_recorded(args: Namespace, net: CheckedNet, device: str, tokens: int) -> bool:
+    from dnac.schedule.plan import plan
+    from dnac.train.compiling import is_worth_recording
+
+    if not args.compile or device != "cuda":
+        if args.cuda_graphs:
+            status("no CUDA graphs: they replay compiled programs, on a GPU")
+        return False
+    return is_worth_recording(plan(net), tokens) if args.cuda_graphs is None else args.cuda_graphs
 
 
 def _require_tokens(tokens: int | None, net: CheckedNet) -> None:
@@ -194,7 +207,7 @@ def _show(machine: dict[str, Any], nets: list[dict[str, Any]], args: Namespace) 
 def _heading(net: dict[str, Any]) -> str:
     types = net["types"]
     stream = "" if types["stream"] == types["compute"] else f", stream {types['stream']}"
-    how = "compiled" if net["compiled"] else "eager"
+    how = "compiled, CUDA graphs" if net["cuda_graphs"] else "compiled" if net["compiled"] else "eager"
     peak = f" of {net['peak_tflops']:.0f} on paper" if net["peak_tflops"] else ""
     return (
         f"\n{net['net']}: {net['params']:,} parameters, {net['batch']} x {net['tokens']} tokens, {net['lowering']}, "

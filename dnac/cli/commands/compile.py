@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
-from dnac.cli.options import add_by, add_device, add_target, status, wants_json
+from dnac.cli.options import add_by, add_cuda_graphs, add_device, add_target, status, wants_json
 from dnac.cli.select import check_net, render
 from dnac.cli.usage import WrongUse
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dnac.lowering.network import Network
     from dnac.schedule.instructions import Schedule
     from dnac.semantics.result import CheckedNet
+    from dnac.train.settings import Settings
 
 BATCH = 8
 """Sequences of a batch, for a net without a `train` block."""
@@ -34,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--lowering", help="how the net is computed (default: what the schedule chooses here)")
     add_device(parser)
     add_by(parser, "--by")
+    add_cuda_graphs(parser)
     parser.add_argument("--batch", metavar="N", type=int, help="sequences of a batch (default: as `train` says)")
 
 
@@ -140,7 +142,8 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     choices = {} if args.lowering else tuned.choices.given
     lowering = args.lowering or tuned.choices.lowering
     network = Network(net.graph, lowering, device, dtype, level=args.level, stream=precision.stream, choices=choices)
-    compile_network(network, args.by or "whole")
+    cuda_graphs = settings is not None and _is_recorded(net, settings, device, args)
+    compile_network(network, args.by or "whole", cuda_graphs=cuda_graphs)
     facts = {
         "lowering": network.lowering,
         "choices": choices,
@@ -149,6 +152,7 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
         "autocast": precision.autocast,
         "batch": size,
         "by": network.compiled_by or None,
+        "cuda_graphs": network.cuda_graphs,
         "notes": list(network.notes),
     }
     if not network.is_compiled:
@@ -157,8 +161,18 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
     autocast = getattr(torch, precision.autocast) if precision.autocast else None
     found = measure(network.train(), _inputs(net.graph, size, device, dtype), autocast, **_given(network, size, device))
     if settings is not None:
-        warm_loss(found.logits, settings.train.label_smoothing)
+        warm_loss(found.logits, settings.train.label_smoothing, cuda_graphs=cuda_graphs)
     return {**facts, "graphs": found.graphs, "breaks": found.breaks, "compile_seconds": round(found.seconds, 2)}
+
+
+def _is_recorded(net: CheckedNet, settings: Settings, device: Any, args: Namespace) -> bool:
+    """Whether training would replay its steps as CUDA graphs: other programs than those without."""
+    from dnac.schedule.plan import plan
+    from dnac.train.compiling import is_worth_recording, why_not_recorded
+
+    if why_not_recorded(settings, device, args.by or "whole"):
+        return False
+    return is_worth_recording(plan(net), settings.tokens_per_step) if args.cuda_graphs is None else args.cuda_graphs
 
 
 def _inputs(graph: Graph, size: int, device: Any, dtype: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnac.cli.base import Command
-from dnac.cli.options import add_by, add_device, add_target, status, wants_json
+from dnac.cli.options import add_by, add_cuda_graphs, add_device, add_target, status, wants_json
 from dnac.cli.runs import outcome
 from dnac.cli.select import check_file, choose_net
 from dnac.cli.sweeps import add_sweep, sweep
@@ -34,6 +34,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--compile", dest="compile", action="store_true", default=None, help="compile, however short")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="do not compile, however long")
     add_by(parser, "--compile-by")
+    add_cuda_graphs(parser)
     parser.add_argument(
         "--compiled", metavar="DIR", type=Path, help="start without compiling, from what `dnac compile -o DIR` left"
     )
@@ -121,6 +122,7 @@ def _options(args: Namespace) -> Options:
         lowering=args.lowering,
         compile=args.compile,
         compile_by=args.compile_by,
+        cuda_graphs=args.cuda_graphs,
         settings=tuple(args.settings),
         command=tuple(sys.argv),
         kinds=tuple(map(os.fspath, args.kinds)),
