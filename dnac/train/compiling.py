@@ -1,5 +1,6 @@
-"""When compiling pays, and when CUDA graphs do. The rules know the spec and the device alone, never a clock, so that a
-run and its resumption are computed alike.
+"""When compiling pays, and when CUDA graphs do.
+
+The rules know the spec and the device alone, never a clock, so that a run and its resumption are computed alike.
 """
 
 from __future__ import annotations
