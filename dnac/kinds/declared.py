@@ -28,6 +28,7 @@ from dnac.kinds.base import (
 from dnac.kinds.budgets import moved_routers
 from dnac.kinds.place import site_of
 from dnac.kinds.router import decode_weights, noise_weights, score_weights
+from dnac.kinds.words import word
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _shared_specs(graph: Graph, entry: SharedSet) -> tuple[WeightSpec, ...]:
             head: HeadKind = catalogue.get("head", entry.kind.name)
             return head.weights(params_of(head, entry.kind), graph.width, source.outputs(given))
         case "norm":
-            norm: NormKind = catalogue.get("norm", entry.kind.name)
+            norm: NormKind = word("norm", entry.kind)
             gain = WeightSpec("gain", (graph.width,), form("ones"), decays=False)
             return (gain,) if norm.normalise is not None else ()
 

@@ -270,5 +270,5 @@ def test_on_a_gpu_a_train_step_waits_for_the_device_once() -> None:
         finally:
             torch.cuda.set_sync_debug_mode("default")
     assert not torch.equal(run.network.state_dict()["hop.0.bias"], before), "the bias moves"
-    places = [str(each.message) for each in waited if "synchronizing" in str(each.message)]
+    places = [str(each.message) for each in waited if "called a synchronizing" in str(each.message)]
     assert len(places) == 1, [f"{each.filename}:{each.lineno}" for each in waited]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 import graphs
 from dnac import catalogue
+from dnac.ir.form import form
+from dnac.kinds import words
 from dnac.lowering.compile import missing_compiler
 from dnac.lowering.network import Network
 from dnac.text.diagnostic import Faults
+from lowered import inputs_for, routed
 
 INPUTS = torch.zeros(1, 12, dtype=torch.int64)
 
@@ -39,3 +44,17 @@ def test_a_formula_that_does_not_trace_is_the_users_fault_in_one_line(monkeypatc
         network(INPUTS)
     found = raised.value.bag.items[0]
     assert found.code == "DNA745" and "\n" not in found.message
+
+
+def refuse(catalogue: str, name: str) -> None:
+    raise AssertionError(f"`{name}` of {catalogue} is looked up while a program is traced")
+
+
+@pytest.mark.parametrize("kind", ["rms", "layer"])
+def test_every_word_is_looked_up_before_a_program_is_traced(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler cannot trace a look into a folder, and the first net of a process would fail."""
+    monkeypatch.setattr(words, "_found", {})
+    graph = routed(norm=form(kind))
+    network = Network(graph)
+    monkeypatch.setattr(words, "catalogue", SimpleNamespace(get=refuse))
+    network(inputs_for(graph))
