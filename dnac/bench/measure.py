@@ -130,7 +130,9 @@ Tell = Callable[[str], None]
 
 
 def warm_up(cases: Sequence[Case], tell: Tell, after: int = WARM_UP) -> None:
-    """Compile every case, train those that learn, and measure their peak memory."""
+    """Compile every case, train those that learn, and measure their peak memory (not of CUDA graphs, which took
+    theirs when they were recorded).
+    """
     for case in cases:
         tell(f"compiling {case.name}" if case.task.compile else f"warming up {case.name}")
         case.first_seconds = _seconds(case, lambda case=case: _run(case, 1))
@@ -141,6 +143,8 @@ def warm_up(cases: Sequence[Case], tell: Tell, after: int = WARM_UP) -> None:
             tell(f"training {case.name} for {case.trained} steps")
             _run(case, case.trained)
     for case in cases:
+        if case.task.cuda_graphs:
+            continue
         drawn = case.draw()
         with Peak(case.task.device) as peak:
             case.runner.step(*drawn)

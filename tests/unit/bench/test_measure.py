@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -105,6 +107,16 @@ def test_what_compiles_at_its_first_step_says_how_long(monkeypatch: pytest.Monke
     one.runner.program.loss = compiling
     warm_up([one], lambda text: None)
     assert one.first_seconds == 40
+
+
+def test_memory_of_a_recorded_program_is_not_measured_by_a_step_that_allocates_nothing(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine
+):
+    monkeypatch.setattr(measure, "Peak", lambda device: nullcontext(SimpleNamespace(bytes=5)))
+    plain, recorded = case(machine, "plain", 1), case(machine, "recorded", 1)
+    recorded.task = replace(recorded.task, cuda_graphs=True)
+    warm_up([plain, recorded], lambda text: None)
+    assert plain.peak_bytes == 5 + plain.runner.held() and recorded.peak_bytes is None
 
 
 def test_a_learning_case_trains_before_others_are_measured():
@@ -271,8 +283,6 @@ def test_the_constant_has_the_files_name(name: str):
 @pytest.mark.slow
 @pytest.mark.compiles
 def test_compiled_programs_give_the_losses_of_uncompiled_ones():
-    from dataclasses import replace
-
     task = benching.task(DNA.replace("repeat 3", "repeat 1"), "k=1")
     inputs, targets = benching.inputs_of(task)
     routes = (torch.randint(5, (3, 12, 1)),)
