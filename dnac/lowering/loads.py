@@ -22,7 +22,6 @@ class Load(NamedTuple):
     gates: Tensor
     ids: Tensor
     """[B, T, K] as wanted; -1 for empty, `AWAY` for tokens that have left."""
-    valid: Tensor
     foreseen: Tensor | None = None
     """[B, T, K] scores of what stands in while generating, for each module that chooses its tokens."""
     taken: Tensor | None = None
@@ -35,7 +34,8 @@ def balance_loss(router: Router, loads: list[Load]) -> Tensor | None:
     """The router's own losses over all its routing steps, pooled; None where it has none."""
     if not router.has_loss or not loads:
         return None
-    scores, gates, ids, valid, foreseen, taken, chance = (_pooled(parts) for parts in zip(*loads, strict=True))
+    scores, gates, ids, foreseen, taken, chance = (_pooled(parts) for parts in zip(*loads, strict=True))
+    valid = ids >= 0
     terms = [(kind, params) for kind, params in router.balance if kind.loss is not None]
     with torch.autocast(loads[0].gates.device.type, enabled=False):
         losses: list[Tensor] = [
@@ -70,9 +70,10 @@ def _told(
 
 def _by_step(loads: list[Load]) -> tuple[Tensor, ...]:
     """Scores, gates, ids and valid with the routing steps as a first axis."""
-    return tuple(
-        torch.stack(parts) for parts in zip(*((x.scores, x.gates, x.ids, x.valid) for x in loads), strict=True)
+    scores, gates, ids = (
+        torch.stack(parts) for parts in zip(*((x.scores, x.gates, x.ids) for x in loads), strict=True)
     )
+    return scores, gates, ids, ids >= 0
 
 
 def _pooled(parts: tuple[Tensor | None, ...]) -> Any:

@@ -141,13 +141,15 @@ def _decide(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> Rou
     inner, outer = combine.scales(weights_BTK, _slots(router, ids_BTK, given))  # type: ignore[misc]
     if given.gates is not None:
         outer = outer * given.gates.to(outer.dtype)[slots_BTK]
+    taught_BTK = None if frame.decoding else foreseen_BTK
+    load = _load(router, scores_BTM, gates_BTM, wanted_BTK, taught_BTK, given.here, noise)
     return Routing(
         ids_BTK,
         inner,
         outer,
-        _load(router, scores_BTM, gates_BTM, wanted_BTK, None if frame.decoding else foreseen_BTK, given.here, noise),
-        step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here) if frame.tells else NOT_ASKED,
-        StepRecord(ids_BTK, gates_BTM, weights_BTK, _told(wanted_BTK, given.here)),
+        load,
+        NOT_ASKED if finite is None else step_stats(gates_BTM, ids_BTK, weights_BTK, finite, given.here),
+        StepRecord(ids_BTK, gates_BTM, weights_BTK, load.ids),
         view_BTD,
     )
 
@@ -170,7 +172,8 @@ def _of_nothing(router: Router, view_BTD: Tensor, given: Given) -> Routing:
     )
 
 
-def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor, Noise | None]:
+def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tuple[Tensor, Tensor | None, Noise | None]:
+    """Scores [B, T, M], -inf for what is not finite; whether all were, where the frame tells; and their noise."""
     ops = StepOps(frame, given, router.size)
     given_BTD, view_BTD = view_BTD, view_BTD.to(torch.promote_types(view_BTD.dtype, torch.float32))
     noise: tuple[NoiseKind, Any] = router.noise
@@ -192,8 +195,10 @@ def _scores(router: Router, view_BTD: Tensor, given: Given, frame: Frame) -> tup
         scores_BTM, std = noise[0].shake(noise[1], own, view_BTD, clean_BTM, ops)
         noise_now = Noise(clean_BTM, std)
     scores_BTM = router.shared(scores_BTM, given.here)
-    known = torch.isfinite(scores_BTM)
     # one NaN would make the whole softmax NaN; the flag says that it was there
+    if not frame.tells:
+        return scores_BTM.nan_to_num(-torch.inf, posinf=-torch.inf, neginf=-torch.inf), None, noise_now
+    known = torch.isfinite(scores_BTM)
     return torch.where(known, scores_BTM, -torch.inf), known.all(), noise_now
 
 
@@ -243,7 +248,7 @@ def _chosen(router: Router, scores_BTM: Tensor, gates_BTM: Tensor, given: Given,
             selection = selection + offset.detach().to(selection.dtype)
     if given.here is not None:
         selection = torch.where(given.here[..., None], selection, -torch.inf)
-    selection = torch.where(scores_BTM.isneginf(), -torch.inf, selection)
+    selection = selection.masked_fill(scores_BTM.isneginf(), -torch.inf)
     for purse in given.purses:
         selection = torch.where(purse.affordable(), selection, -torch.inf)
     if router.gate[0].closes:
@@ -312,10 +317,10 @@ def _load(  # noqa: PLR0913 - what losses may read
     ids = _told(wanted, here)
     chance = _chance(scores, wanted, noise) if router.wants_chance else None
     if foreseen is None:
-        return Load(scores, gates, ids, wanted >= 0, chance=chance)
+        return Load(scores, gates, ids, chance=chance)
     choose: tuple[ChooseKind, Any] = router.choose
     taken = choose[0].taken(choose[1], wanted)  # type: ignore[misc]
-    return Load(scores, gates, ids, wanted >= 0, foreseen, taken, chance)
+    return Load(scores, gates, ids, foreseen, taken, chance)
 
 
 def _chance(scores_BTM: Tensor, wanted_BTK: Tensor, noise: Noise | None) -> Tensor:

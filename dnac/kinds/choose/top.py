@@ -1,7 +1,7 @@
 """`top(k)`: the k largest of gate + bias, never the same candidate twice (arXiv 2506.22389, eq. 2-3).
 
-k rounds of argmax, each of which takes the winner out: it compiles into one kernel with the gate.
-Ties go to the lowest index.
+k rounds that look for the largest, each of which takes the winner out for the next: they compile into one kernel with
+the gate. Ties go to the lowest index.
 
 `groups`, `from_groups`: candidates in order of declaration fall into groups of equal size, and only those of the
 best groups can be chosen. A group is worth the sum of its ceil(k / from_groups) largest gates + biases (DeepSeek-V3,
@@ -112,20 +112,21 @@ def choosable(selection: Tensor) -> Tensor:
     """[B, T, M] without gradient, and with -inf for NaN, which would win every argmax."""
     import torch
 
-    return selection.detach().masked_fill(selection.isnan(), -torch.inf)
+    return selection.detach().nan_to_num(-torch.inf, posinf=torch.inf, neginf=-torch.inf)
 
 
 def largest(left: Tensor, k: int) -> Tensor:
     """The k largest of [B, T, M] that are not -inf, as slots [B, T, K], best first; there is no NaN."""
     import torch
 
-    slots = torch.arange(left.shape[-1], device=left.device)
     ids: list[Tensor] = []
     for _ in range(k):
-        best = left.argmax(-1, keepdim=True)
-        ids.append(torch.where(left.amax(-1, keepdim=True) > -torch.inf, best, -1))
-        left = left.masked_fill(slots == best, -torch.inf)
-    return torch.cat(ids, dim=-1)
+        if ids:  # a later round
+            slots = torch.arange(left.shape[-1], device=left.device)
+            left = left.masked_fill(slots == ids[-1], -torch.inf)
+        worth, best = left.max(-1, keepdim=True)
+        ids.append(best.masked_fill(worth.isneginf(), -1))
+    return torch.cat(ids, dim=-1) if k > 1 else ids[0]
 
 
 def _of_best_groups(selection: Tensor, groups: int, wanted: int, count: int) -> Tensor:

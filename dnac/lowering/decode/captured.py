@@ -33,7 +33,7 @@ class Stepper:
         """`call` says all but its inputs. On CUDA the first single token is recorded, and all later ones replayed.
         `compiled`: torch compiles a token first, which takes long and leaves fewer launches.
         """
-        self.decoder, self.weights, self.call = decoder, weights, call
+        self.decoder, self.weights, self.call = decoder, decoder.widened(weights), call
         self.stores = Stores(decoder.graph.tokens)
         self.tokens = 0
         """How many tokens of each sequence have been read."""

@@ -44,6 +44,12 @@ class SteadyDecoder(OfNewest):
         """Weights of banks whose modules are apart, put together once."""
         super().__init__(graph, schedule)
 
+    def widened(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights, those of routers in the type in which scores are computed: cast once, not for each token."""
+        routers = set(self.names.keys_of(entry.name for entry in self.graph.routers))
+        wide = lambda w: w.to(torch.promote_types(w.dtype, torch.float32))
+        return {key: wide(weight) if key in routers else weight for key, weight in weights.items()}
+
     @torch.no_grad()
     def read(self, weights: Mapping[str, Tensor], call: Call, at: Tensor, stores: Stores) -> Tensor:
         """Logits [B, V] behind the last of the new tokens `call.inputs` [B, n], which stand at positions from `at` [1]
@@ -98,13 +104,11 @@ class SteadyDecoder(OfNewest):
         plans, keys = self.plans[i.modules[0].set], self._keys(i.modules)
         router = self.routers[self.router_at[i.routing]]
         sees, slots = router.sees, i.make.slots
-        place_of = [-1] * (router.size + 1)
-        for place, slot in enumerate(slots):
-            place_of[slot] = place
+        place_of = places_of(slots, router.size)
 
         def run(values: Values, turn: Turn, only: str) -> Tensor:
             x, routing = values[i.rows], values[i.routing]
-            place = constant(tuple(place_of), torch.int64, x.device)[routing.ids]
+            place = routing.ids if place_of is None else constant(place_of, torch.int64, x.device)[routing.ids]
             weights = lambda plan: {n: self._stack(turn, stack) for n, stack in keys[plan.name].items()}
 
             def bank(rows: Slots, owner: Tensor, inner: Tensor | None) -> Tensor:
@@ -190,6 +194,15 @@ class SteadyDecoder(OfNewest):
         if names not in self._stacked:
             self._stacked[names] = stack.of(turn.weights)
         return self._stacked[names]
+
+
+def places_of(slots: tuple[int, ...], size: int) -> tuple[int, ...] | None:
+    """The place in a bank of each of `size` candidates, -1 for others and, behind them all, for nothing; None where
+    the bank holds all candidates in their order, and a slot is its place.
+    """
+    if slots == tuple(range(size)):
+        return None
+    return tuple(slots.index(slot) if slot in slots else -1 for slot in range(size + 1))
 
 
 def _steady(turn: Turn) -> Steady:

@@ -18,7 +18,7 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
-from dnac.lowering.attention import Table, by_sdpa, in_reach, turned
+from dnac.lowering.attention import Table, by_sdpa, in_reach
 from dnac.lowering.decode.stores import Stores
 from dnac.lowering.frame import Frame
 from dnac.lowering.gmm import grouped_linear
@@ -56,6 +56,21 @@ class Steady(Frame):
             zeros = torch.zeros(reach.shape, dtype=dtype, device=reach.device)
             self.made["added", window, dtype] = zeros.masked_fill(~reach, -torch.inf)
         return self.made["added", window, dtype]
+
+    def open_and_closed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """0 and -inf [], what is added to scores that are seen and that are not; made once per token."""
+        if ("closed", dtype) not in self.made:
+            values = (torch.full((), value, dtype=dtype, device=self.inputs.device) for value in (0.0, -torch.inf))
+            self.made["closed", dtype] = tuple(values)
+        return self.made["closed", dtype]
+
+    def turn(self, positions: Form, width: int, like: torch.dtype) -> Table | None:
+        """(cos, cos) and (-sin, sin), [n, E] each, for `turned_by`, which takes fewer launches; once per token."""
+        key = "turn", positions, width, like
+        if key not in self.made:
+            table = self.table(positions, width, like)
+            self.made[key] = table and (torch.cat((table[0], table[0]), -1), torch.cat((-table[1], table[1]), -1))
+        return self.made[key]
 
 
 @dataclass(frozen=True)
@@ -158,7 +173,7 @@ class SteadyOps(ComposedOps):
         stores, K = frame.stores, self.slots.K
         assert stores is not None
         packed = project(x, self)
-        q, k, v = _apart(packed, heads, self._table(positions, heads.width, packed.dtype))
+        q, k, v = _apart(packed, heads, self._turn(positions, heads.width, packed.dtype))
         shape = (frame.batch, frame.tokens, K)
         family = looks.family if looks.anyone else (looks.family, heads.keys, heads.width)
         if looks.keeps:
@@ -167,7 +182,7 @@ class SteadyOps(ComposedOps):
         if not looks.looks:
             return q
         keys, values, owners = stores.seen(family, looks.band, alone=looks.alone)
-        seen = frame.added(window, q.dtype)[None] if owners is None else self._seen(owners, window)
+        seen = frame.added(window, q.dtype)[None] if owners is None else self._added(owners, window, q.dtype)
         return by_sdpa(q.unflatten(0, (frame.batch, -1)), keys, values, seen).flatten(0, 1)
 
     def neighbours(self, x: Tensor, at: Callable[[Tensor], Tensor]) -> Tensor:
@@ -190,8 +205,8 @@ class SteadyOps(ComposedOps):
         """[N] int64."""
         return self._of_rows(self.frame.positions())
 
-    def _seen(self, owners: Tensor, window: int | None) -> Tensor:
-        """[B, n K, r C] bool. Rows of nobody see rows of nobody, so that a softmax is never of nothing."""
+    def _added(self, owners: Tensor, window: int | None, dtype: torch.dtype) -> Tensor:
+        """[B, n K, r C] what is added to scores. Rows of nobody see rows of nobody: a softmax is never of nothing."""
         frame, looks = self.frame, self.looks
         assert looks.owner is not None
         mine = looks.owner.flatten(1)[:, :, None, None]
@@ -200,11 +215,11 @@ class SteadyOps(ComposedOps):
         if frame.tokens > 1 or window is not None:
             reach = frame.reach(window)[:, None].expand(-1, self.slots.K, -1).flatten(0, 1)
             seen = seen & reach[None, :, None, :]
-        return seen.flatten(2)
+        return torch.where(seen, *frame.open_and_closed(dtype)).flatten(2)
 
-    def _table(self, positions: Form, width: int, like: torch.dtype) -> Table | None:
-        """cos and sin of each row; one row of each where there is one new token."""
-        found = self.frame.table(positions, width, like)
+    def _turn(self, positions: Form, width: int, like: torch.dtype) -> Table | None:
+        """The frame's table of turns for each row; one row where there is one new token."""
+        found = self.frame.turn(positions, width, like)
         if found is None or self.frame.tokens == 1:
             return found
         return self._of_rows(found[0]), self._of_rows(found[1])
@@ -227,5 +242,12 @@ def _apart(packed: Tensor, heads: Heads, table: Table | None) -> tuple[Tensor, T
     H, G, E = heads
     q, k, v = packed.unflatten(-1, (-1, E)).split((H, G, G), dim=-2)
     if table is not None:
-        q, k = turned(packed.unflatten(-1, (-1, E))[..., : H + G, :], *table).split((H, G), dim=-2)
+        q, k = turned_by(packed.unflatten(-1, (-1, E))[..., : H + G, :], *table).split((H, G), dim=-2)
     return q, k, v
+
+
+def turned_by(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """As `attention.turned`, to the last bit, by the tables [..., E] of `Steady.turn`."""
+    wide = x.to(cos.dtype)
+    cos, sin = cos[..., None, :], sin[..., None, :]
+    return (wide * cos + wide.roll(x.shape[-1] // 2, -1) * sin).to(x.dtype)
