@@ -31,6 +31,9 @@ CLAIMS = (
     Claim("hashed", "switch", "loss", direction="up", text="a learned choice is better than a hash"),
     Claim("expert_choice", "switch", "loss", direction="down", text="experts that choose their tokens do better"),
     Claim("switch", "held", "loss", direction="down", text="routers that learn to the end beat ones held from half"),
+    Claim("balanced", None, "entropy", at_least=0.9, text="a hash balanced by counts keeps the load even"),
+    Claim("balanced", "dense", "loss", at_most=-0.02, text="and has a lower loss than dense"),
+    Claim("balanced", "hashed", "loss", direction="down", text="than a plain hash"),
 )
 """The pass lines, set before the runs. Those without one are questions, and are shown for their direction."""
 
@@ -59,11 +62,12 @@ SERIES = Series(
     arms=(
         *(Arm(net, spec=OTHERS if net in ("deepseek", "expert_choice") else None) for net in NETS),
         Arm("held", net="switch", settings=(HELD,)),
+        Arm("balanced", net="hashed", settings=("moe.score=balanced_hash",)),
     ),
     measure=measure,
     shown=("loss", "entropy", "flops"),
     claims=CLAIMS,
-    beside=("unbalanced",),
+    beside=("unbalanced", "balanced"),
     controlled=("switch", "deepseek"),
 )
 

@@ -29,7 +29,11 @@ def measure(trained: Trained) -> dict[str, Any]:
 SERIES = Series(
     name="recursions",
     spec=Path(__file__).parent / "recursions.dna",
-    arms=(Arm("mor"), Arm("decides"), Arm("once"), Arm("twice"), Arm("thrice")),
+    arms=(
+        *(Arm(net) for net in ("mor", "decides", "once", "twice", "thrice")),
+        Arm("shared_keys", net="mor", settings=("turn.sees=first",)),
+    ),
+    beside=("shared_keys",),
     measure=measure,
     shown=("loss", "as_trained", "mflops", "turns"),
     controlled=("mor", "decides"),
@@ -47,6 +51,8 @@ SERIES = Series(
         Claim("mor", "twice", "as_trained", direction="down", text="the same, by the loss that looks ahead"),
         Claim("mor", "decides", "loss", direction="down", text="blocks that choose tokens beat tokens that choose"),
         Claim("decides", "twice", "loss", direction="down", text="tokens that choose once beat the fixed loop"),
+        Claim("shared_keys", "mor", "loss", within=0.02, text="keys of the first turn for all turns cost little"),
+        Claim("shared_keys", "twice", "loss", direction="down", text="with them it beats the fixed loop"),
     ),
 )
 
