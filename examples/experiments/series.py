@@ -89,6 +89,8 @@ BRIEF = "train.eval_batches=1"
 HELD = "train.router_lr=schedule(1, step(0, 50%))"
 """Routers that learn for half of the run and then stay as they are."""
 STOPPED = (130, 143)
+LEFT_OUT = 4
+"""Exit code of an experiment whose data are not there."""
 CONTROLLED = 8
 """Batches of held-out data on which choices are replaced."""
 
@@ -205,6 +207,8 @@ class Series:
     """Arms that carry no row of `docs/systems.md`: shown in the README alone, left out with `--rows`."""
     controlled: tuple[str, ...] = ()
     """Arms that claim to have learned to route: `dnac controls` of `CONTROLLED` batches is in their files too."""
+    needs: tuple[Path, ...] = ()
+    """Files that are not in the repository; the experiment's README says where they come from."""
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """The command line."""
@@ -228,10 +232,14 @@ class Series:
         return parser
 
     def run(self, args: Namespace) -> int:
-        """Run what is missing, then print and write the table; 1 where a run failed."""
+        """Run what is missing, then print and write the table; 1: a run failed, `LEFT_OUT`: data are missing."""
         if args.rows:
             return self.with_rows().run(Namespace(**{**vars(args), "rows": False}))
+        args.out = args.out.resolve()  # a spec reads the paths that it is given from its own folder
         results: Path = args.out / "results"
+        if not args.table and (absent := [path for path in self.needs if not path.exists()]):
+            print(f"left out: needs {', '.join(map(str, absent))}, see examples/experiments/{self.name}/README.md")
+            return LEFT_OUT
         results.mkdir(parents=True, exist_ok=True)
         failed = 0 if args.table else self._run_missing(args)
         found = self.results(results)

@@ -89,6 +89,10 @@ def test_all_runs_every_script_the_longest_first(tmp_path: Path, capfd: pytest.C
         "== longer: FAILED, exit 3\n\nlonger ['--out', 'o/longer', '--jobs', '2', '--rows', '--seeds', '1']" in printed
     )
     assert "== shorter\n\nshorter" in printed and "== sparsity_moves_norms" in printed
+    for name in ("longer", "shorter"):
+        (tmp_path / name / "run.py").write_text(f"import sys\nprint('left out: needs x')\nsys.exit({every.LEFT_OUT})\n")
+    assert every.main(["--out", "o"]) == 0
+    assert "== longer\n\nleft out: needs x" in capfd.readouterr().out
 
 
 def test_the_picture_of_quality_against_depth_is_that_of_the_results() -> None:

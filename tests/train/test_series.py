@@ -89,6 +89,7 @@ def test_a_claim_has_one_line(series: ModuleType):
 
 SCRIPT = """
 import sys
+from pathlib import Path
 sys.path.insert(0, {home!r})
 from series import Arm, Claim, Series
 
@@ -102,7 +103,8 @@ def work(task):
 
 ARMS = (Arm("one"), Arm("three"), Arm("bad", settings=("broken",)))
 CLAIMS = (Claim("three", "one", "x", at_least=1.5),)
-SERIES = Series("toy", ARMS, work=work, shown=("x",), claims=CLAIMS, beside=("three",))
+NEEDS = tuple(map(Path, {needs!r}))
+SERIES = Series("toy", ARMS, work=work, shown=("x",), claims=CLAIMS, beside=("three",), needs=NEEDS)
 if __name__ == "__main__":
     sys.exit(SERIES.main())
 """
@@ -113,7 +115,8 @@ def test_runs_side_by_side_are_written_once_and_a_failure_leaves_the_others(seri
     import subprocess
 
     script = tmp_path / "run.py"
-    script.write_text(SCRIPT.format(home=str(ROOT / "examples" / "experiments")))
+    home = str(ROOT / "examples" / "experiments")
+    script.write_text(SCRIPT.format(home=home, needs=[]))
     words = [
         sys.executable,
         str(script),
@@ -142,6 +145,10 @@ def test_runs_side_by_side_are_written_once_and_a_failure_leaves_the_others(seri
     assert "pass line" in rows.stdout and "at least" not in rows.stdout, (
         "nor what is claimed of an arm that is left out"
     )
+    script.write_text(SCRIPT.format(home=home, needs=["/none"]))
+    without = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+    assert without.returncode == series.LEFT_OUT and without.stdout.startswith("left out: needs /none, see ")
+    script.write_text(SCRIPT.format(home=home, needs=[]))
     other = subprocess.run([*words, "--set", "n=1"], capture_output=True, text=True, check=False, env=env)
     assert other.returncode == 1 and "made with other settings (settings)" in other.stderr
 
@@ -159,6 +166,18 @@ def test_a_result_says_where_it_comes_from_and_another_spec_text_is_refused(seri
     spec.write_text("dna 1\n# changed\n")
     with pytest.raises(SystemExit, match="spec_sha256"):
         series.is_done(toy, task, tmp_path)
+
+
+def test_runs_lie_at_absolute_places_wherever_the_script_is_called(
+    series: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A spec reads a path that it is given from its own folder."""
+    monkeypatch.chdir(tmp_path)
+    seen: list[Path] = []
+    only = series.Series("toy", (series.Arm("a"),), table=lambda found: "")
+    monkeypatch.setattr(type(only), "_run_missing", lambda self, args: seen.append(args.out) or 0)
+    assert only.main(["--out", "o"]) == 0
+    assert seen == [tmp_path / "o"]
 
 
 def test_the_last_setting_of_a_name_wins(series: ModuleType):

@@ -17,6 +17,7 @@ from series import DATA, Arm, Claim, Series, Trained
 
 HERE = Path(__file__).resolve().parent
 STORIES = DATA / "stories260K"
+NEEDED = tuple(STORIES / name for name in ("stories260K.bin", "tok512.bin", "tinystories.txt.xz"))
 WEIGHTS = f'weights="{STORIES / "stories260K.bin"}"'
 BATCHES = 16
 BESIDE = ("exit4", "straight4", "history4", "shared4", "alone4", "felt4", "chance4", "static4_long", "apiece4_long")
@@ -117,6 +118,7 @@ SERIES = Series(
     measure=measure,
     shown=("loss", "cost", "kl", "depth", "kflops", "start"),
     beside=BESIDE,
+    needs=NEEDED,
     controlled=("skip4", "apiece4"),
     claims=(
         Claim("skip4", None, "start", within=1e-4, text="it starts as the dense net (each step its layer or a skip)"),
@@ -148,5 +150,6 @@ if __name__ == "__main__":
     sys.path.insert(0, str(HERE))
     from stories import prepare
 
-    prepare(STORIES)
+    if all(path.exists() for path in NEEDED):
+        prepare(STORIES)
     sys.exit(SERIES.main())
