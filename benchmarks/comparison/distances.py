@@ -13,7 +13,8 @@ from dnac.train.intervals import estimate
 
 Result = Mapping[str, Any]
 Measure = Callable[[Mapping[str, Any]], float]
-FLOPS, TIME = "active_flops_per_token", "step_ms"
+FLOPS, TIME, LAUNCHED = "active_flops_per_token", "step_ms", "launched_ms"
+"""Work, and milliseconds of a train step: as `dnac train` runs it, and launched kernel by kernel."""
 
 
 def loss(figures: Mapping[str, Any]) -> float:

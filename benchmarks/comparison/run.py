@@ -4,7 +4,8 @@
         [--only ARM ...]
         [--gpus 1] [--jobs 8] [--minutes 8] [--out runs/comparison]
 
-PHASE is tune, variance, report, time or summary; or `all`, the first three at once: an arm's later runs begin as soon
+PHASE is tune, variance, report, time (a train step as `dnac train` runs it), launched (the same, kernel by kernel: no
+CUDA graphs) or summary; or `all`, the first three at once: an arm's later runs begin as soon
 as its rate is known, so that a slow arm holds up no other. Runs go side by side, `--jobs` on each GPU; none is begun
 that would not end within `--minutes`. A run that has its result file is not repeated. `report` needs the detectable
 effect, which `variance` writes and prints.
@@ -35,7 +36,7 @@ from series import STOPPED, Arm, Series, Task, Trained, end_with_parent, is_done
 from dnac.train.assess import Opened
 
 TRAINING = ("tune", "variance", "report")
-PHASES = (*TRAINING, "all", "time", "summary")
+PHASES = (*TRAINING, "all", "time", "launched", "summary")
 FIRST_GUESS = 180.0
 """Seconds of a run, before one has ended."""
 CONTROLLED = 12
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.phase == "summary":
         print(summary.written(out, args.data))
         return 0
-    if args.phase == "time":
+    if args.phase in ("time", "launched"):
         return timed(args, out)
     together = TRAINING if args.phase == "all" else (args.phase,)
     left = run_all(args, out, together)
@@ -234,7 +235,7 @@ def timed(args: argparse.Namespace, out: Path) -> int:
 
     `--jobs` nets compile side by side; they measure one after another, once all of them have compiled.
     """
-    results, begin = out / "time" / "results", time.monotonic()
+    results, begin = out / args.phase / "results", time.monotonic()
     results.mkdir(parents=True, exist_ok=True)
     waiting = [arm for arm in arms_of(args, args.phase) if not (results / f"{arm.name}.json").exists()]
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -247,6 +248,7 @@ def time_one(args: argparse.Namespace, arm: Arm, results: Path, end: float) -> b
     start = time.monotonic()
     settings = (*chosen.MATERIALS[args.data].settings, *arm.settings, *args.set)
     words = [f"{arm.spec}:{arm.net or arm.name}", *(w for s in settings for w in ("--set", s)), *loads(arm)]
+    words += ["--no-cuda-graphs"] if args.phase == "launched" else []
     words += ["--against", "none", "--device", args.device, "--json", "--lock", str(results.parent / "lock")]
     command = [sys.executable, "-m", "dnac", "bench", *words]
     try:

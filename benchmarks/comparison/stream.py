@@ -13,7 +13,9 @@ from dnac.report.charts import Axis, Line, lines, standing
 
 COPY = 0
 """The level of tokens that only repeat the one before."""
-DRAWN = ("dense3", "dense9", "switch", "mod", "top1", "top2", "skip", "skip1", "early_exit")
+DRAWN = ("dense3", "dense9", "switch", "mod", "top1", "top2", "skip", "early_exit", "skip1")
+ROOM = 1.2
+"""Look-ups behind the last, where the names of the lines stand."""
 WIDTH, HEIGHT = 760, 420
 
 
@@ -93,10 +95,12 @@ def _followed(results: Sequence[Result], arm: str, key: str) -> list[float]:
 def picture(results: Sequence[Result], names: Sequence[str] = DRAWN) -> str:
     """Mean accuracy against the number of look-ups, a line for each net."""
     known = [r for r in results if r["figures"]["by_difficulty"]]
+    levels = [n for n in _levels(known) if n != COPY]
     drawn = [
-        Line(name, [(n, _mean(known, name, n, "accuracy")) for n in _levels(known) if n != COPY], dashed=name in _DENSE)
+        Line(name, points, dashed=name in _DENSE, is_named=True)
         for name in names
         if of(known, name)
+        for points in [[(n, _mean(known, name, n, "accuracy")) for n in levels]]
     ]
-    axes = Axis("look-ups that the answer needs"), Axis("accuracy", low=0.0)
+    axes = Axis("look-ups that the answer needs", low=min(levels), high=max(levels) + ROOM), Axis("accuracy", low=0.0)
     return standing(WIDTH, HEIGHT, lines(drawn, *axes, width=WIDTH, height=HEIGHT))

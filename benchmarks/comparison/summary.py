@@ -12,13 +12,15 @@ from typing import Any
 import arms as chosen
 import stream
 from claims import spread
-from distances import FLOPS, TIME, at_equal, distances, from_medians, shown
+from distances import FLOPS, LAUNCHED, TIME, at_equal, distances, from_medians, shown
 from pairs import paired
 
 from dnac.report.charts import Axis, Line, lines, standing
 from dnac.train.intervals import estimate, t_quantile
 
 WIDTH, HEIGHT = 760, 420
+TIMES = {TIME: ("time", "as `dnac train` runs it"), LAUNCHED: ("launched", "launched kernel by kernel")}
+"""Ways in which a train step was timed: the phase of each, and its name in words."""
 FURTHEST = 2.0
 """A net of more FLOPs than so many times those of the deepest dense net is in the table and not in the picture."""
 VARIANTS = (*(arm.name for arm in (*chosen.SKIPS, chosen.STOPPED)), "top1")
@@ -47,13 +49,16 @@ def rates(out: Path) -> tuple[str, ...]:
 
 
 def detectable(out: Path) -> str:
-    """What five paired seeds can tell, from the spread of differences over other seeds on the tuning split."""
+    """What five paired seeds can tell, from the spread of differences over other seeds on the tuning split.
+
+    Written only once all of those seeds are there: fewer tell another spread.
+    """
     of = {(r["arm"], r["seed"]): r["figures"]["loss"] for r in read(out / "variance")}
     base = chosen.MEASURED[0]
     spreads = {}
     for arm in chosen.MEASURED[1:]:
         gaps = [of[arm, s] - of[base, s] for s in chosen.VARIANCE_SEEDS if (arm, s) in of and (base, s) in of]
-        if len(gaps) > 1:
+        if len(gaps) == len(chosen.VARIANCE_SEEDS):
             spreads[arm] = statistics.stdev(gaps)
     if len(spreads) < len(chosen.MEASURED) - 1:
         return "the variance is not measured yet"
@@ -73,7 +78,7 @@ def effect(spread: float, seeds: int) -> float:
 
 def written(out: Path, data: str) -> str:
     """The table, also as OUT/summary.md, and pictures beside it."""
-    results = with_times(read(out / "report"), out / "time" / "results")
+    results = with_times(read(out / "report"), out)
     if not results and not best_peaks(out):
         return "no run yet"
     parts = [
@@ -90,7 +95,7 @@ def written(out: Path, data: str) -> str:
     (out / "summary.md").write_text(text)
     for cost, title in (
         (FLOPS, "measured FLOPs of a token, forward"),
-        (TIME, "milliseconds of a train step, alone and compiled"),
+        *((cost, f"milliseconds of a train step, alone and compiled, {way}") for cost, (_, way) in TIMES.items()),
         ("params_total", "parameters"),
     ):
         (out / f"loss_{cost}.svg").write_text(picture(results, cost, title, NOT_VARIANTS))
@@ -112,32 +117,39 @@ def tuned(out: Path, reported: list[dict[str, Any]]) -> list[str]:
     if not {r["arm"] for r in rows} - whole:
         return []
     dense = {arm.name for arm in chosen.FRONTIER}
-    rows = [row for row in with_times(rows, out / "time" / "results") if row["arm"] in dense or row["arm"] not in whole]
+    rows = [row for row in with_times(rows, out) if row["arm"] in dense or row["arm"] not in whole]
     said = "### Tuning: one seed, the best rate on the very split that chose it; not a result"
     return [said, "", *table(rows), "", *stream.by_difficulty(rows)]
 
 
-def with_times(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Beside each result the milliseconds of its net's train step, where measured, and under which choices."""
+def with_times(results: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
+    """Beside each result the milliseconds of its net's train step, each way measured, and under which choices."""
     for result in results:
-        path = folder / f"{result['arm']}.json"
-        bench = json.loads(path.read_text())["bench"] if path.exists() else {"nets": [{"cases": []}]}
-        own = [c for c in bench["nets"][0]["cases"] if c["program"] == "dnac"]
-        if own:
-            case = max(own, key=lambda c: c["skip"] or 0)
-            result["figures"][TIME] = case["ms"]["median"]
-            result["timed"] = case["name"].removeprefix("dnac").strip(), f"{bench['device']}, torch {bench['torch']}"
+        for cost, (phase, _) in TIMES.items():
+            path = out / phase / "results" / f"{result['arm']}.json"
+            bench = json.loads(path.read_text())["bench"] if path.exists() else {"nets": [{"cases": []}]}
+            own = [c for c in bench["nets"][0]["cases"] if c["program"] == "dnac"]
+            if own:
+                case = max(own, key=lambda c: c["skip"] or 0)
+                result["figures"][cost] = case["ms"]["median"]
+                replayed = ", replayed as CUDA graphs" if bench["nets"][0].get("cuda_graphs") else ""
+                device = f"{bench['device']}, torch {bench['torch']}{replayed}"
+                result.setdefault("timed", {})[cost] = case["name"].removeprefix("dnac").strip(), device
     return results
 
 
 def untimed(results: list[dict[str, Any]]) -> list[str]:
     """What the step times are of, and which nets have none."""
-    timed = {r["arm"]: r["timed"] for r in results if "timed" in r}
+    return [line for cost in TIMES for line in _untimed(results, cost)] or ["No step times."]
+
+
+def _untimed(results: list[dict[str, Any]], cost: str) -> list[str]:
+    timed = {r["arm"]: r["timed"][cost] for r in results if cost in r.get("timed", {})}
     missing = [a for a in chosen.ARMS if a not in timed and any(r["arm"] == a for r in results)]
     if not timed:
-        return ["No step times."]
+        return []
     where = "; ".join(dict.fromkeys(device for _, device in timed.values()))
-    said = [f"Step times: median of a compiled train step alone on the device ({where})."]
+    said = [f"Step times: median of a compiled train step alone on the device, {TIMES[cost][1]} ({where})."]
     by_choices: dict[str, list[str]] = {}
     for arm in (a for a in chosen.ARMS if a in timed):
         by_choices.setdefault(timed[arm][0] or "no choices to make", []).append(arm)
@@ -158,11 +170,16 @@ def head(out: Path) -> list[str]:
 
 def table(results: list[dict[str, Any]]) -> list[str]:
     """A row for each arm."""
-    rows = [
-        "| net | rate | seeds | loss | against the dense frontier at equal FLOPs | at equal time "
-        "| MFLOPs a token | ms a step | parameters | active | skipped |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ways = [cost for cost in TIMES if any(cost in r["figures"] for r in results)] or [TIME]
+    named = [f", {TIMES[cost][1]}" if len(ways) > 1 else "" for cost in ways]
+    columns = [
+        *("net", "rate", "seeds", "loss", "against the dense frontier at equal FLOPs"),
+        *(f"at equal time{way}" for way in named),
+        "MFLOPs a token",
+        *(f"ms a step{way}" for way in named),
+        *("parameters", "active", "skipped"),
     ]
+    rows = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for arm in chosen.ARMS:
         own = [r for r in results if r["arm"] == arm]
         if not own:
@@ -176,9 +193,9 @@ def table(results: list[dict[str, Any]]) -> list[str]:
             str(len(own)),
             spread([f["loss"] for f in figures]),
             at_equal(results, arm, FLOPS),
-            at_equal(results, arm, TIME),
+            *(at_equal(results, arm, cost) for cost in ways),
             f"{statistics.fmean(f[FLOPS] for f in figures) / 1e6:.2f}",
-            f"{figures[0][TIME]:.1f}" if TIME in figures[0] else "no time",
+            *(f"{figures[0][cost]:.1f}" if cost in figures[0] else "no time" for cost in ways),
             f"{figures[0]['params_total']:,}",
             f"{figures[0]['params_active']:,}",
             (f"{statistics.fmean(skipped):.1%}" + (" of halts leave" if halts(figures[0]) else "")) if skipped else "",

@@ -38,6 +38,8 @@ class Axis:
     log: bool = False
     low: float | None = None
     """Where it begins; the data decide where None."""
+    high: float | None = None
+    """Where it ends, such as behind the last point, where names of lines need room."""
 
 
 def lines(series: Sequence[Line], x: Axis, y: Axis, *, width: int = 560, height: int = 260) -> str:
@@ -216,10 +218,14 @@ def _scale(values: Sequence[float], axis: Axis, start: float, end: float) -> _Sc
     low, high = min(values), max(values)
     if axis.low is not None:
         low = axis.low
+    if axis.high is not None:
+        high = axis.high
     if axis.log:
         return _Scale(low, max(high, low * 1.01), start, end, True)
     room = (high - low or abs(high) or 1.0) * 0.05
-    return _Scale(low - (room if axis.low is None else 0.0), high + room, start, end, False)
+    return _Scale(
+        low - (room if axis.low is None else 0.0), high + (room if axis.high is None else 0.0), start, end, False
+    )
 
 
 def _ticks(scale: _Scale) -> list[float]:

@@ -7,6 +7,7 @@ import json
 import lzma
 import math
 import statistics
+import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
@@ -154,14 +155,16 @@ def test_the_effect_comes_from_seeds_that_are_not_reported(
     folder = tmp_path / "variance" / "results"
     folder.mkdir(parents=True)
     assert "not measured yet" in summary.detectable(tmp_path)
+    written = tmp_path / "detectable.json"
     gaps = {arm: [n * 0.01 * s for s in (1, 2, 4)] for n, arm in enumerate(arms.MEASURED)}
     for arm, losses in gaps.items():
         for seed, loss in zip(arms.VARIANCE_SEEDS, losses, strict=True):
+            assert "not measured yet" in summary.detectable(tmp_path) and not written.exists(), "two seeds of three"
             (folder / f"{arm}-{seed}.json").write_text(json.dumps(row(arm, seed, 3 + seed + loss, 1.0)))
     summary.detectable(tmp_path)
     spread = statistics.stdev([0.01, 0.02, 0.04])
     pooled = math.sqrt((1 + 4 + 9) / 3) * spread
-    assert json.loads((tmp_path / "detectable.json").read_text())["pooled"] == pytest.approx(pooled)
+    assert json.loads(written.read_text())["pooled"] == pytest.approx(pooled)
 
 
 def test_a_rate_is_chosen_only_where_all_were_tried(summary: ModuleType, tmp_path: Path) -> None:
@@ -178,9 +181,8 @@ def test_the_table_has_a_row_for_each_arm_that_ran(summary: ModuleType, tmp_path
     for arm, flops in (("dense3", 1.0), ("dense8", 4.0), ("skip", 2.0), ("top1", 3.0)):
         for seed in (42, 137):
             (folder / f"{arm}-{seed}.json").write_text(json.dumps(row(arm, seed, 3.0 + seed / 1e3, flops)))
-    time = tmp_path / "time" / "results"
-    time.mkdir(parents=True)
-    for arm, ms in (("dense3", 1.0), ("dense8", 4.0), ("skip", 2.0)):
+    times = {"time": (("dense3", 1.0), ("dense8", 4.0), ("skip", 2.0)), "launched": (("dense8", 5.0), ("skip", 20.0))}
+    for phase, arm, ms in ((phase, arm, ms) for phase, arms in times.items() for arm, ms in arms):
         cases = [
             {
                 "program": "dnac",
@@ -190,16 +192,36 @@ def test_the_table_has_a_row_for_each_arm_that_ran(summary: ModuleType, tmp_path
             }
             for skip, t in (("", 9.0), ("more", ms))
         ]
-        bench = {"device": "a device", "torch": "2", "nets": [{"cases": cases}]}
-        (time / f"{arm}.json").write_text(json.dumps({"bench": bench}))
+        bench = {"device": "a device", "torch": "2", "nets": [{"cases": cases, "cuda_graphs": phase == "time"}]}
+        (tmp_path / phase / "results").mkdir(parents=True, exist_ok=True)
+        (tmp_path / phase / "results" / f"{arm}.json").write_text(json.dumps({"bench": bench}))
     text = summary.written(tmp_path, "text")
     same = "+0.0000 (+0.0000 to +0.0000)"
-    assert f"| skip | 2e-3 | 2 | 3.090 ± 0.067 | {same} | {same} | 0.00 | 2.0 |" in text, (
-        "the case with skips is its time"
+    slow = f"outside: 4.0 times dense8, {same} against it"
+    assert f"| skip | 2e-3 | 2 | 3.090 ± 0.067 | {same} | {same} | {slow} | 0.00 | 2.0 | 20.0 |" in text, (
+        "the case with skips is its time, each way that a step was timed has a column"
     )
     assert "- uniform skip 25%: dense3, dense8, skip" in text and "- no step time: top1" in text
+    assert "as `dnac train` runs it (a device, torch 2, replayed as CUDA graphs)" in text
+    assert "launched kernel by kernel (a device, torch 2)" in text
+    assert "kernel by kernel" in (tmp_path / "loss_launched_ms.svg").read_text()
     assert "svg" in (tmp_path / "loss_step_ms.svg").read_text()
     assert "svg" in (tmp_path / "loss_active_flops_per_token.svg").read_text()
+
+
+def test_only_the_launched_phase_says_no_to_cuda_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = importlib.import_module("run")
+    asked: list[list[str]] = []
+
+    def bench(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, "{}", "")
+
+    monkeypatch.setattr(run.subprocess, "run", bench)
+    for phase in ("time", "launched"):
+        assert run.main([phase, "--only", "dense3", "--out", str(tmp_path)]) == 0
+        assert (tmp_path / "text" / phase / "results" / "dense3.json").exists()
+    assert ["--no-cuda-graphs" in command for command in asked] == [False, True]
 
 
 def test_own_text_is_split_by_document_and_what_was_copied_is_not_held_out(tmp_path: Path) -> None:

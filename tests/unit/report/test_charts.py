@@ -6,6 +6,8 @@ import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
+import pytest
+
 from dnac.report.charts import Axis, Line, bars, heat, lines, standing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,6 +25,13 @@ def test_names_of_neighbouring_dots_stand_below_one_another():
 
     heights = sorted(texts(chart)[name][1] for name in "abc")
     assert all(above + 10 <= below for above, below in pairwise(heights))
+
+
+def test_an_axis_that_says_where_it_ends_leaves_room_for_names_behind_the_last_points():
+    line = Line("a_long_name", [(0, 0), (10, 2)], is_named=True)
+    beside = [texts(lines([line], Axis("x", high=high), Axis("y")))["a_long_name"][0] for high in (13.0, None)]
+    assert beside[0] == pytest.approx(56 + 490 * 10.65 / 13.65 + 6, abs=0.1), "behind its point; 0.65: the rim at 0"
+    assert beside[1] + 6.2 * len(line.name) < 56 + 490 * 10.5 / 11, "no room: in front of it"
 
 
 def test_a_name_at_the_right_edge_stands_to_the_left_of_its_dot():
