@@ -7,8 +7,9 @@ net changes nothing to its left. A text longer than the context goes on from its
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,41 +70,77 @@ def way_of(
 
 
 def reader(
-    network: Network, *, cached: bool | None = None, seeds: Tensor | None = None, fixed: bool | None = None
+    network: Network,
+    *,
+    cached: bool | None = None,
+    seeds: Tensor | None = None,
+    fixed: bool | None = None,
+    texts: int = 1,
 ) -> tuple[Reader, tuple[str, ...]]:
     """How to read the network, and what keeps it from being read in a faster way, each with its place in the file.
 
     Unsaid, it is what was fastest for a token where the net is (docs/performance.md): on a GPU `Fixed`, and windows for
     a net that `Fixed` does not serve; on a CPU `Cached`. With `cached` such a net is read by `Cached` on a GPU too;
     without it, by windows anywhere. `fixed` asks for static shapes on a CPU, or for none on a GPU. `seeds` [2] int64
-    are those of draws, where the net draws while it generates.
+    are those of draws, where the net draws while it generates. `texts`: how many `samples` will ask for, which `Fixed`
+    reads at once.
     """
     way, reasons = way_of(network.graph, on_gpu=next(network.parameters()).is_cuda, cached=cached, fixed=fixed)
-    return way(network, seeds=seeds, decode=network.decodes), reasons
+    given: dict[str, Any] = {"texts": texts} if way is Fixed else {}
+    return way(network, seeds=seeds, decode=network.decodes, **given), reasons
 
 
 def generate(network: Network, prompt: Sequence[int], wish: Wish, by: Reader | None = None) -> Iterator[int]:
-    """New token ids after a prompt of at least one token, read `by` a cache where the network can be.
+    """New token ids after a prompt of at least one token. A reader `by` (of `reader`) serves any number of texts, one
+    after another.
 
     The network is put into evaluation mode. Check it with `require_causal` first.
 
     Raises:
         Faults: DNA644, the network gives numbers that are not finite.
     """
+    by = reader(network)[0] if by is None else by
+    by.begin()
+    for (token,) in _in_step(network, prompt, wish, 1, lambda texts: by.logits(texts[0])[None]):
+        if token is not None:
+            yield token
+
+
+def samples(network: Network, prompt: Sequence[int], wish: Wish, count: int, by: Reader) -> list[list[int]]:
+    """New token ids of `count` texts behind one prompt, text n as `generate` gives it with the seed `wish.seed + n`.
+
+    At once by a `Fixed` that was made for as many `texts`, else one after another.
+
+    Raises:
+        Faults: as `generate`.
+        ValueError: the reader was made for another number of texts.
+    """
+    if not isinstance(by, Fixed) or by.texts == 1:
+        wishes = [replace(wish, seed=wish.seed + n) for n in range(count)]
+        return [list(generate(network, prompt, each, by)) for each in wishes]
+    by.begin()
+    steps = _in_step(network, prompt, wish, count, by.of_all)
+    return [[token for token in text if token is not None] for text in zip(*steps, strict=True)] or [[]] * count
+
+
+def _in_step(
+    network: Network, prompt: Sequence[int], wish: Wish, count: int, logits_of: Callable[[list[list[int]]], Tensor]
+) -> Iterator[list[int | None]]:
+    """The next token of each text, None behind its end; until all have ended."""
     network.eval()
     context = network.graph.tokens
-    by = reader(network)[0] if by is None else by
-    random = torch.Generator().manual_seed(wish.seed)
-    ids = list(prompt)[-context:]
+    random = [torch.Generator().manual_seed(wish.seed + n) for n in range(count)]
+    texts, ended = [list(prompt)[-context:]] * count, [False] * count
     for _ in range(wish.tokens):
-        last_V = by.logits(ids)
-        if not last_V.isfinite().any() or last_V.isnan().any():
+        logits_BV = logits_of(texts).cpu()
+        if logits_BV.isnan().any() or not logits_BV.isfinite().any(-1).all():
             raise Faults(errors.logits_not_finite(network.graph.name))
-        chosen = draw(last_V, wish.sampling, random)
-        if chosen == wish.stop_at:
+        drawn = [draw(logits, wish.sampling, each) for logits, each in zip(logits_BV, random, strict=True)]
+        ended = [was or token == wish.stop_at for was, token in zip(ended, drawn, strict=True)]
+        if all(ended):
             return
-        yield chosen
-        ids = [*ids, chosen][-context:]
+        yield [None if is_over else token for is_over, token in zip(ended, drawn, strict=True)]
+        texts = [[*ids, token][-context:] for ids, token in zip(texts, drawn, strict=True)]
 
 
 def prompt_ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ from dnac.lowering.decode.cache import Cache
 from dnac.lowering.decode.decoder import Decoder
 from dnac.lowering.decode.serves import why_not, why_unsteady
 from dnac.lowering.network import Network
-from dnac.serve.generate import reader
+from dnac.serve.generate import Wish, generate, reader, samples
 from dnac.serve.readers import Fixed
+from dnac.serve.sampling import Sampling
 from lowered import ATTENTION, BLOCK, LEARNED, MLP, SKIP, TOKENS, error, lively, network, routed
 from random_graphs import random_graph
 
@@ -76,6 +78,21 @@ def test_a_recorded_token_on_a_gpu(sees: str, dtype: torch.dtype) -> None:
             assert error(found, wanted[end - 1]) < (1e-10 if dtype == torch.float64 else 1e-4), f"behind token {end}"
         assert by.stepper.is_recorded
         by.stepper.forget()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("sees", ["peers", "history"])
+def test_several_texts_are_one_recorded_token_on_a_gpu(sees: str) -> None:
+    graph = routed(steps=3, backbone=graphs.transformer(), choose=form("top", k=2), tokens=16, sees=form(sees))
+    net = lively(Network(graph, "reference", dtype=torch.float64), 2.0).to("cuda").eval()
+    by = reader(net, texts=3)[0]
+    assert isinstance(by, Fixed)
+    wish = Wish(9, Sampling(temperature=5.0), seed=4)
+    wanted = [list(generate(net, [3, 4], replace(wish, seed=seed))) for seed in (4, 5, 6)]
+    for _ in range(2):
+        assert samples(net, [3, 4], wish, 3, by) == wanted
+    assert by.stepper.is_recorded
 
 
 @pytest.mark.parametrize("combine", ["delta", "in_branch"])

@@ -130,8 +130,36 @@ def test_generate_goes_on_from_a_prompt(runs: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "the " + greedy[0]["text"] + "\n"
 
 
+def test_generate_writes_samples_of_the_next_seeds(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("generate", str(runs / "s1"), "--prompt", "the ", "--tokens", "5", "--device", "cpu")
+    found = said(capsys, *words, "--samples", "2", "--seed", "3")
+    alone = [said(capsys, *words, "--seed", seed)["samples"] for seed in ("3", "4")]
+    assert found["samples"] == [text for (text,) in alone]
+    assert {**found["samples"][0], "seed": 3}.items() <= found.items()
+    capsys.readouterr()
+    assert main([*words, "--samples", "2", "--seed", "3"]) == 0
+    assert capsys.readouterr().out == "\n\n".join("the " + text["text"] for text in found["samples"]) + "\n"
+
+
+def test_the_python_example_of_the_page_runs(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    copytree(runs / "s1", tmp_path / "runs" / "first")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/cli.md", "exec"), {})
+    shown = capsys.readouterr().out
+    assert "def main(" in shown and "class " in shown and len(shown) > 80
+
+
 def test_generate_refuses_wrong_values(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words, what in ((["--top-p", "2"], "top-p"), (["--tokens", "0"], "--tokens"), ([], "DNA642")):
+    for words, what in (
+        (["--top-p", "2"], "top-p"),
+        (["--tokens", "0"], "--tokens"),
+        (["--samples", "0"], "--samples"),
+        ([], "DNA642"),
+    ):
         assert main(["generate", str(runs / "s1"), "--device", "cpu", *words]) == 2
         assert what in capsys.readouterr().err
 

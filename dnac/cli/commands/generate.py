@@ -6,7 +6,8 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnac.cli.base import Command
 from dnac.cli.options import add_settings, status, wants_json
@@ -16,6 +17,10 @@ from dnac.cli.usage import WrongUse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dnac.data.base import Tokenizer
+    from dnac.lowering.network import Network
+    from dnac.serve.generate import Wish
+    from dnac.serve.readers import Reader
     from dnac.serve.sampling import Sampling
 
 _WHAT_IS_SLOWER = {
@@ -30,6 +35,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
     add_settings(parser)
     parser.add_argument("--prompt", metavar="TEXT", default="", help="the text to go on from; `-` reads it from stdin")
     parser.add_argument("--tokens", metavar="N", type=int, default=200, help="new tokens at most (default 200)")
+    parser.add_argument(
+        "--samples", metavar="N", type=int, default=1, help="texts of the seeds from --seed on (default 1)"
+    )
     parser.add_argument("--greedy", action="store_true", help="always the likeliest token")
     parser.add_argument("--temperature", metavar="T", type=float, default=1.0, help="below 1: safer (default 1)")
     parser.add_argument("--top-k", metavar="K", type=int, help="only the K likeliest tokens")
@@ -47,12 +55,14 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> int:
     if args.tokens < 1:
         raise WrongUse("--tokens must be 1 or more")
+    if args.samples < 1:
+        raise WrongUse("--samples must be 1 or more")
     return outcome(_generate, args)
 
 
 def _generate(args: Namespace) -> int:
     from dnac.data import load_tokenizer
-    from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal
+    from dnac.serve.generate import Wish, prompt_ids, reader, require_causal
     from dnac.serve.readers import Windows
     from dnac.train.assess import changed, seeds_of
     from dnac.train.run import Run
@@ -65,35 +75,62 @@ def _generate(args: Namespace) -> int:
     require_causal(network, spec.verdicts["generate"])
     tokenizer = load_tokenizer(network.graph.input, run.root)
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
-    stop = None if args.past_end else tokenizer.end
-    ids: list[int] = []
-    by, reasons = reader(network, cached=args.cached, seeds=seeds_of(run, device))
+    wish = Wish(args.tokens, sampling, args.seed, None if args.past_end else tokenizer.end)
+    by, reasons = reader(network, cached=args.cached, seeds=seeds_of(run, device), texts=args.samples)
     is_cached = not isinstance(by, Windows)
     for reason in reasons:
         status(f"{_WHAT_IS_SLOWER[is_cached]}: {reason}")
-    made = generate(network, prompt_ids(tokenizer, prompt), Wish(args.tokens, sampling, args.seed, stop), by)
+    asked = Asked(network, tokenizer, prompt, prompt_ids(tokenizer, prompt), wish, by)
     begun = time.perf_counter()
-    text = _show(prompt, pieces(tokenizer, _kept(made, ids)), is_shown=not wants_json(args))
-    seconds = time.perf_counter() - begun
+    texts = [_one(asked, args)] if args.samples == 1 else _several(asked, args)
+    seconds, tokens = time.perf_counter() - begun, sum(len(text["ids"]) for text in texts)
     if wants_json(args):
-        rate = len(ids) / seconds
-        found = {"prompt": prompt, "text": text, "tokens": len(ids), "ids": ids, "tokens_per_s": round(rate, 2)}
-        ended = "end" if len(ids) < args.tokens else "count"
-        print(
-            json.dumps(
-                {
-                    "version": 1,
-                    "run": str(run.path),
-                    **found,
-                    "stopped_by": ended,
-                    "seed": args.seed,
-                    "cached": is_cached,
-                }
-            )
-        )
+        rate = round(tokens / seconds, 2)
+        said = {"version": 1, "run": str(run.path), "prompt": prompt, **texts[0], "tokens_per_s": rate}
+        print(json.dumps({**said, "cached": is_cached, "samples": texts}))
     else:
-        status(f"{len(ids)} tokens in {seconds:.1f} s")
+        status(f"{tokens} tokens in {seconds:.1f} s")
     return 0
+
+
+class Asked(NamedTuple):
+    """What is to be written, and by whom."""
+
+    network: Network
+    tokenizer: Tokenizer
+    prompt: str
+    ids: list[int]
+    wish: Wish
+    by: Reader
+
+
+def _one(asked: Asked, args: Namespace) -> dict[str, Any]:
+    """One text, shown as it comes."""
+    from dnac.serve.generate import generate, pieces
+
+    ids: list[int] = []
+    made = generate(asked.network, asked.ids, asked.wish, asked.by)
+    text = _show(asked.prompt, pieces(asked.tokenizer, _kept(made, ids)), is_shown=not wants_json(args))
+    return _said(text, ids, asked.wish)
+
+
+def _several(asked: Asked, args: Namespace) -> list[dict[str, Any]]:
+    """All texts, shown when they are there, an empty line between them."""
+    from dnac.serve.generate import pieces, samples
+
+    found: list[dict[str, Any]] = []
+    for n, ids in enumerate(samples(asked.network, asked.ids, asked.wish, args.samples, asked.by)):
+        text = "".join(pieces(asked.tokenizer, iter(ids)))
+        found.append(_said(text, ids, replace(asked.wish, seed=asked.wish.seed + n)))
+    if not wants_json(args):
+        print("\n\n".join(asked.prompt + each["text"] for each in found))
+    return found
+
+
+def _said(text: str, ids: list[int], wish: Wish) -> dict[str, Any]:
+    """What JSON tells of one text."""
+    ended = "end" if len(ids) < wish.tokens else "count"
+    return {"text": text, "tokens": len(ids), "ids": ids, "stopped_by": ended, "seed": wish.seed}
 
 
 def _sampling(args: Namespace) -> Sampling:

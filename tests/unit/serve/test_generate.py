@@ -13,7 +13,7 @@ from dnac.ir.form import form
 from dnac.ir.graph import Graph
 from dnac.lowering.network import Network
 from dnac.semantics.result import Verdict
-from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal, way_of
+from dnac.serve.generate import Wish, generate, pieces, prompt_ids, reader, require_causal, samples, way_of
 from dnac.serve.readers import Cached, Fixed, Windows
 from dnac.serve.sampling import Sampling
 from dnac.text.diagnostic import Faults
@@ -177,3 +177,53 @@ def test_a_net_that_static_shapes_do_not_serve(on_gpu: bool, cached: bool | None
     found, reasons = way_of(tiny_text(limit=LIMITED), on_gpu=on_gpu, cached=cached)
     assert found is way
     assert bool(reasons) == on_gpu and all("limit = capacity" in why for why in reasons)
+
+
+WILD = Sampling(temperature=5.0)
+
+
+def alone(network: Network, prompt: list[int], wish: Wish) -> list[int]:
+    """A text of a reader of its own, by windows."""
+    return list(generate(network, prompt, wish, reader(network, cached=False)[0]))
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_one_reader_serves_prompts_of_any_length_without_a_window(network: Network, fixed: bool) -> None:
+    by, _ = reader(network, fixed=fixed)
+    assert isinstance(by, Fixed if fixed else Cached)
+    by.windows = None  # type: ignore[assignment]
+    for prompt in ([65, 66, 67], [70], [71, 72, 73, 74, 75, 76]):
+        wish = Wish(6, WILD, seed=len(prompt))
+        assert list(generate(network, prompt, wish, by)) == alone(network, prompt, wish)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_samples_are_the_texts_of_the_next_seeds(network: Network, fixed: bool) -> None:
+    by, _ = reader(network, fixed=fixed, texts=3)
+    wanted = [alone(network, [65, 66], Wish(8, WILD, seed)) for seed in (4, 5, 6)]
+    assert samples(network, [65, 66], Wish(8, WILD, 4), 3, by) == wanted
+    assert len({tuple(text) for text in wanted}) == 3
+
+
+def test_samples_are_read_at_once(network: Network) -> None:
+    by, _ = reader(network, fixed=True, texts=3)
+    assert isinstance(by, Fixed)
+    shapes, read = [], by.stepper.read
+    by.stepper.read = lambda new: shapes.append(tuple(new.shape)) or read(new)  # type: ignore[func-returns-value, method-assign]
+    samples(network, [65, 66], Wish(4, WILD), 3, by)
+    assert shapes == [(3, 2), (3, 1), (3, 1), (3, 1)]
+    with pytest.raises(ValueError, match="for 3 texts at once, not 2"):
+        samples(network, [65, 66], Wish(4, WILD), 2, by)
+
+
+def test_samples_end_one_by_one_and_slide_past_the_context(network: Network) -> None:
+    by, _ = reader(network, fixed=True, texts=3)
+    texts = [alone(network, [65, 66], Wish(20, WILD, seed)) for seed in range(3)]
+    assert samples(network, [65, 66], Wish(20, WILD), 3, by) == texts, "the context has 12 tokens"
+    stop = next(token for token in texts[1][2:] if token not in texts[1][:2] and token not in texts[0][:9])
+    wish = Wish(9, WILD, stop_at=stop)
+    wanted = [alone(network, [65, 66], replace(wish, seed=seed)) for seed in range(3)]
+    assert samples(network, [65, 66], wish, 3, by) == wanted
+    assert len(wanted[1]) < 9 == len(wanted[0])
+    ends_at_once = replace(wish, stop_at=texts[0][0])
+    assert samples(network, [65, 66], ends_at_once, 1, reader(network, fixed=True)[0]) == [[]]
