@@ -19,6 +19,7 @@ from dnac.cli.base import Command
 from dnac.cli.options import add_common, wants_json
 from dnac.cli.usage import WrongUse
 from dnac.text.diagnostic import Faults
+from dnac.text.elsewhere import COMMANDS
 
 FINE, FAULTS, WRONG_USE, INTERNAL, PIPE, INTERRUPTED = 0, 1, 2, 3, 141, 130
 
@@ -79,7 +80,8 @@ def _find(words: list[str]) -> Command | None:
         raise WrongUse(f"unknown option `{first}`", "the command comes first: dnac COMMAND [options]")
     known = catalogue.names("command")
     if first not in known:
-        close = get_close_matches(first, known, 1, 0.5)
+        meant = COMMANDS.get(first)
+        close = [meant] if meant else get_close_matches(first, known, 1, 0.5)
         hint = f"did you mean `dnac {close[0]}`?" if close else "`dnac --help` lists all commands"
         raise WrongUse(f"unknown command `{first}`", hint)
     return catalogue.get("command", first)

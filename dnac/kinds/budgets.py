@@ -46,8 +46,8 @@ class BudgetParams(Params):
     step."""
     by: Annotated[Form, From("by")]
     """How it is kept."""
-    of: tuple[Annotated[str, MemberName()], ...] = ()
-    """The routers that it covers: labels of routes, or names of declared routers. Unsaid: all whose choice varies."""
+    of: tuple[Annotated[str, MemberName("the label of a route above, or a router's name")], ...] = ()
+    """The routers that it covers. Unsaid: all of the net whose choice varies, those below too."""
 
 
 @dataclass(frozen=True, eq=False)

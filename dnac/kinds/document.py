@@ -200,8 +200,8 @@ def _plain(annotation: Any, marks: tuple[Any, ...]) -> str:
                 return "whole number, or `4x` of the width"
             case ShareUnit(of):
                 return f"share of {of} (`30%`)"
-            case MemberName():
-                return "a member of the pool"
+            case MemberName(what):
+                return what
             case EmbedName():
                 return "the embed's name"
             case HeadName():

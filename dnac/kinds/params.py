@@ -42,6 +42,9 @@ class Scheduled:
 class MemberName:
     """The name of a member (group) of the pool that is routed, as text."""
 
+    what: str = "a member of the pool"
+    """What is named, for people."""
+
 
 @dataclass(frozen=True)
 class EmbedName:

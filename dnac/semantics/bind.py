@@ -13,7 +13,7 @@ from dnac.ir.form import Form, Value
 from dnac.kinds.params import Params
 from dnac.semantics import errors_values as errors
 from dnac.semantics import words
-from dnac.semantics.convert import Field, convert
+from dnac.semantics.convert import Field, convert, words_of
 from dnac.semantics.ranges import range_fault
 from dnac.semantics.scope import Scope
 from dnac.semantics.slots import describe, slots_of
@@ -102,6 +102,10 @@ def bind(
     slots = slots_of(params)
     found: dict[str, Value] = {k: v for k, v in (defaults or {}).items() if k in slots and k not in arguments}
     before, failed = bag.errors, False
+    lacks = (key for key, info in params.model_fields.items() if info.is_required() and key not in arguments)
+    missing = [key for key in lacks if key not in found]
+    # a bare argument that does not fit where another is missing stands in the wrong place: one fault, not two
+    shifted = {key for key, each in arguments.items() if missing and each.key_span == each.value.span}
     for key, argument in arguments.items():
         if key not in slots:
             bag.add(_unknown_key(owner, key, argument, tuple(slots)))
@@ -111,18 +115,24 @@ def bind(
             found[key] = convert(slots[key], argument.value, at)
         except Wrong as wrong:
             failed = True
-            wrong.report(bag)
+            (_in_order(wrong, owner, params, missing[0]) if key in shifted else wrong).report(bag)
     strange = [key for key in arguments if key not in slots]
     meant = {nearest(key, slots) for key in strange} | {ARGUMENTS.get(key, ("",))[0] for key in strange}
-    for key, info in params.model_fields.items():
-        if info.is_required() and key not in arguments and key not in found and key not in meant:
-            bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span))
+    for key in missing:
+        if key not in meant and not (failed and shifted):
+            bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span, words_of(slots[key])))
     spans = {key: argument.value.span for key, argument in arguments.items()}
     if failed or bag.errors > before:
         _ranges(owner, params, found, spans, bag)
         return None
     bound = _validated(owner, params, found, spans, bag)
     return None if bound is None else replace(bound, items=_items(arguments))
+
+
+def _in_order(wrong: Wrong, owner: Owner, params: type[Params], missing: str) -> Wrong:
+    """The fault of a bare argument, with the order in which the word takes them."""
+    order = errors.order_of_arguments(owner.word, tuple(params.model_fields), missing)
+    return Wrong(*(replace(d, help=order) if d.code == "DNA303" else d for d in wrong.diagnostics))
 
 
 def bind_word(catalogue: str, word: str, args: Sequence[ast.Arg], owner: Owner, bag: Ledger) -> Form | None:

@@ -5,7 +5,7 @@ A budget is bound where it stands, so that settings by path reach it, and judged
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dnac.ir.form import Form
@@ -17,7 +17,7 @@ from dnac.kinds.params import values_of
 from dnac.kinds.rewards import RewardKind
 from dnac.semantics import errors_budgets as errors
 from dnac.semantics import errors_names, errors_values, words
-from dnac.semantics.bind import Bound, Owner, bind, given
+from dnac.semantics.bind import Bound, Given, Owner, bind, given
 from dnac.semantics.choice import never_varies
 from dnac.semantics.draft import Draft, RouteUse, origin
 from dnac.semantics.naming import Place, plain
@@ -26,6 +26,7 @@ from dnac.semantics.wrong import Wrong
 from dnac.syntax import ast
 from dnac.text.diagnostic import Diagnostic
 from dnac.text.source import Span
+from dnac.text.suggest import nearest
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,25 @@ def declare_budget(statement: ast.Budget, place: Place, draft: Draft) -> None:
     routers = tuple(dict.fromkeys(plain(use.router) for use in draft.routes))
     owner = Owner(kind.name, call.callee.span, scope, draft.width, routers)
     arguments = given(owner, fields, call.args, draft.bag) | draft.overrides.fields(name, fields)
+    _name_routers(name, arguments, owner, draft)
     bound = bind(owner, kind.Params, arguments, draft.bag)
     if bound is None:
         raise Wrong()
     draft.budgets.append(BudgetUse(name, kind, bound, statement.name.span))
     scope.names[name] = SharedEntry("budget", name, statement.name.span)
+
+
+def _name_routers(name: str, arguments: Mapping[str, Given], owner: Owner, draft: Draft) -> None:
+    """What `of` names must be routers that stand above; one with a fault of its own is not told again."""
+    value = arguments["of"].value if "of" in arguments else None
+    for item in value.items if isinstance(value, ast.ListExpr) else ():
+        text = item.span.text
+        if not isinstance(item, ast.Ref) or text in (owner.members or ()) or owner.scope.find(text) is not None:
+            continue
+        near = nearest(text, owner.members or ())
+        if draft.bag.has_errors and near is None:
+            raise Wrong()
+        raise Wrong(errors.no_such_router(name, text, near, owner.members or (), item.span))
 
 
 def settled(graph: Graph, draft: Draft) -> Graph:

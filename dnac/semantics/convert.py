@@ -112,9 +112,16 @@ def _wrong_type(
     slot: Slot, found: str, expr: ast.Expr, at: Field, beside: Sequence[str] = (), near: str | None = None
 ) -> Wrong:
     """`beside`: words that would do among other things; `near`: what may be meant."""
-    known = words.names(slot.catalogue) if isinstance(slot, WordSlot) and slot.catalogue not in _LONG else ()
+    known = words_of(slot)
+    if isinstance(slot, ListSlot) and not slot.open and isinstance(expr, ast.Number):  # `image(32, ...)`
+        near = f"[{', '.join([expr.span.text] * len(slot.items))}]"
     near = near or nearest(plain_word(expr) or "", beside)
     return Wrong(errors.wrong_type(at.owner, at.key, found, describe(slot), expr.span, known, near))
+
+
+def words_of(slot: Slot) -> tuple[str, ...]:
+    """The words of a slot that takes those of one catalogue; none where `describe` has a phrase for it."""
+    return words.names(slot.catalogue) if isinstance(slot, WordSlot) and slot.catalogue not in _LONG else ()
 
 
 _LONG = ("amount", "dataset", "module", "tokenizer")
@@ -172,7 +179,8 @@ def _view(item: ast.Expr, at: Field) -> Form:
     if why is not None:
         raise Wrong(errors.unsupported(f"a router that reads `{text}`", item.span, why))
     if not words.has("read", text):
-        raise Wrong(errors.unknown_word(at.key, text, item.span, ("h", "normed", "step", "last")))
+        known = ("h", *(name for name in words.names("read") if name not in ("raw_stream", "joined")))
+        raise Wrong(errors.unknown_word(at.key, text, item.span, known))
     return _word("read", item, at)
 
 
@@ -283,7 +291,7 @@ def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) ->
     if plain_word(expr) == "none" and NoneSlot() in options:
         return None
     rest = [o for o in options if not isinstance(o, NoneSlot)]
-    if plain_word(expr) in [word for option in rest for word in _words_of(option)]:
+    if plain_word(expr) in [word for option in rest for word in _fitting(option)]:
         _refuse_two_meanings(expr, at, takes_numbers=any(isinstance(option, NumberSlot) for option in rest))
     named = through_names(expr, at)
     if named is not None:
@@ -301,10 +309,10 @@ def _either(slot: Slot, options: tuple[Slot, ...], expr: ast.Expr, at: Field) ->
     telling = [f for f in faults if all(d.code not in ("DNA303", "DNA308", "DNA313", "DNA201") for d in f.diagnostics)]
     if telling:
         raise telling[0]
-    raise _wrong_type(slot, f"`{expr.span.text}`", expr, at, tuple(w for o in options for w in _words_of(o)))
+    raise _wrong_type(slot, f"`{expr.span.text}`", expr, at, tuple(w for o in options for w in _fitting(o)))
 
 
-def _words_of(slot: Slot) -> tuple[str, ...]:
+def _fitting(slot: Slot) -> tuple[str, ...]:
     """Words that fit by themselves."""
     match slot:
         case ChoiceSlot(own):

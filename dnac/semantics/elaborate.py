@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dnac.ir.form import Form
 from dnac.ir.graph import Graph, Head
@@ -24,6 +24,7 @@ from dnac.semantics.values import resolve
 from dnac.semantics.verdicts import check_claims, verdicts
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
+from dnac.text.diagnostic import Label
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Elaborated:
 
 def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) -> Elaborated:
     """Elaborate and check one net of a file, with the settings of the command line."""
-    before = bag.errors
+    before, told = bag.errors, len(bag.items)
     lineage = _lineage(file_scope(unit, Overrides(), bag), name, bag)
     if lineage is None:
         return Elaborated(None, {}, is_whole=False)
@@ -65,8 +66,10 @@ def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) 
     assert lineage is not None
     draft, train = _draft(name, lineage, overrides, bag)
     is_whole = bag.errors == before
-    if is_whole:
-        Overrides([o for o in overrides.items if o not in settings], overrides.known).report_missed(bag)
+    written = Overrides([o for o in overrides.items if o not in settings], overrides.known)
+    written.report_missed(bag, None if is_whole else lineage.block.span.text)
+    if lineage.changes:
+        _as_derived(name, lineage, bag, told)
     if bag.errors > before:
         return Elaborated(None, overrides.known, is_whole)
     graph = settled(_graph(draft), draft)
@@ -75,6 +78,16 @@ def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) 
     places = {**draft.places, "net": lineage.entry.span}
     net = CheckedNet(name, graph, train, verdicts(draft), tuple(draft.asserts), places)
     return Elaborated(net, overrides.known, is_whole=True)
+
+
+def _as_derived(name: str, lineage: Lineage, bag: Ledger, told: int) -> None:
+    """Faults in the block of the base that only this net has say so: the block itself is sound."""
+    block, changes = lineage.block.span, lineage.changes[-1][0].span
+    note = Label(changes, f"with these settings, in the net `{name}`")
+    for place, each in enumerate(bag.items[told:], start=told):
+        inside = each.span is not None and each.span.source is block.source
+        if inside and each.span is not None and block.start <= each.span.start < block.end:
+            bag.items[place] = replace(each, labels=(*each.labels, note))
 
 
 def _draft(name: str, lineage: Lineage, overrides: Overrides, bag: Ledger) -> tuple[Draft, Form | None]:

@@ -17,6 +17,16 @@ def covers_nothing(name: str, why: str, span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
+def no_such_router(name: str, text: str, near: str | None, known: Sequence[str], span: Span) -> Diagnostic:
+    """A name in `of` that no route above has."""
+    above = f"a budget stands behind the routes that it covers; above are {listed(known)}"
+    help_ = above if known else "write the budget behind the routes that it covers"
+    return Diagnostic(
+        "DNA541", f"the budget `{name}` covers no choice: no route above is labelled `{text}`", span, "no such route",
+        help=f"did you mean `{near}`?" if near else help_,
+    )  # fmt: skip
+
+
 def infeasible(name: str, target: float, least: float, span: Span, where: Sequence[Span]) -> Diagnostic:
     """A target below the cheapest choices."""
     return Diagnostic(

@@ -1,4 +1,4 @@
-"""DNA553 to DNA559, DNA569, DNA570: tokens that leave, and losses inside the net; DNA566 to DNA568: turns chosen."""
+"""DNA553 to DNA559, DNA569 to DNA571: tokens that leave, and losses inside the net; DNA566 to DNA568: turns chosen."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def always_leaves(what: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "DNA554", f"with `{what}` every token leaves at the first halting step", span, "one candidate: always chosen",
         help="use `choose = threshold(0.9)` or `accumulate(0.99)`, and `gate = sigmoid`",
+    )  # fmt: skip
+
+
+def out_of_reach(over: float, of: str, span: Span) -> Diagnostic:
+    """A threshold that no chance to leave can exceed."""
+    return Diagnostic(
+        "DNA571", f"no token ever leaves here: `{of}` is at most 1, and the threshold is {over:g}", span,
+        "never exceeded",
+        help="write a threshold below 1, such as `threshold(0.9)`", severity="warning",
     )  # fmt: skip
 
 

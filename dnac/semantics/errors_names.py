@@ -36,11 +36,11 @@ def unknown_name(name: ast.Name, visible: Sequence[str]) -> Diagnostic:
     )  # fmt: skip
 
 
-def word_as_name(name: ast.Name, meaning: str) -> Diagnostic:
+def word_as_name(name: ast.Name, meaning: str, declared: Sequence[str]) -> Diagnostic:
     """A word of the language where only a declared name can stand."""
     return Diagnostic(
         "DNA201", f"unknown name `{name.text}`: it is {meaning}", name.span, "only a declared name can stand here",
-        help="write the word in the field that it belongs to",
+        help=did_you_mean(name.text, declared, "write the word in the field that it belongs to"),
     )  # fmt: skip
 
 

@@ -121,10 +121,13 @@ def claim_fails(claim: str, words: str, span: Span, culprit: Span | None) -> Dia
     )  # fmt: skip
 
 
-def nothing_breaks(label: str, span: Span, known: Sequence[str]) -> Diagnostic:
-    """`assert not_causal(x)` about a step that is causal."""
-    help_ = did_you_mean(label, known, "remove the assert")
-    return Diagnostic("DNA514", f"nothing at `{label}` breaks causality", span, "is causal", help=help_)
+def nothing_breaks(label: str, span: Span, known: Sequence[str], *, is_changed: bool) -> Diagnostic:
+    """`assert not_causal(x)` about a step that is causal; `is_changed`: the net has other settings than its file."""
+    help_ = did_you_mean(label, known, "nothing, if that is meant" if is_changed else "remove the assert")
+    return Diagnostic(
+        "DNA514", f"nothing at `{label}` breaks causality", span, "is causal", help=help_,
+        severity="note" if is_changed else "error",
+    )  # fmt: skip
 
 
 def router_on_two_pools(name: str, span: Span, first: Span) -> Diagnostic:

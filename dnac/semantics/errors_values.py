@@ -17,10 +17,11 @@ def unknown_argument(owner: str, key: str, span: Span, known: Sequence[str]) -> 
     return Diagnostic("DNA301", f"`{owner}` has no `{key}`", span, "unknown here", help=help_)
 
 
-def missing_argument(owner: str, key: str, wanted: str, span: Span) -> Diagnostic:
-    """An argument without default that is not given."""
+def missing_argument(owner: str, key: str, wanted: str, span: Span, known: Sequence[str] = ()) -> Diagnostic:
+    """An argument without default that is not given; `known`: the words that it takes."""
+    takes = f"one of {listed(known, 24)}" if known else wanted
     return Diagnostic(
-        "DNA302", f"`{owner}` needs `{key}`", span, f"`{key}` is missing", help=f"add `{key} = ...`: {wanted}"
+        "DNA302", f"`{owner}` needs `{key}`", span, f"`{key}` is missing", help=f"add `{key} = ...`: {takes}"
     )
 
 
@@ -54,6 +55,11 @@ def out_of_range(owner: str, key: str, found: str, rule: str, span: Span) -> Dia
         "DNA305", f"`{key}` of `{owner}` is {found}, and must be {rule}", span, f"must be {rule}",
         help=f"give a value that is {rule}",
     )  # fmt: skip
+
+
+def order_of_arguments(owner: str, fields: Sequence[str], missing: str) -> str:
+    """The help for a bare argument in the place of another."""
+    return f"in order `{owner}` takes {listed(fields)}; or name it: `{missing} = ...`"
 
 
 def too_many_arguments(owner: str, most: int, span: Span, known: Sequence[str]) -> Diagnostic:
@@ -185,7 +191,7 @@ def assert_false(text: str, span: Span, found: str) -> Diagnostic:
 
 def assert_unknown(text: str, span: Span, known: Sequence[str]) -> Diagnostic:
     """An assert about a quantity that nobody computes."""
-    parts = [name for name in known if name.startswith(f"{text}.")]
+    parts = [name for name in known if name.startswith(text)]
     otherwise = f"what can be asserted: {listed(known, 24)}"
     return Diagnostic(
         "DNA320", f"nothing is known about `{text}`", span, "cannot be asserted",

@@ -28,11 +28,23 @@ def halting_faults(choice: Choice) -> Iterator[Diagnostic]:
     yield from _of_halts(choice) if choice.is_halt else _of_routes(choice)
 
 
+def _out_of_reach(choice: Choice) -> Iterator[Diagnostic]:
+    """A threshold above 1 and gates that are chances: nobody leaves."""
+    params = choice.params
+    over = choice.choose.over(params_of(choice.choose, params.choose))
+    score: ScoreKind = words.kind("score", params.score.name)
+    is_open = params.gate.name == "none" and not score.is_chance
+    if over is not None and over > 1 and not is_open:
+        of = f"gate = {params.gate.name}" if params.gate.name != "none" else f"score = {params.score.name}"
+        yield errors.out_of_reach(over, of, choice.bound.at("choose", choice.text.span))
+
+
 def _of_halts(choice: Choice) -> Iterator[Diagnostic]:
     params, span = choice.params, choice.text.span
     if not choice.choose.may_pass:
         at = choice.bound.at("choose", span)
         yield errors.always_leaves(f"choose = {params.choose.name}", at)
+    yield from _out_of_reach(choice)
     if params.gate.name == "softmax":
         yield errors.always_leaves("gate = softmax", choice.bound.at("gate", span))
     if params.weight is not None and not _weight(choice).of_halting:

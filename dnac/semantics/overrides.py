@@ -67,11 +67,24 @@ class Overrides:
         found = {field: self._strongest((*path, (field, ()))) for field in fields}
         return {field: given for field, given in found.items() if given is not None}
 
-    def report_missed(self, bag: Bag) -> None:
-        """One fault for each setting that hit nothing."""
+    def report_missed(self, bag: Bag, block: str | None = None) -> None:
+        """One fault for each setting that hit nothing.
+
+        `block`: the text of a net that was not looked at to its end; then only those that no statement of it can mean.
+        """
         missed = [override for override in self.items if not override.hit]
+        if block is not None:
+            names = set(_NAME.findall(block))
+            missed = [override for override in missed if self._is_lost(override.path, names)]
         for override in missed[:MOST_ERRORS]:
             bag.add(errors.setting_hits_nothing(override.setting.target.span, list(self.known)))
+
+    def _is_lost(self, path: Path, names: set[str]) -> bool:
+        """Whether a path begins with a name that stands nowhere, or ends in a field that a thing looked at lacks."""
+        words = [name for name, _ in path]
+        beside = {known.rpartition(".")[0] for known in self.known}
+        lacks = ".".join(words[:-1]) in beside and words[-1] not in names
+        return words[0] != "train" and (words[0] not in names or lacks)
 
     def _strongest(self, path: Path) -> Given | None:
         best: Override | None = None
@@ -108,6 +121,7 @@ def parse(address: str) -> Path:
 
 
 _NUMBER = re.compile(r"\d+")
+_NAME = re.compile(r"\w+")
 
 
 def _path(target: ast.Ref, scope: Scope) -> Path:

@@ -89,7 +89,7 @@ def unknown(name: ast.Name, scope: Scope) -> Diagnostic:
         return errors_names.used_before_declared(name, later)
     meaning = words.meaning(name.text)
     if meaning is not None:
-        return errors_names.word_as_name(name, meaning)
+        return errors_names.word_as_name(name, meaning, tuple(scope.visible()))
     return errors_names.unknown_name(name, (*scope.visible(), *words.all_words(), *words.FIXED))
 
 

@@ -18,6 +18,7 @@ from dnac.semantics.naming import plain
 from dnac.semantics.result import Verdict
 from dnac.text.diagnostic import Diagnostic
 from dnac.text.source import Span
+from dnac.text.suggest import nearest
 
 
 def note_module(name: str, labels: tuple[str, ...], draft: Draft) -> None:
@@ -81,7 +82,7 @@ def check_claims(draft: Draft) -> None:
     labels = [label for b in breaks for label in b.labels]
     for label, span in admitted.items():
         if label not in labels and not draft.bag.has_errors:  # a step with faults was not looked at
-            draft.bag.add(errors.nothing_breaks(label, span, labels))
+            draft.bag.add(errors.nothing_breaks(label, span, labels, is_changed=bool(draft.overrides.items)))
     for fault in _unadmitted(breaks, set(admitted), "causal" in claimed):
         draft.bag.add(fault)
 
@@ -95,7 +96,9 @@ def _verdict(draft: Draft, program: str) -> Verdict:
 
 
 def _unadmitted(breaks: list[Break], admitted: set[str], said: bool) -> list[Diagnostic]:
-    rest = [b for b in breaks if not admitted & set(b.labels)]
+    known = {label for b in breaks for label in b.labels}
+    meant = admitted | {nearest(label, known) for label in admitted - known}  # a misspelt label is told by itself
+    rest = [b for b in breaks if not meant & set(b.labels)]
     return [] if said else [errors.not_causal(b.words, b.span, b.labels[0]) for b in rest]
 
 

@@ -85,6 +85,20 @@ def argument(key: str, known: Sequence[str]) -> str:
     return f"here it is written {written}" if field in known else ""
 
 
+COMMANDS: dict[str, str] = _each(
+    {
+        "draw diagram picture plot graph show render": "viz",
+        "run fit": "train",
+        "test evaluate valid validate": "eval",
+        "lint verify": "check",
+        "cost count params flops summary": "plan",
+        "sample write": "generate",
+        "init create": "new",
+    }
+)
+"""Words in the place of a command of the command line."""
+
+
 _VALUES: dict[str, tuple[str, ...]] = {
     "yes on enabled": ("true",),
     "no off disabled": ("false",),

@@ -24,7 +24,7 @@ def features(params: NoParams, ops: RouterOps, dtype: Any) -> Tensor:
 
 KIND = ReadKind(
     name="last",
-    summary="The module that the token has just left, as a one-hot, with a row for none yet.",
+    summary="The module of this pool that the token has just left, as a one-hot, with a row for none yet.",
     width=lambda params, size: size + 1,
     features=features,
     carries=("last",),

@@ -188,3 +188,8 @@ def test_python_m_dnac_is_the_command():
         env=os.environ, check=False,
     )  # fmt: skip
     assert (run.returncode, run.stdout) == (0, f"dnac {__version__}\n")
+
+
+def test_a_command_of_other_tools_is_told_by_its_name_here(capsys: pytest.CaptureFixture[str]):
+    assert main(["diagram", "net.dna"]) == 2
+    assert "did you mean `dnac viz`?" in capsys.readouterr().err

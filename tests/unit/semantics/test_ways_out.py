@@ -55,7 +55,7 @@ def test_a_mistake_is_told_once_with_what_to_write(written: str, instead_of: str
 
 def test_two_numbers_in_brackets_are_shown_as_they_are_written() -> None:
     text = net("  mlp(gelu, 2x)", IMAGE.replace("[8, 8]", "8"), "classify(pool = mean)")
-    assert "such as `[8, 8]`" in next(iter(checked(text).bag)).help
+    assert "did you mean `[8, 8]`?" in next(iter(checked(text).bag)).help
 
 
 def test_a_member_with_a_fault_is_not_also_said_to_have_no_weights() -> None:
