@@ -33,7 +33,7 @@ class AttentionParams(Params):
     kv_heads: Annotated[int, Field(gt=0)] | None = None
     """G, heads of keys and values, each shared by H / G query heads. Unsaid: H."""
     norm: Annotated[Form, From("norm")] = Form("layer")
-    """Norm of what it reads. Members of a pool that owns the norm: `none`."""
+    """Norm of what it reads. Unsaid in a pool that owns the norm: `none`."""
     positions: Annotated[Form, From("positions")] = INHERIT
     """`rope(base)` or `none`. Unsaid: what the embed hands on."""
     causal: bool | None = None

@@ -34,7 +34,7 @@ class ConvParams(Params):
     depthwise: bool = False
     """Whether each feature has a kernel of its own, with one matrix behind them all."""
     norm: Annotated[Form, From("norm")] = Form("layer")
-    """Norm of what it reads. Members of a pool that owns the norm: `none`."""
+    """Norm of what it reads. Unsaid in a pool that owns the norm: `none`."""
     causal: bool | None = None
     """Whether it sees earlier tokens and itself only. Unsaid: yes for text, no for images."""
     grid: tuple[int, int] | None = None

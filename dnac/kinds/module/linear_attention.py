@@ -29,7 +29,7 @@ class LinearAttentionParams(Params):
     heads: int = Field(gt=0)
     """H, the number of heads."""
     norm: Annotated[Form, From("norm")] = Form("layer")
-    """Norm of what it reads. Members of a pool that owns the norm: `none`."""
+    """Norm of what it reads. Unsaid in a pool that owns the norm: `none`."""
     causal: bool | None = None
     """Whether a token sees earlier tokens and itself only. Unsaid: yes for text, no for images."""
     width: Annotated[int, SizeUnit(), Field(gt=0)] | None = None

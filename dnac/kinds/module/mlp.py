@@ -30,7 +30,7 @@ class MlpParams(Params):
     hidden: Annotated[int, SizeUnit(), Field(gt=0)] | None = None
     """Units between the two projections, `4x` for times the width. Unsaid: `4x`."""
     norm: Annotated[Form, From("norm")] = Form("layer")
-    """Norm of what it reads. Members of a pool that owns the norm: `none`."""
+    """Norm of what it reads. Unsaid in a pool that owns the norm: `none`."""
     bias: bool = False
     """Whether the projections add a bias."""
     dropout: Annotated[float, ShareUnit("the features of the result"), Field(ge=0, lt=1)] = 0.0
