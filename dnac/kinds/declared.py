@@ -128,10 +128,11 @@ def _of_modules(entry: ModuleSet, site: Site) -> Iterator[Declared]:
     stack = () if entry.count is None else (entry.count,)
     for part in (part for part in entry.parts if part.of is None):
         kind: ModuleKind = catalogue.get("module", part.kind.name)
+        trains = not part.kind.get("frozen")
         for spec in kind.weights(params_of(kind, part.kind), site):
             names = tuple(".".join(n for n in (member, part.name, spec.name) if n) for member in members)
             key = key_of(entry.name, part.name, spec.name)
-            yield Declared(entry.name, key, (*stack, *spec.shape), spec, names, entry.count is not None)
+            yield Declared(entry.name, key, (*stack, *spec.shape), spec, names, entry.count is not None, trains)
 
 
 def _of_router(graph: Graph, entry: RouterSet) -> Iterator[Declared]:

@@ -6,13 +6,15 @@ Keys are (catalogue or field, word); (`argument`, `word.field`) for an argument 
 
 from __future__ import annotations
 
-KEPT = "weights that stay as they begin; `body_lr = 0` in `train` keeps those of all modules and trains routers alone"
 PLANNED: dict[tuple[str, str], str] = {
     # what a router reads
     ("read", "purse"): "what is left of the token's purse",
     # how it scores
     ("score", "norm"): "the norm of a candidate's own weights, as in Single-Path NAS",
     ("score", "product_keys"): "two tables of sub-keys whose pairs are the candidates, as in PEER",
+    ("score", "external"): "scores that come from outside of the net, with each call",
+    # for whom one decision is made
+    ("scope", "pair"): "a choice for each pair of query and key, as sampled keys and merged tokens need it",
     # which candidates run
     ("limit", "purse"): "a purse that each token carries: say it by `budget NAME = flops(40%, per = token, by = hard)`",
     (
@@ -22,7 +24,6 @@ PLANNED: dict[tuple[str, str], str] = {
     # what shapes the load
     ("balance", "agree"): "two views of one input shall choose alike",
     ("balance", "ratio"): "a loss on the share of tokens kept, as in DynamicViT",
-    # which keys a routed attention sees
     # modules
     ("module", "drop"): "a member that takes its tokens out of the sequence",
     ("module", "graph_conv"): "a convolution over a graph of tokens",
@@ -46,11 +47,6 @@ PLANNED: dict[tuple[str, str], str] = {
     ("argument", "tokens.writes"): "the stream that the embed writes",
     ("argument", "unembed.reads"): "the streams or taps that a head reads",
     ("argument", "classify.reads"): "the streams or taps that a head reads",
-    ("argument", "attention.frozen"): KEPT,
-    ("argument", "conv.frozen"): KEPT,
-    ("argument", "linear_attention.frozen"): KEPT,
-    ("argument", "mlp.frozen"): KEPT,
-    ("argument", "transformer.frozen"): KEPT,
     ("argument", "top.sticky"): "a token that skipped once skips from then on: say `exit()` in place of `identity()`",
     ("argument", "capacity.eval"): "another factor at evaluation",
     ("argument", "router.bias"): "a bias written in the file",

@@ -9,7 +9,7 @@ from dnac.kinds.params import values_of
 
 BY_TURN = ("turn", "layer_dropout")
 """Arguments whose value is a matter of the turn, so that turns with different ones are still turns of one loop."""
-_QUIET = {"init", "causal", "width", "bias", "dropout", "layer_dropout"}
+_QUIET = {"init", "causal", "width", "bias", "dropout", "layer_dropout", "frozen"}
 """Arguments that a picture leaves out where they have their usual value."""
 
 
@@ -38,7 +38,10 @@ def module(entry: ModuleSet, width: int) -> tuple[str, ...]:
 
 def part(entry: Part, width: int) -> str:
     """`attention, 12 heads`, `mlp, gelu 3072`; attention of another width than the stream's says it."""
-    kind = entry.kind
+    return _computed(entry.kind, width) + (", frozen" if entry.kind.get("frozen") else "")
+
+
+def _computed(kind: Form, width: int) -> str:
     match kind.name:
         case "attention":
             words = [f"{kind['heads']} heads"]

@@ -23,11 +23,11 @@ USABLE = 0.9
 
 def weight_bytes(graph: Graph, sizes: Sizes, types: Types) -> dict[str, int]:
     """Bytes of weights by use; `working_copies` are weights in the type of the products, where that differs."""
-    count, size = sizes.total_params, types.size("weight")
+    count, trained, size = sizes.total_params, sizes.trained_params, types.size("weight")
     return {
         "parameters": size * count,
-        "gradients": size * count,
-        "optimizer": 2 * size * count,
+        "gradients": size * trained,
+        "optimizer": 2 * size * trained,
         "router_biases": 4 * sum(size for _, size in buffers(graph)),
         "working_copies": types.size("work") * count if types.work != types.weight else 0,
     }

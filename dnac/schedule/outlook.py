@@ -89,7 +89,7 @@ class Outlook:
     @property
     def optimizer_ms(self) -> float | None:
         """AdamW: what it reads and writes, at the device's bandwidth."""
-        return roofline_ms(0.0, ADAMW * self.memory.weights["parameters"], self.types.work, self.device)
+        return roofline_ms(0.0, ADAMW * self.memory.weights["gradients"], self.types.work, self.device)
 
     @property
     def loss_bytes(self) -> float:

@@ -35,13 +35,18 @@ def render_plan(net: CheckedNet, level: str = "O2", view: Outlook | None = None)
     return "\n".join(line for block in blocks if block for line in (*block, ""))
 
 
+def _total(costs: Costs) -> str:
+    frozen = costs.total_params - costs.trained_params
+    return f"{costs.total_params:,}" + (f", {frozen:,} of them frozen" if frozen else "")
+
+
 def _sizes(graph: Graph, costs: Costs, view: Outlook) -> list[tuple[str, ...]]:
     memory = view.memory
     training = memory.fixed - memory.weights["working_copies"]
     most = f"{memory.training.at}, backward" if memory.training.is_backward else memory.training.at
     steps = [node for node in traits.unrolled(graph.nodes) if isinstance(node, Route)]
     rows = [
-        ("parameters", f"{costs.total_params:,}"),
+        ("parameters", _total(costs)),
         ("active per token", _cases(costs.active_params)),
         ("FLOPs per token", _cases(total(cost.flops for cost in view.costs))),
         (

@@ -26,6 +26,11 @@ class Sizes:
         return sum(self.params.values())
 
     @cached_property
+    def trained_params(self) -> int:
+        """Parameters of the network that training changes: all but frozen ones."""
+        return sum(prod(each.shape) for each in declared(self.graph) if each.trains)
+
+    @cached_property
     def params(self) -> dict[str, int]:
         """Parameters of each set of weights, all its modules together."""
         found = {entry.name: 0 for entry in (*self.graph.modules, *self.graph.shared, *self.graph.routers)}

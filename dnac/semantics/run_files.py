@@ -25,7 +25,7 @@ from dnac.text.weight_files import Unreadable
 RESOLVED, SPEC, CHECKPOINTS = "resolved.json", "spec.dna", "checkpoints"
 _STEP = re.compile(r"step_(\d+)")
 _PIECE = re.compile(r"(?P<name>.+)\[(?P<start>\d+)(?P<rest>:(?P<stop>\d+))?\]")
-_FREE = {"init", "dropout", "layer_dropout"}
+_FREE = {"init", "dropout", "layer_dropout", "frozen"}
 """Arguments that do not change what weights mean."""
 
 

@@ -45,6 +45,8 @@ class ConvParams(Params):
     """Share of the result's features that is dropped while training."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the matrix; the kernel of a depthwise one starts as a mean over its neighbours."""
+    frozen: bool = False
+    """Whether its weights stay as they begin: drawn, or from `init NAME = ...`."""
 
 
 def resolve(params: ConvParams, site: Site) -> ConvParams:

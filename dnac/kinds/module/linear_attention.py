@@ -38,6 +38,8 @@ class LinearAttentionParams(Params):
     """Share of the result's features that is dropped while training."""
     init: Annotated[Form, From("init")] = NORMAL
     """Initial values of the projections."""
+    frozen: bool = False
+    """Whether its weights stay as they begin: drawn, or from `init NAME = ...`."""
 
 
 def resolve(params: LinearAttentionParams, site: Site) -> LinearAttentionParams:

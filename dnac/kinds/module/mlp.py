@@ -39,6 +39,8 @@ class MlpParams(Params):
     """Initial values of the projections."""
     layer_dropout: Rate = 0.0
     """Share of the sequences that pass by while training; nothing is scaled (LayerSkip, arXiv 2404.16710)."""
+    frozen: bool = False
+    """Whether its weights stay as they begin: drawn, or from `init NAME = ...`."""
 
 
 def resolve(params: MlpParams, site: Site) -> MlpParams:

@@ -44,6 +44,8 @@ class TransformerParams(Params):
     """Initial values of the projections."""
     layer_dropout: Rate = 0.0
     """Share of the sequences that pass the block by while training (LayerSkip, arXiv 2404.16710)."""
+    frozen: bool = False
+    """Whether its weights stay as they begin: drawn, or from `init NAME = ...`."""
 
 
 def resolve(params: TransformerParams, site: Site) -> TransformerParams:
@@ -70,6 +72,7 @@ def expand(params: TransformerParams, site: Site) -> tuple[tuple[str, Form], ...
         dropout=params.dropout,
         layer_dropout=params.layer_dropout,
         init=params.init,
+        frozen=params.frozen,
     )
     return (
         ("attention", attention.resolve(_attention(params), site).form("attention")),
