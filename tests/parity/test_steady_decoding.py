@@ -19,10 +19,11 @@ from dnac.ir.form import form
 from dnac.ir.graph import Graph, Part
 from dnac.lowering.attention import turned
 from dnac.lowering.base import Call
+from dnac.lowering.decode.assignment import places_of
 from dnac.lowering.decode.captured import Stepper
 from dnac.lowering.decode.serves import why_unsteady
-from dnac.lowering.decode.steady import SteadyDecoder, places_of
-from dnac.lowering.decode.steady_ops import Steady, turned_by
+from dnac.lowering.decode.steady import SteadyDecoder
+from dnac.lowering.decode.steady_frame import SteadyFrame, turned_by
 from dnac.lowering.decode.stores import Stores
 from dnac.lowering.frame import frame_of
 from dnac.lowering.network import Network
@@ -229,7 +230,7 @@ def test_queries_turn_to_the_last_bit_as_in_windows(dtype: torch.dtype) -> None:
     x = torch.randn((5, 3, 8), generator=torch.Generator().manual_seed(3)).to(dtype)
     call = Call(torch.zeros((1, 5), dtype=torch.int64))
     frame = frame_of(call, tokens=12, is_text=True, training=False, record=False)
-    steady = Steady(**vars(frame), at=torch.tensor([4]), stores=Stores(12))
+    steady = SteadyFrame(**vars(frame), at=torch.tensor([4]), stores=Stores(12))
     rope = form("rope", base=100.0)
     table, turn = steady.table(rope, 8, dtype), steady.turn(rope, 8, dtype)
     assert table is not None and turn is not None

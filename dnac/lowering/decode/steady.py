@@ -16,22 +16,21 @@ import torch
 from torch import Tensor
 
 from dnac.ir.graph import Graph
-from dnac.kinds.present import AWAY
 from dnac.lowering.base import Call
+from dnac.lowering.decode.assignment import Assignment, assigned, of_every_module, places_of
 from dnac.lowering.decode.newest import OfNewest
-from dnac.lowering.decode.steady_ops import Looks, Slots, Steady, SteadyOps, slots_of
+from dnac.lowering.decode.steady_frame import SteadyFrame
+from dnac.lowering.decode.steady_ops import Looks, SteadyOps
 from dnac.lowering.decode.stores import NOBODY, Stores
 from dnac.lowering.device import constant
 from dnac.lowering.frame import frame_of
-from dnac.lowering.history import joint
+from dnac.lowering.history import Together, joint
 from dnac.lowering.interpret import Bound, Values
 from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.routing import Routing, slot_scales
 from dnac.lowering.turns import Results, Turn
 from dnac.lowering.weights import Stack
 from dnac.schedule import instructions as do
-
-LooksOf = Callable[[PartPlan], Looks]
 
 
 class SteadyDecoder(OfNewest):
@@ -56,7 +55,7 @@ class SteadyDecoder(OfNewest):
         int64 on; what they leave goes into the stores. Nobody checks that they fit into the context.
         """
         frame = frame_of(call, tokens=self.graph.tokens, is_text=True, training=False, record=False)
-        frame = Steady(**{**vars(frame), "tells": False}, at=at, stores=stores)
+        frame = SteadyFrame(**{**vars(frame), "tells": False}, at=at, stores=stores)
         return self.run_all(Turn(frame, call, weights, self.whole, Results()))
 
     def embed_behind(self, embed: Bound, i: do.Embed, values: Values, turn: Turn) -> None:
@@ -89,10 +88,8 @@ class SteadyDecoder(OfNewest):
             if i.gate is not None:
                 inner, outer = slot_scales(values[i.gate[0]], i.gate[1])
             owner = None if here is None or i.copied else torch.where(here, 0, NOBODY)[..., None]
-            band = turn.names.words[i.site], turn.names.words[str(i.module)]
-            looks = lambda plan: Looks((*band, plan.name), (*band, plan.name), owner)
             weights = lambda plan: {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
-            ops = lambda plan: SteadyOps(_steady(turn), Slots(), looks(plan))
+            ops = lambda plan: SteadyOps(_steady(turn), Assignment(), _looks_of_dense(i, turn, plan, owner))
             scale, present = (None if each is None else each.flatten(0, 1) for each in (inner, here))
             made = increment(plans, weights, x.flatten(0, 1), ops, scale, None, present).view(x.shape)
             values[i.out] = made if outer is None else made * outer[..., None]
@@ -101,38 +98,46 @@ class SteadyDecoder(OfNewest):
 
     def run_bank(self, i: do.Run) -> Bound:
         """Increments [B, n, K, D] of the bank's own choices, zero elsewhere."""
-        plans, keys = self.plans[i.modules[0].set], self._keys(i.modules)
-        router = self.routers[self.router_at[i.routing]]
-        sees, slots = router.sees, i.make.slots
-        place_of = places_of(slots, router.size)
-
-        def run(values: Values, turn: Turn, only: str) -> Tensor:
-            x, routing = values[i.rows], values[i.routing]
-            place = routing.ids if place_of is None else constant(place_of, torch.int64, x.device)[routing.ids]
-            weights = lambda plan: {n: self._stack(turn, stack) for n, stack in keys[plan.name].items()}
-
-            def bank(rows: Slots, owner: Tensor, inner: Tensor | None) -> Tensor:
-                looks = self._looks(i, turn, sees, owner, only)
-                ops = lambda plan: SteadyOps(_steady(turn), rows, looks(plan))
-                x_ND = x[:, :, None].expand(-1, -1, rows.K, -1).flatten(0, 2)
-                scale = None if inner is None else inner.flatten()
-                return increment(plans, weights, x_ND, ops, scale).unflatten(0, (*x.shape[:2], -1))
-
-            if sees in ("everyone", "copied"):
-                made = self._of_every_module(routing, slots, sees, bank)
-                own = place.clamp(min=0)[..., None].expand(*place.shape, x.shape[-1])
-                made = torch.gather(made, 2, own)
-            else:
-                rows = slots_of(place, len(slots), is_one=turn.frame.tokens == 1)
-                made = bank(rows, self._owner(i, turn, routing, place), routing.inner)
-            return made.masked_fill((place < 0)[..., None], 0)
+        run = self._bank(i)
+        if self._sees(i) == "history" and i.out in self.mixing.get(i.routing, ()):
+            return joint(self, i, run)
 
         def act(values: Values, turn: Turn) -> None:
             values[i.out] = run(values, turn, "whole")
 
-        if sees == "history" and i.out in self.mixing.get(i.routing, ()):
-            return joint(self, i, run)
         return act
+
+    def _bank(self, i: do.Run) -> Together:
+        """What a bank makes in one pass over its keys, its queries or both (`history`)."""
+        run, slots, sees = self._increments(i), i.make.slots, self._sees(i)
+        places = places_of(slots, self.routers[self.router_at[i.routing]].size)
+
+        def bank(values: Values, turn: Turn, only: str) -> Tensor:
+            x, routing = values[i.rows], values[i.routing]
+            place = routing.ids if places is None else constant(places, torch.int64, x.device)[routing.ids]
+            if sees in ("everyone", "copied"):
+                rows, owner, inner = of_every_module(routing, slots, sees)
+                own = place.clamp(min=0)[..., None].expand(*place.shape, x.shape[-1])
+                made = torch.gather(run(x, turn, only, rows, owner, inner), 2, own)
+            else:
+                rows = assigned(place, len(slots), is_one=turn.frame.tokens == 1)
+                made = run(x, turn, only, rows, self._owner(i, turn, routing, place), routing.inner)
+            return made.masked_fill((place < 0)[..., None], 0)
+
+        return bank
+
+    def _increments(self, i: do.Run) -> Callable[..., Tensor]:
+        """Of tokens x [B, n, D], by (x, turn, pass, rows, owner [B, n, K], inner [B, n, K] or None): [B, n, K, D]."""
+        plans, keys = self.plans[i.modules[0].set], self._keys(i.modules)
+
+        def run(x: Tensor, turn: Turn, only: str, rows: Assignment, owner: Tensor, inner: Tensor | None) -> Tensor:
+            weights = lambda plan: {name: self._stack(turn, stack) for name, stack in keys[plan.name].items()}
+            ops = lambda plan: SteadyOps(_steady(turn), rows, self._looks(i, turn, plan, owner, only))
+            x_ND = x[:, :, None].expand(-1, -1, rows.K, -1).flatten(0, 2)
+            scale = None if inner is None else inner.flatten()
+            return increment(plans, weights, x_ND, ops, scale).unflatten(0, (*x.shape[:2], -1))
+
+        return run
 
     def combine(self, i: do.Combine) -> Bound:
         """Times the weights, summed over banks and choices."""
@@ -147,22 +152,9 @@ class SteadyDecoder(OfNewest):
 
         return act
 
-    def _of_every_module(
-        self, routing: Routing, slots: tuple[int, ...], sees: str, bank: Callable[..., Tensor]
-    ) -> Tensor:
-        """Each module on each token [B, n, M, D], since they leave keys of all tokens, or of those that left too."""
-        B, n, _ = routing.ids.shape
-        known = constant(slots, torch.int64, routing.ids.device)
-        places = torch.arange(len(slots), device=known.device).expand(B, n, -1)
-        owner = places
-        if sees == "copied":
-            away = routing.load.ids[..., :1] == AWAY
-            chosen = (routing.ids[..., None] == known).any(2)
-            owner = torch.where(chosen | away, places, NOBODY)
-        inner = None
-        if routing.inner is not None:
-            inner = torch.where(routing.ids[..., None] == known, routing.inner[..., None], 0).sum(2)
-        return bank(Slots(len(slots), len(slots), places.flatten(), every=True), owner, inner)
+    def _sees(self, i: do.Run) -> str:
+        """The rule by which tokens of a bank see one another."""
+        return self.routers[self.router_at[i.routing]].sees
 
     def _owner(self, i: do.Run, turn: Turn, routing: Routing, place: Tensor) -> Tensor:
         """[B, n, K] who rows are to others: their slot, or a number of the network where other steps look."""
@@ -171,20 +163,16 @@ class SteadyDecoder(OfNewest):
         numbers = tuple(turn.names.numbers[str(member)] for member in i.modules)
         return constant((*numbers, NOBODY), torch.int64, place.device)[place]
 
-    def _looks(self, i: do.Run, turn: Turn, sees: str, owner: Tensor, only: str) -> LooksOf:
-        site, bank = turn.names.words[i.site], i.bank
-
-        def looks(plan: PartPlan) -> Looks:
-            band = site, bank, plan.name
-            family: Hashable = band
-            if sees == "history":
-                family = ("history",)
-            elif self.carries:
-                family = "module", plan.name
-            keeps, searches = only != "queries", only != "keys"
-            return Looks(family, band, owner, sees == "history", keeps, searches, alone=sees == "peers")
-
-        return looks
+    def _looks(self, i: do.Run, turn: Turn, plan: PartPlan, owner: Tensor, only: str) -> Looks:
+        """Where rows of one part of a bank leave keys in a pass, and whom they see."""
+        sees, band = self._sees(i), (turn.names.words[i.site], i.bank, plan.name)
+        family: Hashable = band
+        if sees == "history":
+            family = ("history",)
+        elif self.carries:
+            family = "module", plan.name
+        keeps, searches = only != "queries", only != "keys"
+        return Looks(family, band, owner, sees == "history", keeps, searches, alone=sees == "peers")
 
     def _stack(self, turn: Turn, stack: Stack) -> Tensor:
         """A bank's weights [M, ...]: the tensor itself, or a copy that is made once."""
@@ -196,15 +184,12 @@ class SteadyDecoder(OfNewest):
         return self._stacked[names]
 
 
-def places_of(slots: tuple[int, ...], size: int) -> tuple[int, ...] | None:
-    """The place in a bank of each of `size` candidates, -1 for others and, behind them all, for nothing; None where
-    the bank holds all candidates in their order, and a slot is its place.
-    """
-    if slots == tuple(range(size)):
-        return None
-    return tuple(slots.index(slot) if slot in slots else -1 for slot in range(size + 1))
+def _looks_of_dense(i: do.Dense, turn: Turn, plan: PartPlan, owner: Tensor | None) -> Looks:
+    """As `SteadyDecoder._looks`, of a module without a router."""
+    band = turn.names.words[i.site], turn.names.words[str(i.module)], plan.name
+    return Looks(band, band, owner)
 
 
-def _steady(turn: Turn) -> Steady:
-    assert isinstance(turn.frame, Steady)
+def _steady(turn: Turn) -> SteadyFrame:
+    assert isinstance(turn.frame, SteadyFrame)
     return turn.frame

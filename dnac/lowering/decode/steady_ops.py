@@ -18,88 +18,12 @@ from dnac.ir.form import Form
 from dnac.kinds.base import Ops
 from dnac.kinds.ops import Heads
 from dnac.kinds.words import word
-from dnac.lowering.attention import Table, by_sdpa, in_reach
-from dnac.lowering.decode.stores import Stores
-from dnac.lowering.frame import Frame
+from dnac.lowering.attention import Table, by_sdpa
+from dnac.lowering.decode.assignment import Assignment
+from dnac.lowering.decode.steady_frame import SteadyFrame, turned_by
 from dnac.lowering.gmm import grouped_linear
 from dnac.lowering.ops_composed import ComposedOps
 from dnac.text.diagnostic import InternalError
-
-
-@dataclass
-class Steady(Frame):
-    """A frame of tokens that stand behind others, at positions that the device knows."""
-
-    at: Tensor | None = None
-    """[1] int64: the position of the first of them."""
-    stores: Stores | None = None
-
-    def positions(self) -> Tensor:
-        """[n] int64: position in the sequence."""
-        if "positions" not in self.made:
-            assert self.at is not None
-            self.made["positions"] = self.at + torch.arange(self.tokens, device=self.inputs.device)
-        return self.made["positions"]
-
-    def reach(self, window: int | None) -> Tensor:
-        """[n, C] bool: earlier positions of the context, or those less than `window` away; made once per token."""
-        if ("reach", window) not in self.made:
-            assert self.stores is not None
-            everywhere = torch.arange(self.stores.context, device=self.inputs.device)
-            self.made["reach", window] = in_reach(self.positions(), everywhere, causal=True, window=window)
-        return self.made["reach", window]
-
-    def added(self, window: int | None, dtype: torch.dtype) -> Tensor:
-        """[n, C] what is added to scores: 0 in reach, else -inf. Layers share it, which saves each of them launches."""
-        if ("added", window, dtype) not in self.made:
-            reach = self.reach(window)
-            zeros = torch.zeros(reach.shape, dtype=dtype, device=reach.device)
-            self.made["added", window, dtype] = zeros.masked_fill(~reach, -torch.inf)
-        return self.made["added", window, dtype]
-
-    def open_and_closed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """0 and -inf [], what is added to scores that are seen and that are not; made once per token."""
-        if ("closed", dtype) not in self.made:
-            values = (torch.full((), value, dtype=dtype, device=self.inputs.device) for value in (0.0, -torch.inf))
-            self.made["closed", dtype] = tuple(values)
-        return self.made["closed", dtype]
-
-    def turn(self, positions: Form, width: int, like: torch.dtype) -> Table | None:
-        """(cos, cos) and (-sin, sin), [n, E] each, for `turned_by`, which takes fewer launches; once per token."""
-        key = "turn", positions, width, like
-        if key not in self.made:
-            table = self.table(positions, width, like)
-            self.made[key] = table and (torch.cat((table[0], table[0]), -1), torch.cat((-table[1], table[1]), -1))
-        return self.made[key]
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Whose the rows of one bank are. With `every` each token has a row for each module, in their order."""
-
-    modules: int = 1
-    K: int = 1
-    own: Tensor | None = None
-    """[N] int64: the place of each row's module in the bank, 0 for dead rows, which are computed and then dropped;
-    None: one module has all rows."""
-    every: bool = False
-    order: Tensor | None = None
-    """[N] the rows by module, dead ones last, of many tokens; else None."""
-    back: Tensor | None = None
-    """[N] the way back."""
-    ends: Tensor | None = None
-    """[M] int32: where each module's rows end in that order."""
-
-
-def slots_of(place: Tensor, modules: int, *, is_one: bool) -> Slots:
-    """The rows of `place` [B, n, K], -1 for those of no module here; `is_one`: whether n is 1."""
-    own = place.clamp(min=0).flatten()
-    if is_one:
-        return Slots(modules, place.shape[-1], own)
-    group = torch.where(place < 0, modules, place).flatten()
-    order = group.argsort(stable=True)
-    ends = (group[:, None] == torch.arange(modules, device=group.device)).sum(0).cumsum(0).to(torch.int32)
-    return Slots(modules, place.shape[-1], own, order=order, back=order.argsort(), ends=ends)
 
 
 @dataclass(frozen=True)
@@ -108,12 +32,15 @@ class Looks:
 
     family: Hashable
     band: Hashable
+    """Family and band: see `stores`."""
     owner: Tensor | None
     """[B, n, K] int64: who each row is to others; `NOBODY` sees only what belongs to nobody. None: all see all."""
     anyone: bool = False
     """Whether rows see those of any owner (`sees = history`)."""
     keeps: bool = True
-    looks: bool = True
+    """Whether rows leave keys; not where an earlier pass has left them."""
+    searches: bool = True
+    """Whether rows look at others; not where only their keys are wanted."""
     alone: bool = True
     """Whether rows see their own band alone."""
 
@@ -122,30 +49,17 @@ class Looks:
 class SteadyOps(ComposedOps):
     """Operations of one part on rows [N, ...]. Nothing is dropped: nobody trains token by token."""
 
-    frame: Steady
-    slots: Slots
+    frame: SteadyFrame
+    rows: Assignment
     looks: Looks
     training: bool = field(default=False, init=False)
 
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """x [N, ..., I] times each row's own weight of [M, I, O] (of one module: [I, O]), plus its bias."""
-        slots = self.slots
-        if slots.own is None:
+        if self.rows.place is None:
             y = torch.matmul(x, weight)
             return y if bias is None else y + bias.to(y.dtype)
-        rows = x.reshape(x.shape[0], -1, x.shape[-1])
-        if slots.every:
-            by_module = rows.unflatten(0, (-1, slots.modules)).transpose(0, 1)
-            y = torch.bmm(by_module.flatten(1, 2), weight)
-            y = y.unflatten(1, by_module.shape[1:3]).transpose(0, 1).flatten(0, 1)
-        elif slots.order is None:
-            y = torch.bmm(rows, weight.index_select(0, slots.own))
-        else:
-            assert slots.ends is not None
-            each = rows.shape[1]
-            y = grouped_linear(rows[slots.order].flatten(0, 1), weight, slots.ends * each)
-            y = y.unflatten(0, (-1, each))[slots.back]
-        y = y.reshape(*x.shape[:-1], weight.shape[-1])
+        y = self._products(x.reshape(x.shape[0], -1, x.shape[-1]), weight).reshape(*x.shape[:-1], weight.shape[-1])
         return y if bias is None else y + self._own(bias, y)
 
     def norm(self, x: Tensor, kind: Form, gain: Tensor | None) -> Tensor:
@@ -170,7 +84,7 @@ class SteadyOps(ComposedOps):
     ) -> Tensor:
         """Each row among the keys of the context that it sees; [N, H, E]."""
         frame, looks = self.frame, self.looks
-        stores, K = frame.stores, self.slots.K
+        stores, K = frame.stores, self.rows.K
         assert stores is not None
         packed = project(x, self)
         q, k, v = _apart(packed, heads, self._turn(positions, heads.width, packed.dtype))
@@ -179,7 +93,7 @@ class SteadyOps(ComposedOps):
         if looks.keeps:
             k, v = (each.unflatten(0, shape) for each in (k, v))
             stores.write(family, looks.band, frame.positions(), k, v, looks.owner)
-        if not looks.looks:
+        if not looks.searches:
             return q
         keys, values, owners = stores.seen(family, looks.band, alone=looks.alone)
         seen = frame.added(window, q.dtype)[None] if owners is None else self._added(owners, window, q.dtype)
@@ -205,6 +119,21 @@ class SteadyOps(ComposedOps):
         """[N] int64."""
         return self._of_rows(self.frame.positions())
 
+    def _products(self, x: Tensor, weight: Tensor) -> Tensor:
+        """x [N, P, I] times each row's own of weights [M, I, O]: of all modules at once where each token has a row for
+        each; of gathered weights where rows are few; else by groups of sorted rows.
+        """
+        rows, each = self.rows, x.shape[1]
+        assert rows.place is not None
+        if rows.every:
+            by_module = x.unflatten(0, (-1, rows.modules)).transpose(0, 1)
+            y = torch.bmm(by_module.flatten(1, 2), weight)
+            return y.unflatten(1, by_module.shape[1:3]).transpose(0, 1).flatten(0, 1)
+        if rows.order is None or rows.ends is None:
+            return torch.bmm(x, weight.index_select(0, rows.place))
+        y = grouped_linear(x[rows.order].flatten(0, 1), weight, rows.ends * each)
+        return y.unflatten(0, (-1, each))[rows.back]
+
     def _added(self, owners: Tensor, window: int | None, dtype: torch.dtype) -> Tensor:
         """[B, n K, r C] what is added to scores. Rows of nobody see rows of nobody: a softmax is never of nothing."""
         frame, looks = self.frame, self.looks
@@ -213,7 +142,7 @@ class SteadyOps(ComposedOps):
         theirs = owners[:, None]
         seen = (mine == theirs) if not looks.anyone else (mine < 0) | (theirs >= 0)
         if frame.tokens > 1 or window is not None:
-            reach = frame.reach(window)[:, None].expand(-1, self.slots.K, -1).flatten(0, 1)
+            reach = frame.reach(window)[:, None].expand(-1, self.rows.K, -1).flatten(0, 1)
             seen = seen & reach[None, :, None, :]
         return torch.where(seen, *frame.open_and_closed(dtype)).flatten(2)
 
@@ -226,14 +155,14 @@ class SteadyOps(ComposedOps):
 
     def _of_rows(self, of_n: Tensor) -> Tensor:
         """What is so for each new token [n, ...], for each row [N, ...]."""
-        whole = of_n[None, :, None].expand(self.frame.batch, -1, self.slots.K, *of_n.shape[1:])
+        whole = of_n[None, :, None].expand(self.frame.batch, -1, self.rows.K, *of_n.shape[1:])
         return whole.reshape(-1, *of_n.shape[1:])
 
     def _own(self, values: Tensor, like: Tensor) -> Tensor:
         """Each row's own vector of [M, D], or the one vector [D], shaped to join `like` [N, ..., D]."""
-        if self.slots.own is None:
+        if self.rows.place is None:
             return values.to(like.dtype)
-        found = values.index_select(0, self.slots.own).to(like.dtype)
+        found = values.index_select(0, self.rows.place).to(like.dtype)
         return found.reshape(found.shape[0], *(1,) * (like.dim() - 2), found.shape[1])
 
 
@@ -244,10 +173,3 @@ def _apart(packed: Tensor, heads: Heads, table: Table | None) -> tuple[Tensor, T
     if table is not None:
         q, k = turned_by(packed.unflatten(-1, (-1, E))[..., : H + G, :], *table).split((H, G), dim=-2)
     return q, k, v
-
-
-def turned_by(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """As `attention.turned`, to the last bit, by the tables [..., E] of `Steady.turn`."""
-    wide = x.to(cos.dtype)
-    cos, sin = cos[..., None, :], sin[..., None, :]
-    return (wide * cos + wide.roll(x.shape[-1] // 2, -1) * sin).to(x.dtype)
