@@ -41,13 +41,19 @@ OWN_UP = {("mixture_of_recursions", "mor_shared_keys"), ("recursions", "mor"), (
 BOTH_WAYS = {"histogram"}
 """Files of experiments whose attention sees the whole sequence."""
 
+NOBODY_LEAVES = {"exits", "taught"}
+"""Files of experiments whose threshold is never reached (DNA571) until a setting lowers it."""
+
 
 def nets(path: Path) -> tuple[CheckedNet, ...]:
     """All nets of a file, which must have no error."""
     if path.parent.name == "my_kind":
         catalogue.add_folder(path.parent)
     checked = check(read_source(path))
-    assert not [d for d in checked.bag if d.severity != "note"], [d.message for d in checked.bag]
+    meant = {"DNA571"} if path.stem in NOBODY_LEAVES else set()
+    assert not [d for d in checked.bag if d.severity != "note" and d.code not in meant], [
+        d.message for d in checked.bag
+    ]
     assert checked.nets
     return checked.nets
 
