@@ -9,7 +9,7 @@ B sequences, n new tokens of each, D width, V outputs; R rows of a module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,34 +21,17 @@ from dnac.ir.graph import Graph
 from dnac.kinds.limits import Room
 from dnac.kinds.present import AWAY
 from dnac.lowering.base import Call
-from dnac.lowering.decode.cache import Cache, Rows
+from dnac.lowering.decode.cache import Cache
 from dnac.lowering.decode.newest import OfNewest
-from dnac.lowering.decode.ops import CachedOps
-from dnac.lowering.frame import Frame, frame_of
-from dnac.lowering.history import joint
+from dnac.lowering.decode.picked import LaterFrame, Picked, cache_of, later, spread
+from dnac.lowering.frame import frame_of
+from dnac.lowering.history import Together, joint
 from dnac.lowering.interpret import Bound, Values
-from dnac.lowering.modules import PartPlan, increment
 from dnac.lowering.routing import Routing, slot_scales
 from dnac.lowering.turns import Results, Turn
 from dnac.schedule import instructions as do
 
 Admit = Callable[[Any, Tensor, Tensor, Room], Tensor]
-
-
-@dataclass
-class Later(Frame):
-    """A frame of tokens that stand behind others."""
-
-    cache: Cache | None = None
-    ran: int = 0
-    """Runs of modules so far in this pass."""
-    first: dict[int, int] = field(default_factory=dict)
-    """Of each module, the run at which it could run first."""
-
-    def positions(self) -> Tensor:
-        """[n] int64: position in the sequence."""
-        assert self.cache is not None
-        return self.cache.tokens + torch.arange(self.tokens, device=self.inputs.device)
 
 
 class Decoder(OfNewest):
@@ -82,7 +65,7 @@ class Decoder(OfNewest):
                 f"{cache.tokens} + {call.inputs.shape[1]} tokens exceed the context of {self.graph.tokens}"
             )
         frame = frame_of(call, tokens=self.graph.tokens, is_text=True, training=False, record=False)
-        turn = Turn(Later(**vars(frame), cache=cache), call, weights, self.whole, Results())
+        turn = Turn(LaterFrame(**vars(frame), cache=cache), call, weights, self.whole, Results())
         logits = self.run_all(turn)
         cache.tokens += call.inputs.shape[1]
         return logits
@@ -90,7 +73,7 @@ class Decoder(OfNewest):
     def embed_behind(self, embed: Bound, i: do.Embed, values: Values, turn: Turn) -> None:
         """Earlier tokens are given as zeros, and left out again."""
         new = turn.call.inputs
-        call = turn.call._replace(inputs=functional.pad(new, (_cache(turn).tokens, 0)))
+        call = turn.call._replace(inputs=functional.pad(new, (cache_of(turn).tokens, 0)))
         embed(values, replace(turn, call=call))
         values[i.out] = values[i.out][:, -new.shape[1] :]
 
@@ -98,7 +81,7 @@ class Decoder(OfNewest):
         route = super()._route(i)
 
         def act(values: Values, turn: Turn) -> None:
-            self._here = _cache(turn), turn.names.steps[i.step]
+            self._here = cache_of(turn), turn.names.steps[i.step]
             route(values, turn)
 
         return act
@@ -116,63 +99,60 @@ class Decoder(OfNewest):
         member, keys = str(i.module), self._keys((i.module,))
 
         def act(values: Values, turn: Turn) -> None:
-            x, inner = values[i.x], None
+            x, inner, outer = values[i.x], None, None
             here = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if not i.away else values[i.away] == 0
             runs = torch.ones_like(here) if i.copied else here
-            weights = lambda plan: {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
-            where = turn.names.words[i.site], turn.names.words[member]
-            ops = _ops_of(turn, _rows_of(turn, runs), where)
-            outer = None
             if i.gate is not None:
                 inner, outer = slot_scales(values[i.gate[0]], i.gate[1])
-            made = _run(self.plans[i.module.set], weights, x, runs, ops, inner, here)
-            values[i.out] = _spread(x, runs, made if outer is None else made * outer[runs][:, None])
+            who = turn.names.words[i.site], turn.names.words[member]
+            made = Picked(turn, runs, who, here).increments(self.plans[i.module.set], self.weigh(turn, keys), x, inner)
+            values[i.out] = spread(x, runs, made if outer is None else made * outer[runs][:, None])
 
         return act
 
     def run_bank(self, i: do.Run) -> Bound:
         """Each module that some token chose, on these tokens; increments by candidate slot."""
-        plans = self.plans[i.modules[0].set]
+        run = self._bank(i)
+
+        def act(values: Values, turn: Turn) -> None:
+            later(turn).ran += 1
+            values[i.out] = run(values, turn, "whole")
+
+        if self._sees(i) != "history" or i.out not in self.mixing.get(i.routing, ()):
+            return act
+        together = joint(self, i, run)
+
+        def step(values: Values, turn: Turn) -> None:
+            later(turn).ran += i.out == self.mixing[i.routing][0]
+            together(values, turn)
+
+        return step
+
+    def _bank(self, i: do.Run) -> Together:
+        """What a bank makes in one pass over its keys, its queries or both (`history`): of each candidate slot that
+        runs, the tokens [B, n] and their increments [R, D].
+        """
+        sees, plans = self._sees(i), self.plans[i.modules[0].set]
         keys = {member: self._keys((member,)) for member in i.modules}
 
         def run(values: Values, turn: Turn, only: str) -> dict[int, tuple[Tensor, Tensor]]:
             routing: Routing = values[i.routing]
-            away = routing.load.ids[..., 0] == AWAY if sees == "copied" else None
-            others_run = sees == "everyone" or (away is not None and bool(away.any()))
+            here = routing.load.ids[..., 0] != AWAY if sees == "copied" else None
+            others_run = sees == "everyone" or (here is not None and not bool(here.all()))
             wanted = set(routing.ids.unique().tolist())
             made: dict[int, tuple[Tensor, Tensor]] = {}
             for slot, member in zip(i.make.slots, i.modules, strict=True):
-                number = turn.names.numbers[str(member)]
-                first = _later(turn).first.setdefault(number, _later(turn).ran)
-                leaves = "queries" if is_shared and first < _later(turn).ran else only
+                first = self._first(turn, str(member))
                 if slot not in wanted and not others_run:
                     continue
-                runs = routing.ids == slot
-                runs = torch.ones_like(runs[..., 0]) if sees == "everyone" else runs.any(-1)
-                runs = runs if away is None else runs | away
-                found = keys[member]
-                weights = lambda plan, found=found: {n: self._one(turn, s) for n, s in found[plan.name].items()}
-                ops = _ops_of(turn, _rows_of(turn, runs), self._who(turn, i, str(member), sees), sees, leaves, first)
+                runs = _who_runs(routing, slot, sees, here)
+                leaves = "queries" if self._leaves_nothing(turn, sees, first) else only
+                picked = Picked(turn, runs, self._who(turn, i, str(member), sees), here, sees, leaves, first)
                 inner = None if routing.inner is None else slot_scales(routing, slot)[0]
-                here = None if away is None else ~away
-                made[slot] = runs, _run(plans, weights, values[i.rows], runs, ops, inner, here)
+                made[slot] = runs, picked.increments(plans, self.weigh(turn, keys[member]), values[i.rows], inner)
             return made
 
-        def act(values: Values, turn: Turn) -> None:
-            _later(turn).ran += 1
-            values[i.out] = run(values, turn, "whole")
-
-        sees = self.routers[self.router_at[i.routing]].sees
-        is_shared = sees == "first" and all(router.sees != "module" for router in self.routers.values())
-        if sees == "history" and i.out in self.mixing.get(i.routing, ()):
-            together = joint(self, i, run)
-
-            def step(values: Values, turn: Turn) -> None:
-                _later(turn).ran += i.out == self.mixing[i.routing][0]
-                together(values, turn)
-
-            return step
-        return act
+        return run
 
     def combine(self, i: do.Combine) -> Bound:
         """The sum of all increments, each times its weight where its module was chosen."""
@@ -183,12 +163,25 @@ class Decoder(OfNewest):
             for rows in i.rows:
                 for slot, (runs, made) in values[rows].items():
                     _, outer = slot_scales(routing, slot)
-                    part = _spread(made, runs, made * outer[runs][:, None])
+                    part = spread(made, runs, made * outer[runs][:, None])
                     total = part if total is None else total + part
             nothing = routing.outer.new_zeros((*routing.ids.shape[:2], self.graph.width))
             values[i.out] = nothing if total is None else total
 
         return act
+
+    def _sees(self, i: do.Run) -> str:
+        """The rule by which tokens of a bank see one another."""
+        return self.routers[self.router_at[i.routing]].sees
+
+    def _first(self, turn: Turn, member: str) -> int:
+        """The run of modules in this pass at which a module could run first."""
+        frame = later(turn)
+        return frame.first.setdefault(turn.names.numbers[member], frame.ran)
+
+    def _leaves_nothing(self, turn: Turn, sees: str, first: int) -> bool:
+        """Whether a module's later runs leave no keys: under `sees = first`, unless others look at all of its runs."""
+        return sees == "first" and first < later(turn).ran and all(r.sees != "module" for r in self.routers.values())
 
     def _who(self, turn: Turn, i: do.Run, member: str, sees: str) -> tuple[Any, ...]:
         """Under which key rows of a routed module are kept; see `cache`."""
@@ -199,54 +192,9 @@ class Decoder(OfNewest):
         return turn.names.words[i.site], turn.names.words[member]
 
 
-Weigh = Callable[[PartPlan], Mapping[str, Tensor]]
-
-
-def _run(  # noqa: PLR0913 - as `increment`
-    plans: tuple[PartPlan, ...],
-    weights: Weigh,
-    x: Tensor,
-    runs: Tensor,
-    ops: Callable[[PartPlan], CachedOps],
-    inner: Tensor | None,
-    here: Tensor | None,
-) -> Tensor:
-    """The increments [R, D] of the tokens of x [B, n, D] that run; `inner` and `here` are [B, n]."""
-    rows, own = x[runs], None if inner is None else inner[runs]
-    return increment(plans, weights, rows, ops, own, None, None if here is None else here[runs])
-
-
-def _ops_of(
-    turn: Turn, rows: Rows, who: tuple[Any, ...], sees: str = "peers", only: str = "whole", first: int = 0
-) -> Callable[[PartPlan], CachedOps]:
-    def ops(plan: PartPlan) -> CachedOps:
-        key = who if who == ("history",) else (*who, plan.name)
-        earlier, at_first = sees in ("module", "first", "history"), first if sees == "first" else None
-        keeps, looks = only != "queries", only != "keys"
-        return CachedOps(turn.frame, _cache(turn), key, rows, earlier, keeps, looks, at_first)
-
-    return ops
-
-
-def _rows_of(turn: Turn, runs: Tensor) -> Rows:
-    """Whose the rows of `runs` [B, n] are."""
-    sample, token = runs.nonzero(as_tuple=True)
-    return Rows(sample, turn.frame.positions()[token], torch.full_like(sample, _later(turn).ran))
-
-
-def _spread(like: Tensor, runs: Tensor, rows: Tensor) -> Tensor:
-    """Rows [R, D] at their tokens of `runs` [B, n]; zero elsewhere."""
-    whole = like.new_zeros((*runs.shape, rows.shape[-1]), dtype=rows.dtype)
-    whole[runs] = rows
-    return whole
-
-
-def _cache(turn: Turn) -> Cache:
-    cache = _later(turn).cache
-    assert cache is not None
-    return cache
-
-
-def _later(turn: Turn) -> Later:
-    assert isinstance(turn.frame, Later)
-    return turn.frame
+def _who_runs(routing: Routing, slot: int, sees: str, here: Tensor | None) -> Tensor:
+    """[B, n] bool: the tokens that run a candidate: those that chose it; all; or, besides, those that have left."""
+    chosen = (routing.ids == slot).any(-1)
+    if sees == "everyone":
+        return torch.ones_like(chosen)
+    return chosen if here is None else chosen | ~here

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
 from dnac.ir.form import Form
 from dnac.kinds.words import word
 from dnac.lowering.interpret import Bound, Interpreter, Values
+from dnac.lowering.modules import PartPlan
 from dnac.lowering.ops_dense import Mix, mix_all
 from dnac.lowering.turns import Turn
+from dnac.lowering.weights import Stack
 from dnac.schedule import instructions as do
+
+Weigh = Callable[[PartPlan], Mapping[str, Tensor]]
+"""The weights of one part of a module."""
 
 
 class OfNewest(Interpreter):
@@ -25,6 +31,10 @@ class OfNewest(Interpreter):
         for act in self.bound:
             act(values, turn)
         return values[self.result][:, -1]
+
+    def weigh(self, turn: Turn, keys: Mapping[str, Mapping[str, Stack]]) -> Weigh:
+        """The weights of a single module's parts, of which `keys` say where they are found."""
+        return lambda plan: {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
 
     @abstractmethod
     def embed_behind(self, embed: Bound, i: do.Embed, values: Values, turn: Turn) -> None:

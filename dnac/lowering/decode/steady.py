@@ -88,10 +88,9 @@ class SteadyDecoder(OfNewest):
             if i.gate is not None:
                 inner, outer = slot_scales(values[i.gate[0]], i.gate[1])
             owner = None if here is None or i.copied else torch.where(here, 0, NOBODY)[..., None]
-            weights = lambda plan: {name: self._one(turn, stack) for name, stack in keys[plan.name].items()}
             ops = lambda plan: SteadyOps(_steady(turn), Assignment(), _looks_of_dense(i, turn, plan, owner))
             scale, present = (None if each is None else each.flatten(0, 1) for each in (inner, here))
-            made = increment(plans, weights, x.flatten(0, 1), ops, scale, None, present).view(x.shape)
+            made = increment(plans, self.weigh(turn, keys), x.flatten(0, 1), ops, scale, None, present).view(x.shape)
             values[i.out] = made if outer is None else made * outer[..., None]
 
         return act
