@@ -71,7 +71,7 @@ def bars(
     values: Sequence[float], labels: Sequence[str], y: str, *, target: float | None = None, width: int = 560
 ) -> str:
     """One bar per value from 0 on, with a dashed line at `target`. Bars of several names are named in whole, aslant
-    where the names are too long; others by their number alone.
+    where the names are too long; others by their number alone, over the name that they share.
     """
     top = max([*values, target or 0.0]) * 1.12 or 1.0
     is_whole = len(values) <= 26 and len({label.split("[")[0] for label in labels}) > 1
@@ -91,6 +91,9 @@ def bars(
         if len(values) <= 26:
             short = label if is_whole else label.rsplit("[")[-1].rstrip("]")
             body.append(_below(at + step / 2, floor + 14, short, is_aslant=is_aslant))
+    if not is_whole and labels:
+        shared = labels[0].split("[")[0]
+        body.append(_text((LEFT + width - RIGHT) / 2, height - 6, f"turn of {shared}", "middle", INK))
     if target is not None:
         at = scale.place(target)
         body.append(f'<path d="M{LEFT} {at:.1f}H{width - RIGHT}" stroke="{SERIES[1]}" stroke-dasharray="6 4"/>')

@@ -62,12 +62,13 @@ class Profile:
         before, change, after = (_norm(v) for v in (x, d, x + d))
         ratio, share = change / before.clamp(min=1e-30), change / after.clamp(min=1e-30)
         if not isinstance(rows, RowSet):
+            ratio, share = ratio[..., None], share[..., None]
             self._keep(site, modules[0], part, ratio, share, torch.ones_like(ratio, dtype=torch.bool))
             return
-        shape = rows.module_BR.shape
-        ratio, share = (from_bank(v[:, None], rows.rows)[:, 0].view(shape) for v in (ratio, share))
-        for number, module in zip(rows.numbers, modules, strict=True):
-            self._keep(site, module, part, ratio, share, rows.module_BR == number)
+        module = rows.module_BR.unflatten(1, (-1, rows.K))
+        ratio, share = (from_bank(v[:, None], rows.rows)[:, 0].view(module.shape) for v in (ratio, share))
+        for number, name in zip(rows.numbers, modules, strict=True):
+            self._keep(site, name, part, ratio, share, module == number)
 
     def rows(self) -> list[dict[str, Any]]:
         """All branches in the order in which they ran."""
@@ -78,13 +79,15 @@ class Profile:
         return {name: [None if r != r else r for r in found] for name, found in self.first.items()}
 
     def _keep(self, site: str, module: str, part: str, ratio: Tensor, share: Tensor, here: Tensor) -> None:
+        """What ran here, of all [B, T, choices of a token]; a token takes a module at most once a step."""
         if not bool(here.any()):
             return
         branch = self.branches.setdefault((site, module, part), Branch(site, module, part))
         branch.ratios.append(ratio[here].float().cpu())
         branch.shares.append(share[here].float().cpu())
         if branch.name not in self.first:
-            self.first[branch.name] = torch.where(here, ratio, torch.nan)[0].float().tolist()
+            of_tokens = torch.where(here, ratio, -1.0)[0].amax(-1)
+            self.first[branch.name] = torch.where(of_tokens < 0, torch.nan, of_tokens).float().tolist()
 
 
 @torch.no_grad()

@@ -42,7 +42,7 @@ def _measured(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     if (accuracy := last.get("valid_accuracy")) is not None:
         found.append(("accuracy", f"{accuracy:.2%}"))
     if (flops := last.get("valid_active_flops_per_token")) is not None:
-        found.append(("FLOPs per token", f"{count(flops)} measured"))
+        found.append(("FLOPs per token, measured", count(flops)))
     return found
 
 

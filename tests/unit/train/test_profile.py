@@ -94,6 +94,20 @@ def test_members_of_a_pool_have_the_ratios_of_their_tokens(path: Path) -> None:
     assert split.tokens()["hop[0]: layers.block[0].mlp"][3:] == pytest.approx(own[3:], rel=1e-5)
 
 
+def test_a_token_with_several_choices_has_one_ratio_a_branch(path: Path) -> None:
+    two = ["hub.choose=top(2)", "hub.read=[h]", "hub.start=none"]
+    network = dnac.load(path, net="routed", settings=two).build(level="O1", seed=1)
+    routes = torch.full((2, 8, 2), -1)
+    routes[0, 2] = torch.tensor([1, 0])
+    routes[0, 5, 1] = 1
+    found = profile(
+        network, [ids()], routes=(routes, torch.full_like(routes, -1), torch.full_like(routes, -1))
+    ).tokens()
+    ran = {name: [at for at, ratio in enumerate(row) if ratio is not None] for name, row in found.items()}
+    assert ran == {"hop[0]: layers.block[0].mlp": [2], "hop[0]: layers.block[1].mlp": [2, 5]}
+    assert {len(row) for row in found.values()} == {8}
+
+
 def test_the_least_layers_are_those_of_the_smallest_sum() -> None:
     rows = [{"site": s, "median": m} for s, m in (("a", 0.1), ("a", 0.5), ("b", 0.3), ("c", 0.4))]
     assert list(least(rows, 2)) == ["b", "c"]
