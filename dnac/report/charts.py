@@ -149,8 +149,12 @@ def _names_and_words(rows: Sequence[Bar]) -> tuple[list[str], list[str]]:
     return [row.name for row in rows], [row.word for row in rows]
 
 
-def heat(rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequence[str], *, width: int = 760) -> str:
+def heat(
+    rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequence[str], *, x: str = "", width: int = 760
+) -> str:
     """A table of squares: `rows[r][c]` in [0, 1] of the largest value; the hint names row, column, value.
+
+    `x`: what numbered columns count.
 
     Columns that follow one another and differ in their index alone have one name below them, where there is room.
     """
@@ -161,8 +165,9 @@ def heat(rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequenc
     is_named = len(groups) > 1 and wanted <= MOST_CELL
     cell = max(3.0, min(max(24.0, wanted if is_named else 0.0), (width - left - RIGHT) / max(len(columns), 1)))
     is_named = is_named and wanted <= cell
-    tall = min(cell, 18.0)
-    height = TOP + tall * len(rows) + 30
+    tall = min(max(cell, 13.0), 18.0)  # a name at each row
+    height = TOP + tall * len(rows) + (44 if x else 30)
+    below = TOP + tall * len(rows) + 16
     body: list[str] = []
     for r, (row, name) in enumerate(zip(rows, names, strict=True)):
         at = TOP + r * tall
@@ -175,12 +180,13 @@ def heat(rows: Sequence[Sequence[float]], names: Sequence[str], columns: Sequenc
     if is_named:
         ends = [0, *accumulate(size for _, size in groups)]
         body += [
-            _text(left + (ends[n] + size / 2) * cell, height - 14, name, "middle")
-            for n, (name, size) in enumerate(groups)
+            _text(left + (ends[n] + size / 2) * cell, below, name, "middle") for n, (name, size) in enumerate(groups)
         ]
     else:
         every = math.ceil(60 / cell)
-        body += [_text(left + (c + 0.5) * cell, height - 14, str(c), "middle") for c in range(0, len(columns), every)]
+        body += [_text(left + (c + 0.5) * cell, below, str(c), "middle") for c in range(0, len(columns), every)]
+    if x:
+        body.append(_text(left + cell * len(columns) / 2, height - 6, x, "middle", INK))
     return _svg(round(left + cell * len(columns) + RIGHT), round(height), body)
 
 

@@ -28,7 +28,8 @@ def _render(material: Material) -> str | None:
         table = [[min(value or 0.0, 2.0) for value in tokens[name][:_TOKENS]] for name in names]
         columns = [f"token {at}" for at in range(len(table[0]))]
         text = "The tokens of one sequence: dark is a ratio of 2 and more, white none, or a token that did not run."
-        figures.append(f"<figure>{heat(table, names, columns)}<figcaption>{escape(text)}</figcaption></figure>")
+        squares = heat(table, names, columns, x="token")
+        figures.append(f"<figure>{squares}<figcaption>{escape(text)}</figcaption></figure>")
     return "".join(figures)
 
 

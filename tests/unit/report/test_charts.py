@@ -92,3 +92,10 @@ def test_long_names_of_bars_are_aslant_and_end_inside_the_picture():
     lowest = 0.65 * 6.2 * max(map(len, names)) + 174
     assert height >= lowest and all(name in chart for name in names)
     assert "rotate(-40" not in bars([0.1] * 4, ["hop[0]", "hop[1]", "halt[0]", "halt[1]"], "skipped", width=430)
+
+
+def test_names_of_many_rows_do_not_overlap_and_columns_say_what_they_count() -> None:
+    chart = heat([[0.5] * 64] * 3, [f"hop[{n}]: nodes.block[1].attention" for n in range(3)], ["token"] * 64, x="token")
+    places = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="end"', chart)]
+    assert len(places) == 3 and min(b - a for a, b in pairwise(places)) >= 13
+    assert ">token</text>" in chart and ">token</text>" not in heat([[0.5] * 64], ["a"], ["t"] * 64)
