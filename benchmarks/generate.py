@@ -1,7 +1,7 @@
-"""Milliseconds a token of generating, by each way to the logits, for nets with fresh weights; one text at a time.
+"""Milliseconds a token of generating, by each way to the logits, for nets with fresh weights.
 
     python benchmarks/generate.py FILE[:NET] ... [--set NAME=VALUE] [--device cpu] [--dtype float32]
-        [--prompts 64,512] [--tokens 32] [--ways windows,cached,fixed]
+        [--prompts 64,512] [--tokens 32] [--ways windows,cached,fixed] [--texts 1]
 
 - `windows`: the whole window anew for each token. `recorded_windows` (CUDA): the same as one CUDA graph.
 - `cached`: the newest token through the modules that it chose; the host asks what was chosen.
@@ -11,6 +11,7 @@
 Each net and prompt length is one line of JSON: seconds of reading the prompt and the median milliseconds of a token
 behind it by each way, bytes kept, and how far the logits are from those of `windows`, relative to the largest one. All
 ways read the same tokens, in turns; the first two tokens are not timed (a graph is recorded there: `record_s`).
+`--texts 8` reads as many texts at once, by `fixed` alone; milliseconds are then those of a token of each.
 Rounding can turn a router's choice over, so the check is made first, in float32 (`check`): the largest difference, and
 behind how many tokens it was above 1e-3.
 """
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--prompts", default="64,512")
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--ways", default="windows,cached,fixed")
+    parser.add_argument("--texts", type=int, default=1, help="texts at once (default 1; more: `fixed` alone)")
     parser.add_argument("--check", type=int, default=8, help="tokens that are checked in float32 (default 8; 0: none)")
     args = parser.parse_args()
     prompts, names = [int(each) for each in args.prompts.split(",")], args.ways.split(",")
@@ -102,24 +104,38 @@ def main() -> None:
         lowering = "grouped" if args.device.startswith("cuda") else "portable"
         network = Network(graph, lowering, args.device, args.dtype).eval()
         for prompt in prompts:
-            found = {"net": target, "prompt": prompt, **checked, **measured(network, prompt, args.tokens, names)}
+            found = measured(network, prompt, args.tokens, names, args.texts)
+            found = {"net": target, "prompt": prompt, "texts": args.texts, **checked, **found}
             print(json.dumps(found), flush=True)
 
 
-def ways(network: Network, names: Sequence[str]) -> dict[str, Any]:
+class Together:
+    """Several texts at once, here all the same."""
+
+    def __init__(self, by: Fixed) -> None:
+        self.by, self.stepper = by, by.stepper
+
+    def logits(self, ids: Sequence[int]) -> Tensor:
+        """[V] behind the last token of the first text."""
+        return self.by.of_all([ids] * self.by.texts)[0]
+
+
+def ways(network: Network, names: Sequence[str], texts: int = 1) -> dict[str, Any]:
     """The ways that this network can be read, by their names."""
     made: dict[str, Any] = {}
     for name in names:
+        if texts > 1 and name != "fixed":
+            continue
         if name == "recorded_windows":
             if next(network.parameters()).is_cuda:
                 made[name] = RecordedWindows(network)
             continue
-        by, _ = reader(network, cached=name != "windows", fixed=name.startswith("fixed"))
+        by, _ = reader(network, cached=name != "windows", fixed=name.startswith("fixed"), texts=texts)
         if name == "fixed_compiled" and isinstance(by, Fixed):
             made[name] = Fixed(network, decode=network.decodes, compiled=True)
             continue
         if isinstance(by, {"windows": Windows, "cached": Cached, "fixed": Fixed}[name]):
-            made[name] = by
+            made[name] = Together(by) if isinstance(by, Fixed) and texts > 1 else by
     return made
 
 
@@ -139,16 +155,16 @@ def checks(graph: Graph, device: str, prompt: int, tokens: int) -> dict[str, Any
     }
 
 
-def measured(network: Network, prompt: int, tokens: int, names: Sequence[str]) -> dict[str, Any]:
+def measured(network: Network, prompt: int, tokens: int, names: Sequence[str], texts: int = 1) -> dict[str, Any]:
     """One prompt length."""
     device = next(network.parameters()).device
     ids = text_of(network.graph, prompt + WARM + tokens)
     if len(ids) > network.graph.tokens:
         return {"too_long": f"{len(ids)} tokens, and the context is {network.graph.tokens}"}
-    made = ways(network, names)
+    made = ways(network, names, texts)
     failed: dict[str, str] = {}
     # the device's libraries are loaded once, by others than those that are measured
-    for name, by in ways(network, [name for name in names if name != "fixed_compiled"]).items():
+    for name, by in ways(network, [name for name in names if name != "fixed_compiled"], texts).items():
         try:
             by.logits(ids[:prompt])
             by.logits(ids[: prompt + 1])
@@ -158,14 +174,14 @@ def measured(network: Network, prompt: int, tokens: int, names: Sequence[str]) -
     read = {name: timed(lambda by=by: by.logits(ids[:prompt]), device)[0] for name, by in made.items()}
     first = {name: timed(lambda by=by: by.logits(ids[: prompt + 1]), device)[0] for name, by in made.items()}
     ms: dict[str, list[float]] = {name: [] for name in made}
-    worst = {name: 0.0 for name in made if name != "windows"}
+    worst = {name: 0.0 for name in made if name != "windows" and "windows" in made}
     for end in range(prompt + 2, len(ids) + 1):
         found: dict[str, Tensor] = {}
         for name, by in made.items():
             seconds, found[name] = timed(lambda by=by, end=end: by.logits(ids[:end]), device)
             if end > prompt + WARM:
                 ms[name].append(1000 * seconds)
-        for name in worst.keys() & found.keys() if "windows" in found else ():
+        for name in worst:
             worst[name] = max(worst[name], gap(found[name], found["windows"]))
     median = {name: round(statistics.median(values), 3) for name, values in ms.items()}
     return {
@@ -197,7 +213,7 @@ def kept(by: Any) -> int:
     match by:
         case Cached():
             return by.cache.bytes
-        case Fixed():
+        case Fixed() | Together():
             return by.stepper.stores.bytes
         case _:
             return 0
