@@ -44,6 +44,8 @@ class Owner:
     scope: Scope
     width: int | None = None
     members: tuple[str, ...] | None = None
+    place: Scope | None = None
+    """Of a nested word: where the field stands that it is for. Else that is `scope`."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def bind(
         if key not in slots:
             bag.add(_unknown_key(owner, key, argument, tuple(slots)))
             continue
-        at = Field(owner.word, key, argument.scope, owner.width, owner.members, _nested(bag))
+        place = owner.place or owner.scope
+        at = Field(owner.word, key, argument.scope, owner.width, owner.members, _nested(bag), place)
         try:
             found[key] = convert(slots[key], argument.value, at)
         except Wrong as wrong:
@@ -154,7 +157,7 @@ def _items(arguments: Mapping[str, Given]) -> dict[str, tuple[Span, ...]]:
 def _nested(bag: Ledger) -> Any:
     def call(catalogue: str, word: str, args: tuple[ast.Arg, ...], span: Span, at: Field) -> Form:
         inner = Ledger()
-        form = bind_word(catalogue, word, args, Owner(word, span, at.scope, at.width, at.members), inner)
+        form = bind_word(catalogue, word, args, Owner(word, span, at.scope, at.width, at.members, at.place), inner)
         if form is None:
             raise Wrong(*inner.items)
         return form

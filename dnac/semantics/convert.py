@@ -7,7 +7,7 @@ called as one of the field's own words, and could stand there too, is a fault of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dnac.ir.form import Form, Value
 from dnac.semantics import errors_names, errors_shapes, sums, values, words
@@ -50,10 +50,12 @@ class Field:
     """Names of the routed pool's groups."""
     call: Callable[[str, str, tuple[ast.Arg, ...], Span, Field], Form] | None = field(default=None, repr=False)
     """Binds a nested word: (catalogue, word, arguments, span, this field)."""
+    place: Scope | None = None
+    """Where the field stands, which may not be where its value is written: `with { way.score = confidence(lm) }`."""
 
     def inside(self, scope: Scope) -> Field:
         """The same field, for an expression that stands in another scope."""
-        return Field(self.owner, self.key, scope, self.width, self.members, self.call)
+        return replace(self, scope=scope)
 
 
 def convert(slot: Slot, expr: ast.Expr, at: Field) -> Value:
@@ -362,21 +364,24 @@ def _simple(slot: Slot, expr: ast.Expr, at: Field) -> Value:
 
 
 def _head_name(expr: ast.Expr, at: Field) -> str:
-    entry = at.scope.find(plain_word(expr) or "")
-    if isinstance(entry, SharedEntry) and entry.role == "head":
-        return entry.name
-    entries = [at.scope.find(name) for name in at.scope.visible()]
-    known = [e.name for e in entries if isinstance(e, SharedEntry) and e.role == "head"]
-    raise Wrong(not_a_tap(f"`{expr.span.text}`", known, expr.span))
+    known = _shared("head", at)
+    if (text := plain_word(expr)) in known:
+        return known[text]
+    raise Wrong(not_a_tap(f"`{expr.span.text}`", list(known.values()), expr.span))
 
 
 def _embed_name(expr: ast.Expr, at: Field) -> str:
-    entry = at.scope.find(plain_word(expr) or "")
-    if isinstance(entry, SharedEntry) and entry.role == "embed":
-        return entry.name
-    entries = [at.scope.find(name) for name in at.scope.visible()]
-    known = [e.name for e in entries if isinstance(e, SharedEntry) and e.role == "embed"]
-    raise Wrong(errors_shapes.tied_to_nothing(expr.span, known))
+    known = _shared("embed", at)
+    if (text := plain_word(expr)) in known:
+        return known[text]
+    raise Wrong(errors_shapes.tied_to_nothing(expr.span, list(known.values())))
+
+
+def _shared(role: str, at: Field) -> dict[str | None, str]:
+    """Embeds or heads that are declared where the field stands, or its value is written, by how they are called."""
+    scopes = [scope for scope in (at.place, at.scope) if scope is not None]
+    entries = {name: scope.find(name) for scope in scopes for name in scope.visible()}
+    return {name: e.name for name, e in entries.items() if isinstance(e, SharedEntry) and e.role == role}
 
 
 def _misfit(slot: Slot, datum: Datum, expr: ast.Expr, at: Field) -> Wrong:
