@@ -54,7 +54,7 @@ test-kernels: install ## the GPU kernels on a CPU, by Triton's interpreter (inst
 	@test -d $(VENV)/kernels || $(BIN)/python -m pip install -qq --disable-pip-version-check --target $(VENV)/kernels 'triton==3.6.*' 'numpy<2.4'
 	TRITON_INTERPRET=1 PYTHONPATH=$(VENV)/kernels $(TEST_ENV) $(BIN)/python -m pytest tests/unit/lowering/test_joined.py tests/unit/lowering/test_order.py tests/parity/test_grouped.py tests/parity/test_lowerings_agree.py tests/parity/test_limits_agree.py tests/parity/test_decode.py tests/parity/test_carried.py tests/parity/test_mixers_agree.py tests/parity/test_gates_agree.py tests/parity/test_budgets_agree.py tests/parity/test_sampled_choices.py tests/parity/test_grouped_leaves.py tests/parity/test_turns_chosen.py tests/parity/test_chain.py tests/parity/test_curriculum.py tests/parity/test_noisy_top.py -m "slow or not slow" -W ignore -q $(PYTEST_FLAGS)
 
-experiments: install ## the experiments of docs/systems.md over their seeds, into runs/ (CPU, about 108 core minutes; resumable)
+experiments: install ## the experiments of docs/systems.md over their seeds, into runs/ (CPU, 104 core minutes, 54 on two cores; resumable)
 	$(TEST_ENV) $(BIN)/python examples/experiments/all.py --jobs $(JOBS)
 
 check: install ## format, lint, types, layers and the tests that need no torch (under a minute)

@@ -91,7 +91,8 @@ def changed(series: Series, new: Results, kept: Results) -> Iterator[tuple[str, 
 
 def claims_in(text: str) -> dict[str, tuple[str, str]]:
     """From a series' table: the difference over seeds and the verdict of each claim."""
-    lines = [line[1:-1] for line in text.splitlines() if line.startswith("|")]
+    # other lines stay as rows of one empty cell: they end a table
+    lines = [line[1:-1] if line.startswith("|") else "" for line in text.splitlines()]
     rows = [[cell.strip() for cell in line.split("|")] for line in lines]
     heads = [n for n, row in enumerate(rows) if row[0] == "claim"]
     found = {}

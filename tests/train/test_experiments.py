@@ -141,3 +141,11 @@ def test_a_second_run_is_compared_with_the_kept_one(tmp_path: Path, capsys: pyte
     assert "| dit_gates | 19 | 14 | 0 | 5 | torch |" in said
     assert "| dit_gates | executed share at mu = .3 | +0.046" in said and "holds, interval crosses the line |" in said
     assert "does not hold |" in said and "mu = .6 |" not in said
+
+
+def test_claims_of_a_series_end_where_their_table_ends() -> None:
+    """Another table of as many columns behind it holds no claims."""
+    again = importlib.import_module("again")
+    claims = "| claim | pass line | over seeds | verdict |\n|---|---|---|---|\n| a < b | lower | -1 | holds |\n"
+    text = f"{claims}\n| net | x | y | z |\n|---|---|---|---|\n| a | 1 | 2 | 3 |\n"
+    assert again.claims_in(text) == {"a < b": ("-1", "holds")}
