@@ -19,7 +19,8 @@ main{{max-width:1060px;margin:0 auto;padding:28px 20px 60px}}
 h1{{font-size:26px;margin:0}} h2{{font-size:17px;margin:0 0 10px}}
 .from{{color:{SOFT};margin:2px 0 18px}}
 section{{background:{PAPER};border:1px solid #e4e7eb;border-radius:8px;padding:16px 20px;margin:14px 0;overflow-x:auto}}
-table{{border-collapse:collapse}} th{{text-align:left;font-weight:normal;color:{SOFT};padding:2px 24px 2px 0}}
+table{{border-collapse:collapse}}
+th{{text-align:left;vertical-align:top;font-weight:normal;color:{SOFT};padding:2px 24px 2px 0;white-space:nowrap}}
 td{{font-variant-numeric:tabular-nums}} p{{margin:0 0 10px;max-width:80ch}}
 svg{{max-width:100%;height:auto}} svg.chart text{{font:11.5px Helvetica,Arial,sans-serif}}
 .row{{display:flex;flex-wrap:wrap;gap:18px}} figure{{margin:0}} figcaption{{color:{SOFT};max-width:430px}}

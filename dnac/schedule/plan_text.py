@@ -17,6 +17,11 @@ from dnac.schedule.spending import budget_lines
 from dnac.schedule.words import bytes_text, table
 from dnac.semantics.result import CheckedNet, Verdict
 
+WHERE_IT_GOES = (
+    "  (uses: how often it runs; sets: of weights, which several uses may share; shares of the FLOPs, of what is",
+    "  kept for the backward pass, and of the predicted time)",
+)
+
 
 def render_plan(net: CheckedNet, level: str = "O2", view: Outlook | None = None) -> str:
     """The plan as text, ending in a line break; times, choices and what fits are those of `view`."""
@@ -26,7 +31,7 @@ def render_plan(net: CheckedNet, level: str = "O2", view: Outlook | None = None)
         [f"{graph.name}: {_input(graph)}, width {graph.width}, {graph.tokens} tokens"],
         table([*_sizes(graph, sizes, view), *_verdicts(net)], indent=2),
         device_block(view),
-        ["where it goes", *table([Line.TITLES, *where_it_goes(graph, sizes, view)], indent=2, left=2)],
+        ["where it goes", *WHERE_IT_GOES, *table([Line.TITLES, *where_it_goes(graph, sizes, view)], indent=2, left=2)],
         ["hints", *(f"  {hint}" for hint in hints(net))] if hints(net) else [],
         choice_block(view),
         instruction_block(view),
@@ -49,6 +54,7 @@ def _sizes(graph: Graph, costs: Costs, view: Outlook) -> list[tuple[str, ...]]:
         ("parameters", _total(costs)),
         ("active per token", _cases(costs.active_params)),
         ("FLOPs per token", _cases(total(cost.flops for cost in view.costs))),
+        *_what_is_expected(total(cost.flops for cost in view.costs)),
         (
             "memory",
             f"{bytes_text(memory.weights['parameters'])} weights, {bytes_text(training)} with gradients and AdamW",
@@ -74,6 +80,11 @@ def _verdict(verdict: Verdict) -> str:
     causal = {True: "causal", False: "not causal", None: "no causal order"}[verdict.causal]
     rows = "row independent" if verdict.row_independent else "rows depend on one another"
     return "; ".join((f"{causal}, {rows}", *verdict.breaks))
+
+
+def _what_is_expected(cost: Range) -> list[tuple[str, ...]]:
+    low, _, high = (round(value) for value in cost)
+    return [] if low == high else [("", "expected: declared shares of skips are kept, all else is chosen evenly")]
 
 
 def _cases(cost: Range) -> str:
