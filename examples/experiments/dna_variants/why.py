@@ -1,4 +1,4 @@
-"""Why a learned skip loses to dense nets of as much work: nets that each change one thing, on a stream that needs depth.
+"""Why a learned skip loses to dense nets of as much work: nets that each change one thing, on a stream of known depth.
 
     python examples/experiments/dna_variants/why.py [--out DIR] [--seeds 42 137] [--jobs 2]
 
