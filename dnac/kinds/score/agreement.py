@@ -4,7 +4,8 @@
 
 CALM's trained classifier (Schuster et al., arXiv 2207.07061, section 3.5): `loss` times the mean over tokens of the
 binary cross-entropy of z and whether the best output of `head` at this step is the best output at the end. It is added
-while training; no gradient passes to the stream, so the net is as without it. While generating no head is asked.
+while training; no gradient passes to the stream, so the net is as without it, but for `clip`: the classifier's gradient
+counts in the norm by which all are clipped, so `loss` is small. While generating no head is asked.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class AgreementParams(Params):
 
     head: Annotated[str, HeadName()]
     """The head whose best output is compared, here and at the end."""
-    loss: Annotated[float, Field(gt=0)] = 1.0
-    """Factor of its loss: it trains this classifier alone."""
+    loss: Annotated[float, Field(gt=0)] = 0.01
+    """Factor of its loss: it trains this classifier alone, but counts in the norm that `clip` looks at."""
 
 
 def check(params: AgreementParams, size: int) -> Iterator[Fault]:
