@@ -42,7 +42,7 @@ BOTH_WAYS = {"histogram"}
 """Files of experiments whose attention sees the whole sequence."""
 
 WARNED = {"exits": {"DNA571"}, "taught": {"DNA571"}, "why": {"DNA508"}}
-"""Files of experiments and the warnings that they mean: a threshold that a setting lowers later, a bias that moves slowly."""
+"""Warnings that files of experiments mean: a threshold that a setting lowers later, a bias that moves slowly."""
 
 
 def nets(path: Path) -> tuple[CheckedNet, ...]:
