@@ -16,7 +16,7 @@ from dnac.semantics import words
 from dnac.semantics.convert import Field, convert, words_of
 from dnac.semantics.ranges import range_fault
 from dnac.semantics.scope import Scope
-from dnac.semantics.slots import describe, slots_of
+from dnac.semantics.slots import Slot, describe, slots_of
 from dnac.semantics.sums import parts
 from dnac.semantics.wrong import Ledger, Wrong
 from dnac.syntax import ast
@@ -101,35 +101,51 @@ def bind(
 
     `defaults` stand in for fields that are not given (members of a pool with its own norm).
     """
-    slots = slots_of(params)
+    slots, before = slots_of(params), bag.errors
     found: dict[str, Value] = {k: v for k, v in (defaults or {}).items() if k in slots and k not in arguments}
-    before, failed = bag.errors, False
     lacks = (key for key, info in params.model_fields.items() if info.is_required() and key not in arguments)
     missing = [key for key in lacks if key not in found]
     # a bare argument that does not fit where another is missing stands in the wrong place: one fault, not two
     shifted = {key for key, each in arguments.items() if missing and each.key_span == each.value.span}
+    failed = set[str]()
     for key, argument in arguments.items():
-        if key not in slots:
-            bag.add(_unknown_key(owner, key, argument, tuple(slots)))
-            continue
-        place = owner.place or owner.scope
-        at = Field(owner.word, key, argument.scope, owner.width, owner.members, _nested(bag), place)
         try:
-            found[key] = convert(slots[key], argument.value, at)
+            found |= _converted(owner, key, argument, slots, bag)
         except Wrong as wrong:
-            failed = True
+            failed.add(key)
             (_in_order(wrong, owner, params, missing[0]) if key in shifted else wrong).report(bag)
-    strange = [key for key in arguments if key not in slots]
-    meant = {nearest(key, slots) for key in strange} | {ARGUMENTS.get(key, ("",))[0] for key in strange}
-    for key in missing:
-        if key not in meant and not (failed and shifted):
-            bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span, words_of(slots[key])))
+    if not (failed and shifted):
+        _tell_missing(owner, missing, arguments, slots, bag)
     spans = {key: argument.value.span for key, argument in arguments.items()}
     if failed or bag.errors > before:
         _ranges(owner, params, found, spans, bag)
         return None
     bound = _validated(owner, params, found, spans, bag)
     return None if bound is None else replace(bound, items=_items(arguments))
+
+
+def _converted(owner: Owner, key: str, argument: Given, slots: Mapping[str, Slot], bag: Ledger) -> dict[str, Value]:
+    """The value of one argument by its key; of an unknown key nothing, with the fault in the bag.
+
+    Raises:
+        Wrong: the value does not fit.
+    """
+    if key not in slots:
+        bag.add(_unknown_key(owner, key, argument, tuple(slots)))
+        return {}
+    place = owner.place or owner.scope
+    at = Field(owner.word, key, argument.scope, owner.width, owner.members, _nested(bag), place)
+    return {key: convert(slots[key], argument.value, at)}
+
+
+def _tell_missing(
+    owner: Owner, missing: Sequence[str], arguments: Mapping[str, Given], slots: Mapping[str, Slot], bag: Ledger
+) -> None:
+    """Faults of what is not given, but for what a misspelt key may mean."""
+    strange = [key for key in arguments if key not in slots]
+    meant = {nearest(key, slots) for key in strange} | {ARGUMENTS.get(key, ("",))[0] for key in strange}
+    for key in (key for key in missing if key not in meant):
+        bag.add(errors.missing_argument(owner.word, key, describe(slots[key]), owner.span, words_of(slots[key])))
 
 
 def _in_order(wrong: Wrong, owner: Owner, params: type[Params], missing: str) -> Wrong:

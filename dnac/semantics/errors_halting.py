@@ -45,7 +45,8 @@ def out_of_reach(over: float, of: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "DNA571", f"no token ever leaves here: `{of}` is at most 1, and the threshold is {over:g}", span,
         "never exceeded",
-        help="write a threshold below 1, such as `threshold(0.9)`", severity="warning",
+        help="write a threshold below 1, such as `threshold(0.9)`; `threshold(1)` says that nobody shall leave",
+        severity="warning",
     )  # fmt: skip
 
 
