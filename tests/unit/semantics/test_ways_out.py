@@ -59,7 +59,7 @@ def test_two_numbers_in_brackets_are_shown_as_they_are_written() -> None:
 
 
 def test_a_member_with_a_fault_is_not_also_said_to_have_no_weights() -> None:
-    text = FILE.replace("far = mlp(gelu, 4x)", "far = mlp(gelu, 4x, frozen = true)")
+    text = FILE.replace("far = mlp(gelu, 4x)", "far = mlp(gelu, 4x, reads = h)")
     assert [d.code for d in checked(text).bag] == ["DNA901"]
 
 
