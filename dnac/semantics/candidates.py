@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from dnac.ir.graph import Member, Part, exits_of
-from dnac.semantics import errors_names, errors_values
-from dnac.semantics import errors_routing as errors
+from dnac.semantics import errors_candidates, errors_names, errors_values
 from dnac.semantics.draft import Draft
 from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
 from dnac.semantics.naming import Place, last_word
@@ -59,7 +58,7 @@ def candidates(over: ast.Ref | ast.ListExpr, site: str, place: Place, draft: Dra
     if faults:
         raise Wrong(*(d for wrong in faults for d in wrong.diagnostics))
     if not found:
-        raise Wrong(errors.empty_route(over.span))
+        raise Wrong(errors_candidates.empty_route(over.span))
     _refuse_twins(found)
     return tuple(found)
 
@@ -79,10 +78,10 @@ def _refuse_twins(found: Iterable[Candidate]) -> None:
     for candidate in found:
         twin = first.setdefault(candidate.member, candidate)
         if twin is not candidate:
-            raise Wrong(errors.candidate_twice(str(candidate.member), candidate.span, twin.span))
+            raise Wrong(errors_candidates.candidate_twice(str(candidate.member), candidate.span, twin.span))
         home = homes.setdefault(candidate.name, candidate)
         if home.member.set != candidate.member.set and home.is_identity != candidate.is_identity:
-            raise Wrong(errors.ambiguous_member(candidate.name, candidate.span, home.span))
+            raise Wrong(errors_candidates.ambiguous_member(candidate.name, candidate.span, home.span))
 
 
 def _of_item(item: ast.Expr, site: str, words: dict[str, int], place: Place, draft: Draft) -> Iterable[Candidate]:
@@ -93,7 +92,7 @@ def _of_item(item: ast.Expr, site: str, words: dict[str, int], place: Place, dra
         return _of_module(item, site, words, place, draft)
     if isinstance(item, ast.Call):
         return _of_module(item, site, words, place, draft)
-    raise Wrong(errors.not_a_candidate(item.span))
+    raise Wrong(errors_candidates.not_a_candidate(item.span))
 
 
 def _of_ref(ref: ast.Ref, place: Place, draft: Draft) -> Iterable[Candidate]:
@@ -108,11 +107,11 @@ def _of_ref(ref: ast.Ref, place: Place, draft: Draft) -> Iterable[Candidate]:
     if not tail:
         return _of_pool(entry, ref)
     if not isinstance(tail[0], ast.Field):
-        raise Wrong(errors.not_a_candidate(ref.span))
+        raise Wrong(errors_candidates.not_a_candidate(ref.span))
     name = tail[0].name
     group = next((g for g in entry.groups if g.name == name.text), None)
     if group is None:
-        raise Wrong(errors.unknown_member(ref.head.text, name, [g.name for g in entry.groups]))
+        raise Wrong(errors_candidates.unknown_member(ref.head.text, name, [g.name for g in entry.groups]))
     return _part(tuple(_of_group(group, entry, ref.span)), tail[1:], ref, place)
 
 
@@ -138,7 +137,7 @@ def _part(
     if isinstance(step, ast.Slice):
         start, stop = bounds(step, len(members), place.scope)
         return members[start:stop]
-    raise Wrong(errors.not_a_candidate(ref.span))
+    raise Wrong(errors_candidates.not_a_candidate(ref.span))
 
 
 def _of_module(

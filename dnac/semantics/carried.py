@@ -12,7 +12,7 @@ from dataclasses import replace
 from dnac.ir.form import Form
 from dnac.ir.graph import Member, Route, RouterSet
 from dnac.kinds.router import carries, views
-from dnac.semantics import errors_routing, errors_values
+from dnac.semantics import errors_candidates, errors_values
 from dnac.semantics.draft import Draft, RouteUse
 
 
@@ -61,7 +61,7 @@ def _hand_on(draft: Draft) -> None:
         if node.candidates in names and steps[node.candidates] == 1
     }
     for span in alone:
-        draft.bag.add(errors_routing.nothing_left(span))
+        draft.bag.add(errors_candidates.nothing_left(span))
     draft.nodes = [
         replace(node, carries=(names[node.candidates],))
         if isinstance(node, Route) and node.candidates in names

@@ -1,12 +1,11 @@
-"""DNA5xx: pools, routers, routing steps, and what is proven about them."""
+"""DNA5xx: routers and routing steps."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from dnac.semantics.errors_names import did_you_mean, listed
-from dnac.syntax import ast
+from dnac.semantics.errors_names import listed
 from dnac.text.diagnostic import Diagnostic, Label
 from dnac.text.source import Span
 
@@ -90,43 +89,11 @@ def never_routed(member: str, span: Span, *, in_part: bool) -> Diagnostic:
     )  # fmt: skip
 
 
-def candidate_twice(member: str, span: Span, first: Span) -> Diagnostic:
-    """One module twice in a list."""
-    return Diagnostic(
-        "DNA510", f"`{member}` is listed twice", span, "the same module again", help="list each module once",
-        labels=(Label(first, "listed here"),) if first != span else (),
-    )  # fmt: skip
-
-
 def no_pool_norm(span: Span, route: Span) -> Diagnostic:
     """`read = normed` over a pool without a norm."""
     return Diagnostic(
         "DNA511", "`normed` reads the pool's own norm, and this pool has none", span, "no norm to read",
         help="write `pool name(norm = rms) { ... }`, or `read = [h]`", labels=(Label(route, "routes here"),),
-    )  # fmt: skip
-
-
-def not_causal(words: str, span: Span, label: str) -> Diagnostic:
-    """A text net in which a token sees later ones."""
-    help_ = f"make it causal, or say so: `assert not_causal({label})`" if label else "make it causal, or label the step"
-    return Diagnostic("DNA512", f"this net is not causal: {words}", span, "breaks causality", help=help_)
-
-
-def claim_fails(claim: str, words: str, span: Span, culprit: Span | None) -> Diagnostic:
-    """`assert causal` or `assert row_independent` where it is not so."""
-    labels = (Label(culprit, "this breaks it"),) if culprit is not None else ()
-    return Diagnostic(
-        "DNA513", f"`assert {claim}` does not hold: {words}", span, "does not hold",
-        help="change the net or remove the assert", labels=labels,
-    )  # fmt: skip
-
-
-def nothing_breaks(label: str, span: Span, known: Sequence[str], *, is_changed: bool) -> Diagnostic:
-    """`assert not_causal(x)` about a step that is causal; `is_changed`: the net has other settings than its file."""
-    help_ = did_you_mean(label, known, "nothing, if that is meant" if is_changed else "remove the assert")
-    return Diagnostic(
-        "DNA514", f"nothing at `{label}` breaks causality", span, "is causal", help=help_,
-        severity="note" if is_changed else "error",
     )  # fmt: skip
 
 
@@ -154,54 +121,6 @@ def two_norms(span: Span, other: Span) -> Diagnostic:
     )  # fmt: skip
 
 
-def empty_route(span: Span) -> Diagnostic:
-    """Route [] by ..."""
-    return Diagnostic("DNA518", "this route has no candidates", span, "empty", help="name a pool or some members")
-
-
-def empty_pool(name: str, span: Span) -> Diagnostic:
-    """Pool x { }"""
-    return Diagnostic(
-        "DNA518",
-        f"the pool `{name}` has no members",
-        span,
-        "empty",
-        help="add members: `block[4] = transformer(heads = 4)`",
-    )
-
-
-def not_a_candidate(span: Span) -> Diagnostic:
-    """A thing in a route list that is no module."""
-    return Diagnostic(
-        "DNA519", f"`{span.text}` is not something to route to", span, "not a module",
-        help="list members (`att.a`, `att.a[0:4]`), modules, or kinds with arguments",
-    )  # fmt: skip
-
-
-def unknown_member(pool: str, name: ast.Name, known: Sequence[str]) -> Diagnostic:
-    """pool.member with a wrong member."""
-    return Diagnostic(
-        "DNA520", f"the pool `{pool}` has no member `{name.text}`", name.span, "no such member",
-        help=did_you_mean(name.text, known, f"its members are {listed(known)}"),
-    )  # fmt: skip
-
-
-def ambiguous_member(name: str, span: Span, first: Span) -> Diagnostic:
-    """Two members of one name, one of which is an identity."""
-    return Diagnostic(
-        "DNA521", f"two different members of this route are called `{name}`", span, "the same name",
-        help="give members of one route different names", labels=(Label(first, "the other one"),),
-    )  # fmt: skip
-
-
-def same_module_twice(name: str, span: Span) -> Diagnostic:
-    """x[3] = a, with a declared module."""
-    return Diagnostic(
-        "DNA510", f"`{name}` is one module, and cannot be a member several times", span, "one module only",
-        help="leave the count out, or write a kind with arguments for fresh weights",
-    )  # fmt: skip
-
-
 def not_a_router(span: Span, sort: str) -> Diagnostic:
     """Route x by something that is no router."""
     return Diagnostic(
@@ -222,27 +141,11 @@ def idle_term(term: str, why: str, span: Span, help_: str) -> Diagnostic:
     )
 
 
-def identities_alone(span: Span) -> Diagnostic:
-    """A route all of whose choosable candidates leave the stream as it is."""
-    return Diagnostic(
-        "DNA525", "every candidate that this router can choose is an identity", span, "changes nothing",
-        help="add members that compute something, or remove the step", severity="warning",
-    )  # fmt: skip
-
-
 def choice_without_router(span: Span, choice: str) -> Diagnostic:
     """`by top(2)`: one answer in the place of all."""
     return Diagnostic(
         "DNA522", f"`{span.text}` is a word for `choose`, and a router is needed here", span, "not a router",
         help=f"write `by {{ choose = {choice}; weight = raw; balance = [] }}`",
-    )  # fmt: skip
-
-
-def nothing_left(span: Span) -> Diagnostic:
-    """A router that asks for the module just left, where no step can have left any."""
-    return Diagnostic(
-        "DNA526", "no other routing step chooses among these modules, so a token never has left one of them", span,
-        "always none yet", help="declare the pool outside the `repeat`, or leave `last` out", severity="warning",
     )  # fmt: skip
 
 
@@ -291,15 +194,6 @@ def starts_below(choice: str, over: float, start: float, span: Span) -> Diagnost
     return Diagnostic(
         "DNA540", f"`{choice}`: with scores around 0 the gates start at {start:.2g}, and none exceeds {over:g}", span,
         "nothing runs, so nothing learns", help=", or ".join(filter(None, (lower, bias))) or "lower it",
-        severity="warning",
-    )  # fmt: skip
-
-
-def rows_depend(words: str, span: Span) -> Diagnostic:
-    """What a sequence gets depends on the others of its batch."""
-    return Diagnostic(
-        "DNA533", f"a sequence's output depends on the others of its batch: {words}", span, "reads the whole batch",
-        help="say `sequence` in place of `batch`; `assert row_independent` makes this an error",
         severity="warning",
     )  # fmt: skip
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from dnac.ir.graph import ModuleSet, turns_of
 from dnac.kinds.base import BalanceKind, GradKind, ScoreKind, WeightKind, params_of
+from dnac.semantics import errors_candidates, words
 from dnac.semantics import errors_routing as errors
-from dnac.semantics import words
 from dnac.semantics.candidates import Candidate
 from dnac.semantics.choice import Choice
 from dnac.text.diagnostic import Diagnostic
@@ -21,7 +21,7 @@ def idle_faults(choice: Choice) -> Iterator[Diagnostic]:
     possible = range(choice.size) if choice.possible is None else choice.possible
     is_idle = all(choice.scored[slot].is_identity and not choice.scored[slot].is_exit for slot in possible)
     if is_idle and not choice.params.always and choice.size > 1:
-        yield errors.identities_alone(choice.over)
+        yield errors_candidates.identities_alone(choice.over)
 
 
 def _learns(choice: Choice) -> bool:

@@ -7,8 +7,7 @@ from typing import Annotated
 from dnac.ir.form import Form
 from dnac.ir.graph import SharedSet
 from dnac.kinds.params import From, Params
-from dnac.semantics import errors_names, errors_values
-from dnac.semantics import errors_routing as errors
+from dnac.semantics import errors_candidates, errors_names, errors_values
 from dnac.semantics.bind import Owner, bind, given
 from dnac.semantics.draft import Draft, origin
 from dnac.semantics.modules import Wanted, count_params, make, note_shared, overridden, target
@@ -47,7 +46,7 @@ def declare_pool(pool: ast.PoolDecl, place: Place, draft: Draft) -> PoolEntry:
             if draft.stopped:
                 raise Wrong() from wrong
     if not pool.members:
-        raise Wrong(errors.empty_pool(pool.name.text, pool.name.span))
+        raise Wrong(errors_candidates.empty_pool(pool.name.text, pool.name.span))
     if len(groups) < len(pool.members):
         raise Wrong()
     return PoolEntry(name, tuple(groups), norm, pool.name.span)
@@ -86,7 +85,7 @@ def _member(member: ast.Member, pool: str, norm: Span | None, place: Place, draf
         return _reused(member, (found, count), pool, norm, draft)
     parts = make(wanted, draft)
     if count is not None and member.count is not None and any(part.of for part in parts):
-        raise Wrong(errors.same_module_twice(member.value.span.text, member.count.span))
+        raise Wrong(errors_candidates.same_module_twice(member.value.span.text, member.count.span))
     draft.add_params((count or 1) * count_params(parts, draft), member.name.span)
     draft.add_module(address, count, parts, member.name.span)
     return Group(member.name.text, address, count, parts, member.name.span, pool)
@@ -98,7 +97,7 @@ def _reused(
     """A member that is a declared module: the same weights."""
     module, count = found
     if count is not None and member.count is not None:
-        raise Wrong(errors.same_module_twice(member.value.span.text, member.count.span))
+        raise Wrong(errors_candidates.same_module_twice(member.value.span.text, member.count.span))
     if norm is not None:
         raise Wrong(errors_names.wrong_sort(member.value.span, "a module with its own norm", "a kind", module.span))
     note_shared(module, member.value.span, draft)

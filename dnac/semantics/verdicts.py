@@ -10,8 +10,7 @@ from dnac.kinds.base import ChooseKind, ModuleKind, ReadKind, params_of
 from dnac.kinds.limits import LimitKind
 from dnac.kinds.router import views
 from dnac.kinds.scopes import ScopeKind
-from dnac.semantics import errors_routing as errors
-from dnac.semantics import words
+from dnac.semantics import errors_verdicts, words
 from dnac.semantics.bind import Bound
 from dnac.semantics.draft import Break, Draft
 from dnac.semantics.naming import plain
@@ -73,16 +72,16 @@ def check_claims(draft: Draft) -> None:
     claimed = {claim: span for claim, _, span in draft.claims if claim != "not_causal"}
     for fact, found in (("causal", breaks), ("row_independent", rows)):
         if fact in claimed and found:
-            draft.bag.add(errors.claim_fails(fact, found[0].words, claimed[fact], found[0].span))
+            draft.bag.add(errors_verdicts.claim_fails(fact, found[0].words, claimed[fact], found[0].span))
     if "causal" in claimed and not is_text and draft.source is not None:
-        draft.bag.add(errors.claim_fails("causal", "images have no order of tokens", claimed["causal"], None))
+        draft.bag.add(errors_verdicts.claim_fails("causal", "images have no order of tokens", claimed["causal"], None))
     if "row_independent" not in claimed:
         for broken in (b for b in rows if "generate" in b.programs):
-            draft.bag.add(errors.rows_depend(broken.words, broken.span))
+            draft.bag.add(errors_verdicts.rows_depend(broken.words, broken.span))
     labels = [label for b in breaks for label in b.labels]
     for label, span in admitted.items():
         if label not in labels and not draft.bag.has_errors:  # a step with faults was not looked at
-            draft.bag.add(errors.nothing_breaks(label, span, labels, is_changed=bool(draft.overrides.items)))
+            draft.bag.add(errors_verdicts.nothing_breaks(label, span, labels, is_changed=bool(draft.overrides.items)))
     for fault in _unadmitted(breaks, set(admitted), "causal" in claimed):
         draft.bag.add(fault)
 
@@ -99,7 +98,7 @@ def _unadmitted(breaks: list[Break], admitted: set[str], said: bool) -> list[Dia
     known = {label for b in breaks for label in b.labels}
     meant = admitted | {nearest(label, known) for label in admitted - known}  # a misspelt label is told by itself
     rest = [b for b in breaks if not meant & set(b.labels)]
-    return [] if said else [errors.not_causal(b.words, b.span, b.labels[0]) for b in rest]
+    return [] if said else [errors_verdicts.not_causal(b.words, b.span, b.labels[0]) for b in rest]
 
 
 def _note(found: Break, draft: Draft) -> None:

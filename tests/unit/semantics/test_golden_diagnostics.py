@@ -18,7 +18,7 @@ OURS = re.compile(r"DNA([2-5]\d\d|60\d|901)_|check_")
 CASES = sorted(p.stem for p in FOLDER.glob("*.dna") if OURS.match(p.stem))
 MODULES = [
     importlib.import_module(f"dnac.semantics.errors_{m}")
-    for m in ("names", "values", "shapes", "routing", "train", "starts", "budgets")
+    for m in ("names", "values", "shapes", "candidates", "routing", "verdicts", "train", "starts", "budgets")
 ]
 
 
