@@ -12,7 +12,7 @@ from dnac.ir.graph import EXIT, Member, Part, Presence, Route, Settle, Tally, Ta
 from dnac.kinds.params import Params, Scheduled, values_of
 from dnac.semantics import errors_halting as errors
 from dnac.semantics import errors_routing, errors_values
-from dnac.semantics.bind import Owner, bind, given
+from dnac.semantics.bind import Bound, Owner, bind, given
 from dnac.semantics.candidates import Candidate
 from dnac.semantics.draft import Draft, Halting, origin
 from dnac.semantics.naming import Place
@@ -83,32 +83,46 @@ def tap(step: ast.Step, action: ast.Tap, place: Place, draft: Draft) -> None:
     Raises:
         Wrong: it cannot be made.
     """
-    name, ref = action.target.head.text, action.target
-    entry = place.scope.find(name)
-    heads = [head.name for head, _, _ in draft.heads]
-    if not isinstance(entry, SharedEntry) or entry.role != "head" or ref.tail or name not in heads:
-        found = f"`{ref.span.text}`" if entry is None else sort_of(entry)
-        raise Wrong(errors.not_a_tap(found, heads, ref.span))
+    ref = action.target
+    _need_head(ref, place, draft)
     owner = Owner("tap", ref.span, place.scope, draft.width)
     bound = bind(owner, TapParams, given(owner, ("loss", "every"), action.args, draft.bag), draft.bag)
     if bound is None:
         raise Wrong()
-    weight, tally, every = bound.params.loss, "", bound.params.every
-    if weight == "halting":
-        if every > 1:
-            raise Wrong(errors.shares_take_no_turns(bound.at("every", ref.span)))
-        if draft.halting is None:
-            raise Wrong(errors.tap_without_halt(bound.at("loss", ref.span)))
-        weight, tally = 1.0, draft.halting.now
-    if isinstance(weight, Form):
-        span = bound.at("loss", ref.span)
-        if (least := min(values_of(weight))) < 0:
-            raise Wrong(errors_values.out_of_range("tap", "loss", f"{least:g}", "at least 0", span))
-        draft.schedules.append(("loss", weight, span))
+    span = bound.at("loss", ref.span)
+    times, tally = bound.params.loss, ""
+    if times == "halting":
+        times, tally = 1.0, _chances(bound, span, draft)
+    if isinstance(times, Form):
+        _need_positive(times, span)
+        draft.schedules.append(("loss", times, span))
     head, table, _ = draft.heads[0]
-    times = weight if isinstance(weight, Form) else float(weight)
-    node = Tap(draft.fresh("tap"), draft.x, head.name, table, times, tally, every, origin(_head(step)))
+    times = times if isinstance(times, Form) else float(times)
+    node = Tap(draft.fresh("tap"), draft.x, head.name, table, times, tally, bound.params.every, origin(_head(step)))
     draft.add_node(node, step.span)
+
+
+def _need_head(ref: ast.Ref, place: Place, draft: Draft) -> None:
+    """A tap names a head that is declared above."""
+    entry = place.scope.find(ref.head.text)
+    heads = [head.name for head, _, _ in draft.heads]
+    if not isinstance(entry, SharedEntry) or entry.role != "head" or ref.tail or ref.head.text not in heads:
+        found = f"`{ref.span.text}`" if entry is None else sort_of(entry)
+        raise Wrong(errors.not_a_tap(found, heads, ref.span))
+
+
+def _chances(bound: Bound, span: Span, draft: Draft) -> str:
+    """The tally of the halting step before, by which each token's loss is shared out."""
+    if bound.params.every > 1:
+        raise Wrong(errors.shares_take_no_turns(bound.at("every", span)))
+    if draft.halting is None:
+        raise Wrong(errors.tap_without_halt(span))
+    return draft.halting.now
+
+
+def _need_positive(weight: Form, span: Span) -> None:
+    if (least := min(values_of(weight))) < 0:
+        raise Wrong(errors_values.out_of_range("tap", "loss", f"{least:g}", "at least 0", span))
 
 
 def _head(step: ast.Step) -> Span:
