@@ -27,32 +27,38 @@ def _render(material: Material) -> str | None:
     if record is None or len(record.steps) < 2 or len({step.candidates for step in record.steps}) > 1:
         return None
     names, columns = _groups(record)
-    total = columns[0].size
-    step_width = max(34.0, min(110.0, 900 / (len(columns) - 1)))
-    starts = [_starts(column, len(names), total) for column in columns]
-    sides = [_Side(column, start) for column, start in zip(columns, starts, strict=True)]
-    places = [(18 + s * step_width, 10 + (s + 1) * step_width) for s in range(len(columns) - 1)]
-    bands = [band for s, place in enumerate(places) for band in _bands(sides[s], sides[s + 1], place, names)]
-    nodes = [
-        _node(10 + s * step_width, start, size, names[i], i, s)
-        for s, column in enumerate(starts)
-        for i, (start, size) in enumerate(column)
-        if size > 0
-    ]
-    labels = "".join(
-        f'<text x="{14 + s * step_width:.0f}" y="338" text-anchor="middle" fill="{SOFT}">{s}</text>'
-        for s in range(len(columns))
-    )
-    width = 20 + step_width * (len(columns) - 1) + 8
-    legend = "".join(
+    return f"<p>{escape(TEXT)}</p><p>{_legend(names)}</p>{_drawing(names, columns)}"
+
+
+TEXT = (
+    "Each column is a routing step; a band is the tokens that go from one module to the next. "
+    "With several choices per token, the one with the greatest weight counts."
+)
+
+
+def _legend(names: Sequence[str]) -> str:
+    return "".join(
         f'<span class="key"><span style="background:{_hue(i, name)}"></span>{escape(name)}</span>'
         for i, name in enumerate(names)
     )
-    text = "Each column is a routing step; a band is the tokens that go from one module to the next. "
-    text += "With several choices per token, the one with the greatest weight counts."
+
+
+def _drawing(names: Sequence[str], columns: Sequence[Any]) -> str:
+    """The bands between the columns, a node for each band of a column, and the numbers of the steps."""
+    step = max(34.0, min(110.0, 900 / (len(columns) - 1)))
+    sides = [_Side(column, _starts(column, len(names), columns[0].size)) for column in columns]
+    edges = [(18 + s * step, 10 + (s + 1) * step) for s in range(len(columns) - 1)]
+    bands = [_bands(sides[s], sides[s + 1], edge, names) for s, edge in enumerate(edges)]
+    nodes = [_nodes(10 + s * step, side, names, s) for s, side in enumerate(sides)]
+    labels = "".join(
+        f'<text x="{14 + s * step:.0f}" y="338" text-anchor="middle" fill="{SOFT}">{s}</text>'
+        for s in range(len(columns))
+    )
+    width = 20 + step * (len(columns) - 1) + 8
+    drawn = "".join(shape for shapes in (*bands, *nodes) for shape in shapes)
     return (
-        f'<p>{escape(text)}</p><p>{legend}</p><svg class="chart" viewBox="0 0 {width:.0f} 344" width="{width:.0f}" '
-        f'height="344" role="img">{"".join(bands)}{"".join(nodes)}{labels}</svg>'
+        f'<svg class="chart" viewBox="0 0 {width:.0f} 344" width="{width:.0f}" height="344" role="img">{drawn}'
+        f"{labels}</svg>"
     )
 
 
@@ -114,6 +120,11 @@ def _bands(left: _Side, right: _Side, place: tuple[float, float], names: Sequenc
             f'fill-opacity="0.55"><title>{escape(names[a])} to {escape(names[b])}: {percent(n / total)}</title></path>'
         )
     return drawn
+
+
+def _nodes(x: float, side: _Side, names: Sequence[str], step: int) -> list[str]:
+    """The nodes of one column, from the top."""
+    return [_node(x, start, size, names[i], i, step) for i, (start, size) in enumerate(side.starts) if size > 0]
 
 
 def _node(x: float, y: float, size: float, name: str, index: int, step: int) -> str:
