@@ -15,6 +15,7 @@ from dnac.cli.select import check_net, split_target
 from dnac.cli.usage import WrongUse
 
 if TYPE_CHECKING:
+    from dnac.data.base import Dataset
     from dnac.lowering.network import Network
     from dnac.semantics.result import CheckedNet
 
@@ -38,19 +39,10 @@ def _run(args: Namespace) -> int:
 
 
 def _profile(args: Namespace) -> int:
-    from dnac import data
-    from dnac.ir.form import Form
-    from dnac.report.base import Material
-    from dnac.report.write import write
-    from dnac.schedule.plan import plan
     from dnac.train.profile import profile
 
     checked, network, root = _opened(args)
-    if checked.train is None:
-        raise WrongUse(f"`{args.target}` names no data", "add a `train` block, or profile a run")
-    valid = checked.train["valid"]
-    assert isinstance(valid, Form)
-    dataset = data.load(valid, checked.graph.input, root)
+    dataset = _held_out(checked, root, args)
     device = next(network.parameters()).device
     batches = (batch.inputs.to(device) for batch in islice(dataset.sequential(args.batch_size), args.batches))
     found = profile(network, batches)
@@ -63,10 +55,30 @@ def _profile(args: Namespace) -> int:
         "tokens": found.tokens(),
     }
     if args.out is not None:
-        write(Material(checked.graph, plan(checked), args.target, profile=shown), args.out)
-        status(f"wrote {args.out}")
+        _draw(checked, shown, args)
     print(json.dumps(shown) if wants_json(args) else as_text(shown))
     return 0
+
+
+def _held_out(checked: CheckedNet, root: Path, args: Namespace) -> Dataset:
+    """The `valid` data of the net's train block."""
+    from dnac import data
+    from dnac.ir.form import Form
+
+    if checked.train is None:
+        raise WrongUse(f"`{args.target}` names no data", "add a `train` block, or profile a run")
+    valid = checked.train["valid"]
+    assert isinstance(valid, Form)
+    return data.load(valid, checked.graph.input, root)
+
+
+def _draw(checked: CheckedNet, shown: dict[str, Any], args: Namespace) -> None:
+    from dnac.report.base import Material
+    from dnac.report.write import write
+    from dnac.schedule.plan import plan
+
+    write(Material(checked.graph, plan(checked), args.target, profile=shown), args.out)
+    status(f"wrote {args.out}")
 
 
 def _opened(args: Namespace) -> tuple[CheckedNet, Network, Path]:
