@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 
 from dnac.report.base import Material, View
-from dnac.report.charts import heat
 from dnac.report.fold import stem
 from dnac.report.record import StepTrace
+from dnac.report.squares import heat
 from dnac.report.words import percent
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from dnac.report.base import Material, View
-from dnac.report.charts import Axis, Line, heat, lines
+from dnac.report.charts import Axis, Line, lines
+from dnac.report.squares import heat
 
 _TOKENS = 96
 

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dnac.report.charts import Axis, Line, bars, heat, lines, standing
+from dnac.report.charts import Axis, Line, bars, lines, standing
+from dnac.report.squares import heat
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -9,8 +9,9 @@ import torch
 
 from dnac.ir.form import form
 from dnac.lowering.network import Network
-from dnac.report.charts import Axis, Line, bars, heat, lines
+from dnac.report.charts import Axis, Line, bars, lines
 from dnac.report.record import Record, StepTrace, _trace, load, save
+from dnac.report.squares import heat
 from dnac.report.views.paths import fit, told
 from dnac.report.words import balance, choice, count, paths, percent
 from dnac.train.routing import routing_steps
