@@ -42,25 +42,38 @@ def settle(draft: Draft) -> None:
 
 
 def _settle(each: Wish, draft: Draft) -> None:
-    call = each.statement.value
-    bound = _bound(each, draft)
-    name = each.statement.target.span.text
-    found = _sets(name, draft)
+    bound, found = _bound(each, draft), _wanted(each, draft)
+    if isinstance(bound.params, RunParams):
+        _of_run(bound.params, each.statement.target.span.text, found, each.statement.value.span, draft)
+    else:
+        _of_checkpoint(bound, each, found, draft)
+
+
+def _wanted(each: Wish, draft: Draft) -> list[ModuleSet | SharedSet]:
+    """The sets of weights that the statement names.
+
+    Raises:
+        Wrong: there are none, or another statement starts them.
+    """
+    target = each.statement.target
+    found = _sets(target.span.text, draft)
     if not found:
-        if isinstance(each.scope.find(each.statement.target.head.text), Unbuilt):
+        if isinstance(each.scope.find(target.head.text), Unbuilt):
             raise Wrong()  # its own fault has been told
         shared = (*draft.shared, *(head for head, _, _ in draft.heads))
         known = [plain(known) for known in (*draft.modules, *(entry.name for entry in shared))]
-        raise Wrong(errors.nothing_to_start(name, each.statement.target.span, tuple(dict.fromkeys(known))))
+        raise Wrong(errors.nothing_to_start(target.span.text, target.span, tuple(dict.fromkeys(known))))
+    started = {known.set for known in draft.pretrained}
     for entry in found:
-        if any(known.set == entry.name for known in draft.pretrained):
-            raise Wrong(errors.started_twice(plain(entry.name), each.statement.target.span))
-    if isinstance(bound.params, RunParams):
-        _of_run(bound.params, name, found, call.span, draft)
-        return
-    layers = _layers(bound.params.layers)
+        if entry.name in started:
+            raise Wrong(errors.started_twice(plain(entry.name), target.span))
+    return found
+
+
+def _of_checkpoint(bound: Bound, each: Wish, found: list[ModuleSet | SharedSet], draft: Draft) -> None:
+    call, name = each.statement.value, each.statement.target.span.text
+    layers, span = _layers(bound.params.layers), bound.at("layers", call.span)
     modules = [entry for entry in found if isinstance(entry, ModuleSet)]
-    span = bound.at("layers", call.span)
     if not modules and layers is not None:
         raise Wrong(errors.layers_without_modules(name, span))
     if modules and layers is None:
@@ -68,8 +81,7 @@ def _settle(each: Wish, draft: Draft) -> None:
     if not bound.params.file:
         return
     for entry, own in zip(found, _shared_out(modules, layers, span) or [()] * len(found), strict=True):
-        file = bound.params.file
-        draft.pretrained.append(Pretrained(entry.name, file, own, origin=origin(call.span)))
+        draft.pretrained.append(Pretrained(entry.name, bound.params.file, own, origin=origin(call.span)))
         draft.places[f"start {entry.name}"] = call.span
 
 
