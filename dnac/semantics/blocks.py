@@ -148,35 +148,44 @@ def _step(step: ast.Step, place: Place, draft: Draft) -> None:
 
 def _apply(step: ast.Step, action: ast.Apply, place: Place, draft: Draft) -> None:
     site = place.step(step)
-    norm = step.span if draft.view else None
-    wanted = Wanted(action.value, place.scope, site, norm)
+    wanted = Wanted(action.value, place.scope, site, step.span if draft.view else None)
     if not isinstance(
         place.scope.find(wanted.ref.head.text), ModuleEntry
-    ):  # a reused module is set where it is declared
+    ):  # one used again is set where it is declared
         wanted = overridden(wanted, draft)
     found = target(wanted)
     if isinstance(found, Recipe) and not_flat(found) is not None:
         _expand(found, wanted, place, draft)
         return
     if isinstance(found, ModuleEntry):
-        if draft.view:
-            sort = "a module with its own norm"
-            raise Wrong(errors_names.wrong_sort(wanted.ref.span, sort, "a kind in place", found.span))
-        member = found.member
-        if exits_of(found.parts):
-            raise Wrong(errors_routing.exit_as_step(wanted.ref.span))
-        note_shared(found, wanted.ref.span, draft)
+        member = _used_again(found, wanted, draft)
     else:
-        parts = make(wanted, draft)
-        if exits_of(parts):
-            raise Wrong(errors_routing.exit_as_step(wanted.value.span))
-        draft.add_params(count_params(parts, draft), step.span)
-        draft.add_module(site, None, parts, wanted.value.span)
-        member = Member(site)
+        member = _made_here(wanted, step, draft)
     node = Apply(draft.fresh(), draft.x, draft.view or draft.x, member, site=site, origin=origin(action.value.span))
     draft.add_node(node, step.span)
     draft.x = node.id
     note_module(member.set, (place.steps[id(step)], site, member.set), draft)
+
+
+def _used_again(found: ModuleEntry, wanted: Wanted, draft: Draft) -> Member:
+    """A declared module as a step."""
+    if draft.view:
+        sort = "a module with its own norm"
+        raise Wrong(errors_names.wrong_sort(wanted.ref.span, sort, "a kind in place", found.span))
+    if exits_of(found.parts):
+        raise Wrong(errors_routing.exit_as_step(wanted.ref.span))
+    note_shared(found, wanted.ref.span, draft)
+    return found.member
+
+
+def _made_here(wanted: Wanted, step: ast.Step, draft: Draft) -> Member:
+    """Fresh weights for a step, by the name of its site."""
+    parts = make(wanted, draft)
+    if exits_of(parts):
+        raise Wrong(errors_routing.exit_as_step(wanted.value.span))
+    draft.add_params(count_params(parts, draft), step.span)
+    draft.add_module(wanted.address, None, parts, wanted.value.span)
+    return Member(wanted.address)
 
 
 def _expand(recipe: Recipe, wanted: Wanted, place: Place, draft: Draft) -> None:
