@@ -57,17 +57,14 @@ def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) 
     lineage = _lineage(file_scope(unit, Overrides(), bag), name, bag)
     if lineage is None:
         return Elaborated(None, {}, is_whole=False)
-    overrides = Overrides()
-    for layer, (changes, scope) in enumerate(lineage.changes, start=1):
-        overrides.items += layer_of(changes.entries, scope, layer, bag)
-    overrides.items += settings
+    written = _written(lineage, bag)
+    overrides = Overrides([*written, *settings])
     # Once more, with params as they are set for this net.
     lineage = _lineage(file_scope(unit, overrides, bag), name, bag)
     assert lineage is not None
     draft, train = _draft(name, lineage, overrides, bag)
     is_whole = bag.errors == before
-    written = Overrides([o for o in overrides.items if o not in settings], overrides.known)
-    written.report_missed(bag, None if is_whole else lineage.block.span.text)
+    Overrides(written, overrides.known).report_missed(bag, None if is_whole else lineage.block.span.text)
     if lineage.changes:
         _as_derived(name, lineage, bag, told)
     if bag.errors > before:
@@ -78,6 +75,12 @@ def elaborate_net(unit: Unit, name: str, settings: list[Override], bag: Ledger) 
     places = {**draft.places, "net": lineage.entry.span}
     net = CheckedNet(name, graph, train, verdicts(draft), tuple(draft.asserts), places)
     return Elaborated(net, overrides.known, is_whole=True)
+
+
+def _written(lineage: Lineage, bag: Ledger) -> list[Override]:
+    """The settings of each `with`, weakest first."""
+    layers = enumerate(lineage.changes, start=1)
+    return [each for layer, (changes, scope) in layers for each in layer_of(changes.entries, scope, layer, bag)]
 
 
 def _as_derived(name: str, lineage: Lineage, bag: Ledger, told: int) -> None:
