@@ -41,7 +41,7 @@ OWN_UP = {("mixture_of_recursions", "mor_shared_keys"), ("recursions", "mor"), (
 BOTH_WAYS = {"histogram"}
 """Files of experiments whose attention sees the whole sequence."""
 
-WARNED = {"exits": {"DNA571"}, "taught": {"DNA571"}, "why": {"DNA508"}}
+WARNED = {"exits": {"DNA571"}, "taught": {"DNA571"}, "rotating": {"DNA571"}, "why": {"DNA508"}}
 """Warnings that files of experiments mean: a threshold that a setting lowers later, a bias that moves slowly."""
 
 
