@@ -1,4 +1,4 @@
-"""DNA510, DNA518 to DNA521, DNA525, DNA526: members of pools, and what a route may choose among."""
+"""DNA509, DNA510, DNA518 to DNA521, DNA525, DNA526: members of pools, and what a route may choose among."""
 
 from __future__ import annotations
 
@@ -15,6 +15,24 @@ def candidate_twice(member: str, span: Span, first: Span) -> Diagnostic:
     return Diagnostic(
         "DNA510", f"`{member}` is listed twice", span, "the same module again", help="list each module once",
         labels=(Label(first, "listed here"),) if first != span else (),
+    )  # fmt: skip
+
+
+def never_routed(member: str, span: Span, *, in_part: bool) -> Diagnostic:
+    """Members that no route can choose: all of a name, or some of its numbers."""
+    return Diagnostic(
+        "DNA509", f"no route can choose `{member}`", span, "some are never used" if in_part else "never used",
+        help="route over them, or declare fewer" if in_part else "route over it, or remove it", severity="warning",
+    )  # fmt: skip
+
+
+def several_never_routed(members: Sequence[tuple[str, Span]]) -> Diagnostic:
+    """Many members of one pool that no route can choose."""
+    names = [name for name, _ in members]
+    return Diagnostic(
+        "DNA509", f"no route can choose {listed(names)}", members[0][1], "never used",
+        help="is it the choice that always takes others? Else route over them, or remove them",
+        labels=tuple(Label(span, "nor this one") for _, span in members[1:4]), severity="warning",
     )  # fmt: skip
 
 

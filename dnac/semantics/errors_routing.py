@@ -81,14 +81,6 @@ def bias_out_of_reach(rate: float, steps: int, span: Span, is_target: bool) -> D
     )  # fmt: skip
 
 
-def never_routed(member: str, span: Span, *, in_part: bool) -> Diagnostic:
-    """Members that no route can choose: all of a name, or some of its numbers."""
-    return Diagnostic(
-        "DNA509", f"no route can choose `{member}`", span, "some are never used" if in_part else "never used",
-        help="route over them, or declare fewer" if in_part else "route over it, or remove it", severity="warning",
-    )  # fmt: skip
-
-
 def no_pool_norm(span: Span, route: Span) -> Diagnostic:
     """`read = normed` over a pool without a norm."""
     return Diagnostic(

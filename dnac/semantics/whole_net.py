@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dnac.ir.graph import Apply, Member, Route
 from dnac.kinds.base import ModuleKind
+from dnac.semantics import errors_candidates, history, starts, words
 from dnac.semantics import errors_routing as errors
-from dnac.semantics import history, starts, words
 from dnac.semantics.choice import never_varies
 from dnac.semantics.draft import Draft
 from dnac.semantics.naming import plain
+from dnac.text.source import Span
 
 
 def check(draft: Draft) -> None:
@@ -18,15 +19,30 @@ def check(draft: Draft) -> None:
     _keys(draft)
     history.check(draft)
     starts.check(draft)
-    reached, warned = _reached(draft), set[str]()
-    for name, modules in draft.modules.items():
-        missing = _missing(reached.get(name, set()), modules.count)
-        if not missing or plain(name) in warned:
+    for of_pool in _unreached(draft).values():
+        if len(of_pool) > MANY:
+            draft.bag.add(errors_candidates.several_never_routed([(shown, span) for shown, span, _ in of_pool]))
             continue
-        warned.add(plain(name))
+        for shown, span, in_part in of_pool:
+            draft.bag.add(errors_candidates.never_routed(shown, span, in_part=in_part))
+
+
+MANY = 2
+"""More members of one pool than these that nothing can reach are told at once."""
+
+
+def _unreached(draft: Draft) -> dict[str, list[tuple[str, Span, bool]]]:
+    """By pool: the members that no route can choose, where they stand, and whether some of the name can be."""
+    reached, found, seen = _reached(draft), dict[str, list[tuple[str, Span, bool]]](), set[str]()
+    for name, modules in draft.modules.items():
+        missing, short = _missing(reached.get(name, set()), modules.count), plain(name)
+        if not missing or short in seen:
+            continue
+        seen.add(short)
         in_part = len(missing) < (modules.count or 1)
-        shown = f"{plain(name)}{_numbers(missing)}" if in_part else plain(name)
-        draft.bag.add(errors.never_routed(shown, draft.spans[name], in_part=in_part))
+        shown = f"{short}{_numbers(missing)}" if in_part else short
+        found.setdefault(short.rpartition(".")[0] or short, []).append((shown, draft.spans[name], in_part))
+    return found
 
 
 def _keys(draft: Draft) -> None:
