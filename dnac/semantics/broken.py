@@ -47,14 +47,16 @@ def untouched(names: Sequence[str], syntax: Sequence[Diagnostic], file: ast.File
 def drop_suggested(bag: Ledger) -> None:
     """Take out that a name is never used where another fault says that a misspelt name may mean it.
 
-    Also what a word lacks that was meant as a name and cannot be one, and that a router routes twice whose step took
-    the name of another.
+    Also what a word lacks that was meant as a name and cannot be one, that a router routes twice whose step took
+    the name of another, and that a tap finds no head in a net that has none.
     """
     meant = {name for d in bag.items if d.code in OF_THE_NAME for name in _SUGGESTED.findall(d.help)}
     reserved = {d.span.text for d in bag.items if d.code == "DNA205" and d.span is not None}
     twice = {d.span.text for d in bag.items if d.code == "DNA203" and d.span is not None}
     follows = {"DNA206": meant | reserved, "DNA301": reserved, "DNA302": reserved}
     bag.items = [d for d in bag.items if d.span is None or d.span.text not in follows.get(d.code, ())]
+    if any(d.code == "DNA403" and "no head" in d.message for d in bag.items):
+        bag.items = [d for d in bag.items if d.code != "DNA558"]
     bag.items = [d for d in bag.items if d.code != "DNA515" or not twice.intersection(_WORD.findall(d.message))]
 
 
