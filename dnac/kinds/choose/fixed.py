@@ -36,7 +36,7 @@ def choose(params: FixedParams, selection: Tensor) -> Tensor:
 
 KIND = ChooseKind(
     name="fixed",
-    summary="Always candidate i, whatever the scores say; with weight one and a frozen router it leaves no routing code.",
+    summary="Always candidate i, whatever the scores say; weight one and a frozen router leave no routing code.",
     Params=FixedParams,
     k=lambda params, size: 1,
     choose=choose,
