@@ -2,7 +2,7 @@
 
     python examples/experiments/dna_variants/why.py [--out DIR] [--seeds 42 137] [--jobs 2]
 
-No part of `make experiments` (about 65 core minutes); protocol and reading in the README.
+No part of `make experiments` (about 70 core minutes); protocol and reading in the README.
 """
 
 from __future__ import annotations
