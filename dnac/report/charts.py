@@ -63,7 +63,8 @@ def bars(
     longest = 6.4 * max((len(label) for label in labels), default=0)
     is_aslant = is_whole and longest > step
     height, floor = 200 + (round(0.6 * longest) - 20 if is_aslant else 0), 200 - BOTTOM
-    scale = Scale(0.0, max([*values, target or 0.0]) * 1.12 or 1.0, floor, TOP, log=False)
+    room = 1.12 if target is None else 1.2
+    scale = Scale(0.0, max([*values, target or 0.0]) * room or 1.0, floor, TOP, log=False)
     body = y_axis(scale, Axis(y), width, floor + BOTTOM)
     for i, (value, label) in enumerate(zip(values, labels, strict=True)):
         at = LEFT + i * step
@@ -92,7 +93,8 @@ def _target(target: float | None, scale: Scale, width: int) -> list[str]:
         return []
     at = scale.place(target)
     line = f'<path d="M{LEFT} {at:.1f}H{width - RIGHT}" stroke="{SERIES[1]}" stroke-dasharray="6 4"/>'
-    return [line, text_at(width - RIGHT, at - 5, f"target {target:g}", "end", SERIES[1])]
+    above_all = TOP + 8  # bars end below it, the line may run into one
+    return [line, text_at(width - RIGHT, above_all, f"target {target:g}", "end", SERIES[1])]
 
 
 def _below(x: float, y: float, text: str, *, is_aslant: bool) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -13,7 +11,7 @@ from dnac.report.charts import Axis, Line, lines
 from dnac.report.record import Record
 from dnac.report.words import percent
 from dnac.train.path_information import joined, path_statistics
-from dnac.train.path_laws import laws
+from dnac.train.path_laws import Laws, laws, zeta
 
 TOLD = (
     "How much of a choice is told by the token itself, as a part of the choice's entropy; and how much of what is then "
@@ -32,29 +30,39 @@ def _render(material: Material) -> str | None:
     counts = sorted(record.paths().values(), reverse=True)
     total = record.tokens
     points = [(rank, n / total) for rank, n in _thin([*enumerate(counts, 1)])]
-    slope = fit(points)
+    found = laws(counts)
     series = [Line("paths", points, dots=True)]
-    if slope is not None:
-        series.append(Line(f"slope {slope[0]:.2f}", [(x, slope[1] * x ** slope[0]) for x, _ in points], dashed=True))
+    if found is not None:
+        drawn = [(rank, size / total) for rank, size in tail_of(found, counts[0])]
+        series.append(Line(f"power law, exponent {found.alpha:.2f}", drawn, dashed=True))
     covered = ", ".join(
         f"the {n} most frequent carry {percent(sum(counts[:n]) / total)}" for n in (10, 50, 500) if n < len(counts)
     )
     text = f"{total:,} tokens took {len(counts):,} different paths" + (f"; {covered}" if covered else "") + ". "
-    law = "An untrained net has a slope near -1 as well: the slope alone does not show that anything was learned. "
-    texts = (f"{text}A path is the set of modules chosen at every routing step.", law + said(counts))
+    law = "An untrained net has such a line as well: it alone does not show that anything was learned. "
+    texts = (f"{text}A path is the set of modules chosen at every routing step.", law + said(found))
     chart = lines(series, Axis("rank of the path", log=True), Axis("part of the tokens", log=True))
     return "".join(f"<p>{escape(each)}</p>" for each in texts) + chart + told(record)
 
 
-def said(counts: Sequence[int]) -> str:
+def tail_of(found: Laws, largest: int) -> list[tuple[float, float]]:
+    """The power law as drawn: (rank, tokens of the path) from the largest path down to the smallest that it fits.
+
+    As many paths are expected to be as large as `x` as the law says of the paths that it was fitted to.
+    """
+    sizes = np.unique(np.geomspace(found.xmin, max(largest, found.xmin), 40).round())[::-1]
+    ranks = found.tail * zeta(found.alpha, sizes) / zeta(found.alpha, float(found.xmin))
+    return [(float(rank), float(size)) for rank, size in zip(ranks, sizes, strict=True)]
+
+
+def said(found: Laws | None) -> str:
     """Which law the counts follow, by maximum likelihood."""
-    found = laws(counts)
     if found is None:
         return "There are too few different paths to fit a law."
     law = (
         f"By maximum likelihood, paths of {found.xmin} tokens or more follow a power law of exponent {found.alpha:.2f} "
     )
-    law += f"± {found.alpha_error:.2f} (slope {-1 / (found.alpha - 1):.2f} here); against a lognormal: {found.verdict} "
+    law += f"± {found.alpha_error:.2f} (the dashed line); against a lognormal: {found.verdict} "
     return f"{law}(Vuong's z = {found.vuong:+.2f}, p = {found.p:.2g})."
 
 
@@ -87,19 +95,8 @@ def told(record: Record) -> str:
     return f"<p>{TOLD}</p><table>{head}{cells}</table>"
 
 
-def fit(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    """Least squares of log frequency on log rank: (slope, factor); None with fewer than five points."""
-    if len(points) < 5:
-        return None
-    logs = [(math.log(x), math.log(y)) for x, y in points]
-    mean_x, mean_y = (sum(v) / len(logs) for v in zip(*logs, strict=True))
-    spread = sum((x - mean_x) ** 2 for x, _ in logs)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
-    return slope, math.exp(mean_y - slope * mean_x)
-
-
 def _thin(ranked: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """About 120 ranks, evenly spaced on the logarithmic axis, so that the tail does not decide the fit."""
+    """About 120 ranks, evenly spaced on the logarithmic axis, so that a long tail is no heavier to draw."""
     kept: list[tuple[int, int]] = []
     following = 1.0
     for rank, n in ranked:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from dnac.lowering.network import Network
 from dnac.report.charts import Axis, Line, bars, lines
 from dnac.report.record import Record, StepTrace, _trace, load, save
 from dnac.report.squares import heat
-from dnac.report.views.paths import fit, told
+from dnac.report.views.paths import tail_of, told
 from dnac.report.words import balance, choice, count, paths, percent
+from dnac.train.path_laws import laws
 from dnac.train.routing import routing_steps
 from graphs import tiny_text
 
@@ -38,10 +40,22 @@ def test_a_path_is_the_set_of_choices_of_each_step_in_any_order():
     assert record.tokens == 3
 
 
-def test_the_slope_of_a_power_law_is_found():
-    slope, factor = fit([(r, 0.3 * r**-1.2) for r in range(1, 40)])  # type: ignore[misc]
-    assert (slope, factor) == (pytest.approx(-1.2), pytest.approx(0.3))
-    assert fit([(1, 1.0)] * 4) is None
+def test_the_law_that_is_drawn_passes_through_paths_that_follow_one():
+    counts = sorted((int(20 * u**-0.5) for u in np.linspace(0.002, 1, 500)), reverse=True)  # exponent 3
+    found = laws(counts)
+    assert found is not None and found.alpha == pytest.approx(3, abs=0.2)
+    drawn = tail_of(found, counts[0])
+    assert [rank for rank, _ in drawn] == sorted(rank for rank, _ in drawn)
+    assert drawn[-1] == (pytest.approx(found.tail), found.xmin) and drawn[0][1] == counts[0]
+    for rank, size in drawn[5:]:
+        assert sum(n >= size for n in counts) == pytest.approx(rank, rel=0.25, abs=2)
+
+
+def test_the_words_for_a_target_stand_above_all_bars():
+    drawn = bars([0.26, 0.25], ["a", "b"], "y", target=0.25)
+    words = float(re.search(r'y="([\d.]+)"[^>]*>target', drawn)[1])  # type: ignore[index]
+    tops = [float(y) for y in re.findall(r'<rect x="[\d.]+" y="([\d.]+)"', drawn)]
+    assert words < min(tops)
 
 
 def test_a_chart_leaves_out_what_has_no_place():
@@ -81,9 +95,9 @@ def test_words_are_short():
 def test_the_law_of_paths_is_told_by_likelihood_or_not_at_all():
     from dnac.report.views.paths import said
 
-    assert "too few" in said([5, 4, 3])
+    assert "too few" in said(laws([5, 4, 3]))
     draw = np.random.default_rng(0)
-    text = said(np.ceil(draw.pareto(1.2, 3000) + 1).astype(int).tolist())
+    text = said(laws(np.ceil(draw.pareto(1.2, 3000) + 1).astype(int).tolist()))
     assert (
         "power law of exponent 2.1" in text
         or "power law of exponent 2.2" in text
