@@ -47,9 +47,10 @@ def start_from(folder: Path, graph: Graph) -> str:
     return ""
 
 
-def made_by(folder: Path) -> str | None:
-    """What was compiled as one graph in a folder that `start_from` took: `whole` or `steps`."""
-    return json.loads((folder / REPORT).read_text(encoding="utf-8")).get("by")
+def made_by(folder: Path) -> tuple[str | None, bool | None]:
+    """How a folder that `start_from` took was compiled: `whole` or by `steps`, and whether for CUDA graphs."""
+    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    return report.get("by"), report.get("cuda_graphs")
 
 
 def write_report(folder: Path, graph: Graph, report: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ The rules know the spec and the device alone, never a clock, so that a run and i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -41,12 +41,26 @@ def is_worth_recording(plan: Mapping[str, Any], tokens: int) -> bool:
     return PASSES * plan["flops_per_token"]["expected"] * tokens <= GRAPH_FLOPS
 
 
-def why_not_recorded(settings: Settings, device: torch.device, compile_by: str) -> str:
+def is_recorded(
+    asked: bool | None, hindrance: str, plan: Callable[[], Mapping[str, Any]], tokens: int, note: Callable[[str], None]
+) -> bool:
+    """Whether compiled train steps of so many tokens are replayed as CUDA graphs: as asked, else where they are small.
+
+    hindrance: what `why_not_recorded` says; noted where they were asked for.
+    """
+    if not hindrance:
+        return is_worth_recording(plan(), tokens) if asked is None else asked
+    if asked:
+        note(f"no CUDA graphs: {hindrance}")
+    return False
+
+
+def why_not_recorded(accumulate: int, device: torch.device, compile_by: str) -> str:
     """What keeps a compiled run from CUDA graphs, in words; empty if nothing does."""
     if device.type != "cuda":
         return f"CUDA graphs run on a GPU, not on {device.type}"
     if compile_by != "whole":
         return "programs compiled by steps are too many to be CUDA graphs"
-    if settings.train.accumulate > 1:
+    if accumulate > 1:
         return "gradients of several micro-batches are summed outside of a CUDA graph, which overwrites them"
     return ""

@@ -24,7 +24,7 @@ from dnac.text.diagnostic import Faults
 from dnac.train import checkpoint, errors, identity
 from dnac.train.active import ActiveFlops
 from dnac.train.alerts import Alerts
-from dnac.train.compiling import is_worth_compiling, is_worth_recording, why_not_recorded
+from dnac.train.compiling import is_recorded, is_worth_compiling, why_not_recorded
 from dnac.train.distill import Place, teachers, weight_of_task
 from dnac.train.evaluate import evaluate
 from dnac.train.events import Listener
@@ -181,15 +181,11 @@ def decide_cuda_graphs(prepared: Prepared, listener: Listener | None = None) -> 
     small. What was asked for and cannot be is noted.
     """
     settings, asked = prepared.settings, prepared.options.cuda_graphs
-    hindrance = why_not_recorded(settings, pick_device(prepared.options.device), compile_by(prepared))
-    if hindrance:
-        if asked and listener is not None:
-            listener.note(f"no CUDA graphs: {hindrance}")
-        return False
-    began = prepared.run.resolved.get("cuda_graphs") if prepared.run else None
-    if asked is None and began is None:
-        return is_worth_recording(plan(prepared.checked), settings.tokens_per_step)
-    return bool(began if asked is None else asked)
+    if asked is None and prepared.run:
+        asked = prepared.run.resolved.get("cuda_graphs")
+    hindrance = why_not_recorded(settings.train.accumulate, pick_device(prepared.options.device), compile_by(prepared))
+    note = listener.note if listener is not None else lambda text: None
+    return is_recorded(asked, hindrance, lambda: plan(prepared.checked), settings.tokens_per_step, note)
 
 
 def _begun(prepared: Prepared, session: Session, way: Way, is_compiled: bool) -> Run:

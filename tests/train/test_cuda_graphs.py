@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import Tensor
 
 import dnac
+from dnac.cli.commands import train as train_command
 from dnac.data.base import Batch
 from dnac.ir.form import form
 from dnac.kinds.train import TrainParams
+from dnac.lowering import warm
 from dnac.lowering.compile import compile_network
 from dnac.lowering.knobs import knobs
 from dnac.lowering.network import Network
@@ -23,6 +27,7 @@ from dnac.train.compiling import GRAPH_FLOPS, PASSES, is_worth_recording, why_no
 from dnac.train.loop import Training, train_step
 from dnac.train.losses import compiled_loss, summed_loss, tap_weights
 from dnac.train.optim import build_optimizer
+from dnac.train.prepare import Options, Prepared
 from dnac.train.settings import Settings, resolve
 from graphs import tiny_text
 
@@ -46,10 +51,10 @@ def test_steps_of_little_work_are_recorded_and_larger_ones_are_not() -> None:
 
 
 def test_what_hinders_is_said() -> None:
-    assert why_not_recorded(settings(), CUDA, "whole") == ""
-    assert "GPU" in why_not_recorded(settings(), torch.device("cpu"), "whole")
-    assert "steps" in why_not_recorded(settings(), CUDA, "steps")
-    assert "micro-batches" in why_not_recorded(settings(accumulate=4), CUDA, "whole")
+    assert why_not_recorded(1, CUDA, "whole") == ""
+    assert "GPU" in why_not_recorded(1, torch.device("cpu"), "whole")
+    assert "steps" in why_not_recorded(1, CUDA, "steps")
+    assert "micro-batches" in why_not_recorded(4, CUDA, "whole")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,22 @@ def test_asked_for_in_vain_it_is_noted() -> None:
     prepared: Any = SimpleNamespace(settings=settings(), options=options, run=None)
     assert not start.decide_cuda_graphs(prepared, SimpleNamespace(note=notes.append))  # type: ignore[arg-type]
     assert notes == ["no CUDA graphs: CUDA graphs run on a GPU, not on cpu"]
+
+
+@pytest.mark.parametrize("asked", [None, True, False])
+@pytest.mark.parametrize("made", [True, False])
+def test_a_run_that_starts_from_a_compiled_folder_runs_as_it_was_compiled(
+    asked: bool | None, made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would compile anew, without a word."""
+    monkeypatch.setattr(warm, "start_from", lambda folder, graph: "")
+    (tmp_path / warm.REPORT).write_text(json.dumps({"by": "whole", "cuda_graphs": made}))
+    prepared = Prepared(
+        Mock(), Mock(), Options(cuda_graphs=asked), settings(), Mock(), Mock(), {}, tmp_path, tmp_path, None
+    )
+    options = train_command._started_from(tmp_path, prepared).options
+    assert (options.compile, options.compile_by) == (True, "whole")
+    assert options.cuda_graphs is (made if asked is None else asked)
 
 
 def test_a_net_on_a_cpu_or_compiled_by_steps_is_refused() -> None:

@@ -128,19 +128,18 @@ def _task(args: Namespace, net: CheckedNet) -> Task:
         if found.note is not None:
             status(render(found.note, args))
         status(f"{net.name}: {found.lowering}, because {found.why}")
-    recorded = _is_recorded(args, net, device.type, batch * (args.tokens or net.graph.tokens))
+    accumulate = settings.train.accumulate if settings else 1
+    recorded = args.compile and _is_recorded(args, net, device, accumulate, batch * (args.tokens or net.graph.tokens))
     return Task(net.graph, batch, device, types, args.compile, lowering, 0, choices, recorded, args.tokens)
 
 
-def _is_recorded(args: Namespace, net: CheckedNet, device: str, tokens: int) -> bool:
+def _is_recorded(args: Namespace, net: CheckedNet, device: Any, accumulate: int, tokens: int) -> bool:
+    """As training would do it."""
     from dnac.schedule.plan import plan
-    from dnac.train.compiling import is_worth_recording
+    from dnac.train.compiling import is_recorded, why_not_recorded
 
-    if not args.compile or device != "cuda":
-        if args.cuda_graphs:
-            status("no CUDA graphs: they replay compiled programs, on a GPU")
-        return False
-    return is_worth_recording(plan(net), tokens) if args.cuda_graphs is None else args.cuda_graphs
+    hindrance = why_not_recorded(accumulate, device, "whole")
+    return is_recorded(args.cuda_graphs, hindrance, lambda: plan(net), tokens, status)
 
 
 def _require_tokens(tokens: int | None, net: CheckedNet) -> None:

@@ -168,11 +168,10 @@ def _measured(net: CheckedNet, args: Namespace) -> dict[str, Any]:
 def _is_recorded(net: CheckedNet, settings: Settings, device: Any, args: Namespace) -> bool:
     """Whether training would replay its steps as CUDA graphs: other programs than those without."""
     from dnac.schedule.plan import plan
-    from dnac.train.compiling import is_worth_recording, why_not_recorded
+    from dnac.train.compiling import is_recorded, why_not_recorded
 
-    if why_not_recorded(settings, device, args.by or "whole"):
-        return False
-    return is_worth_recording(plan(net), settings.tokens_per_step) if args.cuda_graphs is None else args.cuda_graphs
+    hindrance = why_not_recorded(settings.train.accumulate, device, args.by or "whole")
+    return is_recorded(args.cuda_graphs, hindrance, lambda: plan(net), settings.tokens_per_step, status)
 
 
 def _inputs(graph: Graph, size: int, device: Any, dtype: Any) -> Any:

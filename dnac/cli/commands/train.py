@@ -90,8 +90,10 @@ def _started_from(folder: Path, prepared: Prepared) -> Prepared:
     if useless:
         status(f"{useless}; not using it")
         return prepared
-    options = prepared.options
-    return replace(prepared, options=replace(options, compile=True, compile_by=options.compile_by or made_by(folder)))
+    options, (by, recorded) = prepared.options, made_by(folder)
+    recorded = recorded if options.cuda_graphs is None else options.cuda_graphs
+    as_made = replace(options, compile=True, compile_by=options.compile_by or by, cuda_graphs=recorded)
+    return replace(prepared, options=as_made)
 
 
 def _prepared(args: Namespace) -> Prepared:
